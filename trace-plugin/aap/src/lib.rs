@@ -1,0 +1,36 @@
+//! The words of smoltbot: what a tool call, a verdict, a trace, a card and a batch are.
+//!
+//! **In scope.** The Agent Alignment Protocol's objects as we write and read them ([`Trace`], [`AlignmentCard`]),
+//! the one door that a tool call goes through ([`Gate`]), the chain that fixes traces in their order ([`chain`]),
+//! batches and their validation ([`batch`], [`submission`]), AAP's verification ([`verify`]), and the names that both ends of a
+//! wire must share ([`limits`], [`paths`], [`wire`]).
+//!
+//! **Out of scope.** I/O, clocks and randomness: whoever needs a time or an id brings it along. Judging is `conscience`'s,
+//! masking secrets is `redact`'s, spooling and shipping are `trace-plugin`'s, admitting is `edge-core`'s, keeping is
+//! `trace-store`'s.
+
+pub mod batch;
+pub mod call;
+pub mod canon;
+pub mod card;
+pub mod chain;
+pub mod flat;
+pub mod gate;
+pub mod id;
+pub mod limits;
+pub mod note;
+pub mod paths;
+pub mod submission;
+pub mod timestamp;
+pub mod trace;
+pub mod verify;
+pub mod wire;
+
+pub use batch::{Batch, SignedBatch};
+pub use call::{Decision, Outcome, OutcomeKind, ToolCall, Verdict};
+pub use card::AlignmentCard;
+pub use gate::{Admitted, Gate, Hook, Judged, Refusal};
+pub use id::{AgentId, StreamId, TraceId};
+pub use submission::{Submission, ValidBatch, ValidTrace};
+pub use timestamp::Timestamp;
+pub use trace::{ActionType, Trace};
