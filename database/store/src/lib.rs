@@ -1,1 +1,18 @@
-//! trace-store.
+//! Ports through which traces are written and read.
+//!
+//! **In scope.** [`TraceWriter`] and [`TraceReader`], the rows and filters they speak of, and (feature `conformance`) the
+//! suite that every store must pass. **Out of scope.** SQL and drivers, which are each store's own crate; validation, which
+//! is `aap`'s: a writer takes nothing but a [`aap::ValidBatch`]. No clock here: whoever calls brings the time.
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod filter;
+pub mod ports;
+pub mod rows;
+
+pub use filter::{Cursor, Direction, Filter, Page, PageRequest};
+pub use ports::{Appended, StoreError, TraceReader, TraceWriter};
+pub use rows::{
+    AgentRow, CardRow, Count, Equivocation, LatencyRow, RefusalGroup, SessionRow, Stats, StreamRow,
+    TimeBucket, TraceDetail, TraceRow,
+};

@@ -1,0 +1,150 @@
+//! The two ports. A reader cannot write, and a writer takes only what was validated.
+
+use std::future::Future;
+
+use aap::card::SignedCard;
+use aap::wire::{Status, StreamHead};
+use aap::{AgentId, Timestamp, TraceId, ValidBatch};
+
+use crate::filter::{Filter, Page, PageRequest};
+use crate::rows::{
+    AgentRow, CardRow, Equivocation, SessionRow, Stats, StreamRow, TraceDetail, TraceRow,
+};
+
+/// Why a store did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached or is too busy now; the same call may go through later.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// It holds another schema than this program knows.
+    #[error("the store's schema is version {found}; this program knows {known}. {advice}")]
+    Schema {
+        /// What is there.
+        found: i64,
+        /// What is known.
+        known: i64,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// Anything else; a defect.
+    #[error("the store failed: {0}")]
+    Failed(String),
+}
+
+/// What became of one trace of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Appended {
+    /// Its id.
+    pub trace_id: TraceId,
+    /// Stored, duplicate or conflict.
+    pub status: Status,
+    /// Why, for a conflict.
+    pub reason: Option<String>,
+    /// The row as a listing shows it, when it was stored now: what live readers are told.
+    pub row: Option<TraceRow>,
+}
+
+/// Takes traces in.
+pub trait TraceWriter: Send + Sync + 'static {
+    /// Commits a batch in one transaction and answers for each of its traces, in their order.
+    ///
+    /// - The same id with the same fingerprint is a duplicate; with another it is a conflict and the first stays.
+    /// - Another digest at the same stream and seq is a conflict and is recorded as an equivocation with its note.
+    /// - `now` is the time of receipt. A time that is odd against it ([`aap::limits::MAX_CLOCK_AHEAD_MS`],
+    ///   [`aap::limits::MAX_TRACE_AGE_MS`]) stays in the trace, which is listed under `now` and marked.
+    ///
+    /// When this returns, what it calls stored is durable.
+    fn append(
+        &self,
+        batch: ValidBatch,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Appended>, StoreError>> + Send;
+
+    /// Keeps a card whose signature was checked, makes it the agent's card in force if it is the newest by `issued_at`,
+    /// and answers with the heads of the agent's streams. Idempotent.
+    fn put_card(
+        &self,
+        card: SignedCard,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<StreamHead>, StoreError>> + Send;
+}
+
+/// Answers questions about what was stored.
+pub trait TraceReader: Send + Sync + 'static {
+    /// A page of traces by ([`TraceRow::at`], id).
+    fn traces(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> impl Future<Output = Result<Page<TraceRow>, StoreError>> + Send;
+
+    /// A page of traces, each whole; `previous`, `next` and `note` are left out.
+    fn documents(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> impl Future<Output = Result<Page<TraceDetail>, StoreError>> + Send;
+
+    /// Traces received after `position`, in the order of receipt; at most `limit`.
+    fn received_after(
+        &self,
+        position: i64,
+        filter: &Filter,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<TraceRow>, StoreError>> + Send;
+
+    /// The highest position given out; 0 in an empty store.
+    fn last_position(&self) -> impl Future<Output = Result<i64, StoreError>> + Send;
+
+    /// One trace.
+    fn trace(
+        &self,
+        id: TraceId,
+    ) -> impl Future<Output = Result<Option<TraceDetail>, StoreError>> + Send;
+
+    /// One agent.
+    fn agent(
+        &self,
+        id: AgentId,
+    ) -> impl Future<Output = Result<Option<AgentRow>, StoreError>> + Send;
+
+    /// Agents, last heard of first.
+    fn agents(&self, limit: u32) -> impl Future<Output = Result<Vec<AgentRow>, StoreError>> + Send;
+
+    /// An agent's card in force.
+    fn card(
+        &self,
+        agent: AgentId,
+    ) -> impl Future<Output = Result<Option<CardRow>, StoreError>> + Send;
+
+    /// An agent's sessions, newest first.
+    fn sessions(
+        &self,
+        agent: AgentId,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<SessionRow>, StoreError>> + Send;
+
+    /// An agent's streams.
+    fn streams(
+        &self,
+        agent: AgentId,
+    ) -> impl Future<Output = Result<Vec<StreamRow>, StoreError>> + Send;
+
+    /// An agent's equivocations, newest first.
+    fn equivocations(
+        &self,
+        agent: AgentId,
+    ) -> impl Future<Output = Result<Vec<Equivocation>, StoreError>> + Send;
+
+    /// Counts over a filter, in spans of `bucket_ms`; `q` is not looked at. Without `since` the 24 hours before `now`.
+    fn stats(
+        &self,
+        filter: &Filter,
+        bucket_ms: i64,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Stats, StoreError>> + Send;
+
+    /// Whether the store answers at all.
+    fn ready(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
