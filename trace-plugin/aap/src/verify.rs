@@ -129,41 +129,79 @@ pub fn verify(trace: &Value, card: &AlignmentCard) -> Vec<Violation> {
 /// AAP's conditions: `action_type == "x"`, `field <op> number`, or a bare word. What it cannot parse never fires.
 fn fires(condition: &str, trace: &Value) -> bool {
     let condition = condition.trim();
-    if let Some(wanted) = condition
-        .strip_prefix("action_type")
-        .and_then(|rest| rest.trim_start().strip_prefix("=="))
-    {
-        let wanted = wanted.trim().trim_matches(['"', '\'']);
+    if let Some(wanted) = action_type(condition) {
         return trace.pointer("/action/type").and_then(Value::as_str) == Some(wanted);
     }
-    for operator in [">=", "<=", "==", "!=", ">", "<"] {
-        let Some((field, number)) = condition.split_once(operator) else {
-            continue;
-        };
-        let (Some(value), Ok(number)) = (
-            lookup(field.trim(), trace).and_then(Value::as_f64),
-            number.trim().parse::<f64>(),
-        ) else {
-            return false;
-        };
-        return match operator {
-            ">=" => value >= number,
-            "<=" => value <= number,
-            ">" => value > number,
-            "<" => value < number,
-            // Equal as AAP's verifiers compare: exactly.
-            #[expect(clippy::float_cmp, reason = "AAP compares exactly")]
-            "==" => value == number,
-            #[expect(clippy::float_cmp, reason = "AAP compares exactly")]
-            _ => value != number,
-        };
+    if let Some((field, operator, limit)) = comparison(condition) {
+        let places = ["/context", "/context/metadata", "/action/parameters"];
+        return lookup(field, &places, trace)
+            .and_then(number)
+            .is_some_and(|value| holds(value, operator, limit));
     }
-    let bare = !condition.is_empty() && condition.chars().all(|c| c.is_alphanumeric() || c == '_');
-    bare && lookup(condition, trace).is_some_and(|value| value.as_bool() == Some(true))
+    is_word(condition)
+        && lookup(condition, &["/context", "/context/metadata"], trace).is_some_and(truthy)
 }
 
-fn lookup<'a>(field: &str, trace: &'a Value) -> Option<&'a Value> {
-    ["/context", "/context/metadata", "/action/parameters"]
+/// The `x` of `action_type == "x"`; whatever stands behind it is not looked at.
+fn action_type(condition: &str) -> Option<&str> {
+    let rest = condition.strip_prefix("action_type")?.trim_start();
+    let quoted = rest.strip_prefix("==")?.trim_start().strip_prefix('"')?;
+    let (wanted, _) = quoted.split_once('"')?;
+    (!wanted.is_empty()).then_some(wanted)
+}
+
+/// Field, operator and number of `field <op> number`.
+fn comparison(condition: &str) -> Option<(&str, &str, f64)> {
+    let is_operator = |c: char| matches!(c, '>' | '<' | '=' | '!');
+    let start = condition.find(is_operator)?;
+    let (field, rest) = condition.split_at(start);
+    let end = rest.find(|c| !is_operator(c))?;
+    let (operator, limit) = rest.split_at(end);
+    let (field, limit) = (field.trim_end(), limit.trim_start());
+    let plain = limit.starts_with(|c: char| c.is_ascii_digit())
+        && limit.chars().all(|c| c.is_ascii_digit() || c == '.');
+    (is_word(field) && plain).then(|| Some((field, operator, limit.parse().ok()?)))?
+}
+
+#[expect(clippy::float_cmp, reason = "AAP compares exactly")]
+fn holds(value: f64, operator: &str, limit: f64) -> bool {
+    match operator {
+        ">=" => value >= limit,
+        "<=" => value <= limit,
+        ">" => value > limit,
+        "<" => value < limit,
+        "==" => value == limit,
+        "!=" => value != limit,
+        _ => false,
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
+/// A number, also one that is written as text.
+fn number(value: &Value) -> Option<f64> {
+    value
+        .as_f64()
+        .or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+fn truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+    }
+}
+
+/// The first of `places` that holds `field` as anything but null.
+fn lookup<'a>(field: &str, places: &[&str], trace: &'a Value) -> Option<&'a Value> {
+    places
         .iter()
-        .find_map(|place| trace.pointer(place)?.get(field))
+        .filter_map(|place| trace.pointer(place)?.get(field))
+        .find(|value| !value.is_null())
 }

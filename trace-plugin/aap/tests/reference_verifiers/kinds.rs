@@ -1,0 +1,191 @@
+//! One real trace of each kind that smoltbot makes, under the card that `init` writes.
+
+use aap::call::{Decision, OutcomeKind, Verdict};
+use aap::chain::{Digest, genesis};
+use aap::trace::{ActionType, Link, Made, Trace, make};
+use aap::{AgentId, AlignmentCard, StreamId, Timestamp, TraceId};
+use ed25519_dalek::SigningKey;
+use serde_json::{Map, Value, json};
+
+use crate::judges::Case;
+
+/// 2026-11-21T02:10:00.123Z.
+const AT_MS: i64 = 1_795_227_000_123;
+
+pub(crate) fn agent() -> AgentId {
+    AgentId::of_key(&SigningKey::from_bytes(&[7; 32]).verifying_key())
+}
+
+pub(crate) fn card() -> AlignmentCard {
+    AlignmentCard::default_for(
+        agent(),
+        Timestamp::from_millis(AT_MS),
+        "http://127.0.0.1:8787/v1/traces",
+    )
+}
+
+/// An allowed call of `exec` that ended well; the other kinds are told as what differs.
+pub(crate) fn made() -> Made {
+    Made {
+        trace_id: "019a9f3e-8c1b-7d2e-9f30-415263748596"
+            .parse::<TraceId>()
+            .expect("a UUID"),
+        agent_id: agent(),
+        timestamp: Timestamp::from_millis(AT_MS),
+        tool: "exec".to_owned(),
+        params: Some(json!({"command": "ls -la", "timeout": 30, "background": true, "env": null})),
+        verdict: Verdict::allow("Lists a directory"),
+        action_type: ActionType::Allow,
+        outcome: OutcomeKind::Completed.as_str(),
+        result: json!({"content": [{"type": "text", "text": "total 0"}]}),
+        error: None,
+        exit_code: Some(0),
+        duration_ms: 12,
+        runtime: "openclaw".to_owned(),
+        session_id: Some("agent:main:main".to_owned()),
+        run_id: Some("run-1".to_owned()),
+        call_id: Some("call-1".to_owned()),
+        params_rewritten: false,
+        succeeds: None,
+        extra: Map::new(),
+    }
+}
+
+fn refusal(decision: Decision) -> Verdict {
+    Verdict {
+        decision,
+        reason: "Recursive delete of the root directory".to_owned(),
+        values_violated: vec!["harm_prevention".to_owned(), "a_house_rule".to_owned()],
+        rule_id: Some("fs.delete.root".to_owned()),
+        advice: Some("Name the directory to delete".to_owned()),
+        effects: vec!["delete:/".to_owned()],
+    }
+}
+
+fn denied(outcome: &'static str, decision: Decision) -> Made {
+    Made {
+        verdict: refusal(decision),
+        action_type: ActionType::Deny,
+        outcome,
+        result: Value::Null,
+        exit_code: None,
+        duration_ms: 0,
+        ..made()
+    }
+}
+
+fn ended(kind: OutcomeKind) -> Made {
+    Made {
+        action_type: kind.action_type(),
+        outcome: kind.as_str(),
+        result: Value::Null,
+        exit_code: None,
+        ..made()
+    }
+}
+
+fn every_kind() -> Vec<(&'static str, Made)> {
+    let failed = Made {
+        error: Some("ENOENT: no such file or directory".to_owned()),
+        ..ended(OutcomeKind::Failed)
+    };
+    let orphan = Made {
+        outcome: "orphan",
+        params: None,
+        session_id: None,
+        run_id: None,
+        ..failed.clone()
+    };
+    let unlisted = Made {
+        tool: "mcp__crm__lookup".to_owned(),
+        ..made()
+    };
+    let odd_name = Made {
+        tool: "crm: look up, quickly".to_owned(),
+        params: Some(json!(["not", "an", "object"])),
+        ..made()
+    };
+    let exit_3 = Made {
+        exit_code: Some(3),
+        ..made()
+    };
+    let rewritten = Made {
+        params_rewritten: true,
+        extra: Map::from_iter([("redactions".to_owned(), json!(["params.token"]))]),
+        ..made()
+    };
+    let new_stream = Made {
+        succeeds: Some(StreamId::from_bytes([8; 16])),
+        ..made()
+    };
+    vec![
+        ("allow", made()),
+        ("allow, exit code 3", exit_3),
+        ("allow, running", ended(OutcomeKind::Running)),
+        ("allow, other arguments ran", rewritten),
+        ("allow, unlisted tool", unlisted.clone()),
+        ("allow, a name with separators", odd_name),
+        (
+            "allow, a nameless tool",
+            Made {
+                tool: String::new(),
+                ..made()
+            },
+        ),
+        ("allow, first of a new stream", new_stream),
+        ("deny", denied("refused", Decision::Deny)),
+        ("deny, an ask not granted", denied("refused", Decision::Ask)),
+        (
+            "deny, refused by another",
+            Made {
+                verdict: Verdict::allow("blocked by another plugin"),
+                ..denied("observed_deny", Decision::Deny)
+            },
+        ),
+        (
+            "deny, ran all the same",
+            Made {
+                exit_code: Some(0),
+                ..denied("ran_after_refusal", Decision::Deny)
+            },
+        ),
+        (
+            "deny, unlisted tool",
+            Made {
+                tool: unlisted.tool,
+                ..denied("refused", Decision::Deny)
+            },
+        ),
+        ("error", failed),
+        ("error, abandoned", ended(OutcomeKind::Abandoned)),
+        ("error, orphan", orphan),
+    ]
+}
+
+/// As the spool keeps it: with its place in the chain.
+fn linked(mut trace: Trace) -> Value {
+    let stream = StreamId::from_bytes([9; 16]);
+    let succeeds = trace.context.metadata.succeeds;
+    trace.context.metadata.link = Some(Link {
+        stream,
+        seq: 1,
+        prev: genesis(trace.agent_id, stream, succeeds),
+        salt: "c2FsdHNhbHRzYWx0c2FsdA".to_owned(),
+        commitment: Digest::of(b"content"),
+    });
+    serde_json::to_value(trace).expect("a trace is JSON")
+}
+
+/// A case for each kind of trace.
+pub(crate) fn cases() -> Vec<Case> {
+    let card = card();
+    let document = serde_json::to_value(&card).expect("a card is JSON");
+    every_kind()
+        .into_iter()
+        .map(|(name, made)| Case {
+            name,
+            card: document.clone(),
+            trace: linked(make(made, &card)),
+        })
+        .collect()
+}
