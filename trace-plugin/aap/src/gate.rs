@@ -106,6 +106,11 @@ impl<C: Admissible> Admitted<C> {
         self.held().1.trace_id
     }
 
+    /// What the conscience said when it let the call pass.
+    pub fn verdict(&self) -> &Verdict {
+        &self.held().1.verdict
+    }
+
     /// Says how it went and returns the id of the trace that tells it.
     pub fn finish(mut self, outcome: Outcome) -> TraceId {
         let id = self.trace_id();

@@ -1,0 +1,162 @@
+//! The one directory that file tools see.
+//!
+//! A path is resolved by the kernel below the root (`openat2` with `RESOLVE_BENEATH`), so `..`, absolute paths and
+//! symlinks cannot lead out, not even when they change between looking and opening. Where the kernel has no `openat2`,
+//! the path is made canonical, compared with the root, and opened without following a last symlink.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::Failure;
+
+/// The root of all file access, and where commands start.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    root: PathBuf,
+    text: String,
+}
+
+impl Workspace {
+    /// The existing directory `root`.
+    ///
+    /// # Errors
+    /// When it cannot be resolved, is not a directory, or has a name that is not UTF-8 (a trace could not tell it).
+    pub fn open(root: &Path) -> io::Result<Self> {
+        let root = root.canonicalize()?;
+        if !root.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::NotADirectory));
+        }
+        let text = root
+            .to_str()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "its name is not UTF-8"))?
+            .to_owned();
+        Ok(Self { root, text })
+    }
+
+    /// The canonical path of the root.
+    pub fn root(&self) -> &str {
+        &self.text
+    }
+
+    /// A regular file below the root, for reading.
+    pub(super) fn file(&self, path: &str) -> Result<File, Failure> {
+        // Without NONBLOCK the opening of a pipe waits for its other end.
+        let opened = self.resolve(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        let stat = rustix::fs::fstat(&opened).map_err(|errno| explain(path, errno))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok(File::from(opened)),
+            FileType::Directory => Err(Failure::new(format!(
+                "`{path}` is a directory; list_files shows what is in it"
+            ))),
+            _ => Err(Failure::new(format!("`{path}` is not a regular file"))),
+        }
+    }
+
+    /// A directory below the root and its real path.
+    pub(super) fn directory(&self, path: &str) -> Result<(OwnedFd, String), Failure> {
+        let opened = self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let real = real_path(&opened, &self.root.join(self.relative(path)))
+            .map_err(|errno| explain(path, errno))?;
+        match real.to_str() {
+            Some(text) if real.starts_with(&self.root) => Ok((opened, text.to_owned())),
+            Some(_) => Err(explain(path, Errno::XDEV)),
+            None => Err(Failure::new(format!(
+                "`{path}` leads to a name that is not UTF-8"
+            ))),
+        }
+    }
+
+    /// `path` as seen from the root; absolute paths below the root are taken as such.
+    fn relative<'a>(&self, path: &'a str) -> &'a Path {
+        let path = match path {
+            "" => Path::new("."),
+            path => Path::new(path),
+        };
+        match path.strip_prefix(&self.root) {
+            Ok(rest) if rest.as_os_str().is_empty() => Path::new("."),
+            Ok(rest) => rest,
+            Err(_) => path,
+        }
+    }
+
+    fn resolve(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Failure> {
+        let relative = self.relative(path);
+        let flags = flags | OFlags::CLOEXEC;
+        let root = rustix::fs::open(
+            &self.root,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .map_err(|errno| explain(&self.text, errno))?;
+        match beneath(&root, relative, flags) {
+            Err(Errno::NOSYS) => self.checked(relative, flags),
+            opened => opened,
+        }
+        .map_err(|errno| explain(path, errno))
+    }
+
+    /// The way without `openat2`.
+    fn checked(&self, relative: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let real = self
+            .root
+            .join(relative)
+            .canonicalize()
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        if !real.starts_with(&self.root) {
+            return Err(Errno::XDEV);
+        }
+        rustix::fs::openat(CWD, &real, flags | OFlags::NOFOLLOW, Mode::empty())
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn beneath(root: &OwnedFd, relative: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    use rustix::fs::{ResolveFlags, openat2};
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    // The kernel answers EAGAIN when a rename elsewhere raced with a `..`; openat2(2) says to ask again.
+    const ASK_AGAIN: usize = 64;
+    for _ in 0..ASK_AGAIN {
+        match openat2(root, relative, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN) => {}
+            opened => return opened,
+        }
+    }
+    Err(Errno::AGAIN)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn beneath(_root: &OwnedFd, _relative: &Path, _flags: OFlags) -> Result<OwnedFd, Errno> {
+    Err(Errno::NOSYS)
+}
+
+/// Where an open directory really is.
+#[cfg(target_os = "linux")]
+fn real_path(opened: &OwnedFd, _joined: &Path) -> Result<PathBuf, Errno> {
+    std::fs::read_link(super::descriptor_path(opened))
+        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn real_path(_opened: &OwnedFd, joined: &Path) -> Result<PathBuf, Errno> {
+    joined
+        .canonicalize()
+        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+}
+
+fn explain(path: &str, errno: Errno) -> Failure {
+    Failure::new(match errno {
+        Errno::XDEV => {
+            format!("`{path}` leads out of the workspace; only what is in it can be reached")
+        }
+        Errno::NOENT => format!("`{path}` does not exist in the workspace"),
+        Errno::NOTDIR => format!("`{path}` is not a directory"),
+        Errno::LOOP => format!("`{path}` goes through a symlink that cannot be followed"),
+        Errno::INVAL => format!("`{path}` is not a path"),
+        other => format!("`{path}`: {}", io::Error::from(other)),
+    })
+}
