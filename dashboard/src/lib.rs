@@ -1,1 +1,75 @@
-//! dashboard.
+//! Public pages: what agents did, what they refused and why.
+//!
+//! **In scope.** Server-rendered pages over the [`TraceReader`] port: home, agent, session, trace, refusals, search, badge;
+//! their style and script; the headers that keep text written by others from doing anything. Every page works without
+//! JavaScript; with it, home and agent pages follow the edge's live events.
+//! **Out of scope.** SQL (each store's crate), the JSON API, the event stream at [`aap::paths::LIVE`] and rate limits
+//! (`edge-core`, which mounts [`router`]), masking of secrets (`redact`, at the source). No clock here: [`router`] is given one.
+
+use std::sync::Arc;
+
+use aap::Timestamp;
+use axum::Router;
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use trace_store::TraceReader;
+
+mod answer;
+mod assets;
+mod calls;
+mod chart;
+mod identicon;
+// mod json;
+mod pages;
+mod paging;
+mod query;
+mod text;
+mod words;
+
+/// What every page needs.
+pub(crate) struct App<R> {
+    pub(crate) reader: Arc<R>,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl<R> App<R> {
+    /// The time that "ago" counts from.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}
+
+// Derived Clone would ask for R: Clone.
+impl<R> Clone for App<R> {
+    fn clone(&self) -> Self {
+        Self {
+            reader: Arc::clone(&self.reader),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+}
+
+/// The pages, to be merged into the edge's router. Sets no fallback; [`not_found`] makes one.
+pub fn router<R: TraceReader>(
+    reader: Arc<R>,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+) -> Router {
+    Router::new()
+        .route("/", get(pages::home::show::<R>))
+        // .route("/agent/{id}", get(pages::agent::show::<R>))
+        // .route("/agent/{id}/session/{sid}", get(pages::session::show::<R>))
+        // .route("/trace/{id}", get(pages::trace::show::<R>))
+        // .route("/refusals", get(pages::refusals::show::<R>))
+        .route("/search", get(pages::search::find::<R>))
+        // .route("/badge/{file}", get(pages::badge::show::<R>))
+        .route("/assets/{name}", get(assets::serve))
+        .layer(map_response(answer::secure))
+        .with_state(App { reader, clock })
+}
+
+/// The page for an address that leads nowhere, with the same headers as all pages; for the host's fallback.
+pub async fn not_found() -> Response {
+    let missing = answer::PageError::Missing("There is no page at this address.".to_owned());
+    answer::secure(missing.into_response()).await
+}
