@@ -1,0 +1,414 @@
+//! From what was seen of a call to its masked trace.
+
+use aap::trace::{Made, make};
+use aap::{ActionType, Decision, Judged, Outcome, Timestamp, ToolCall, TraceId, Verdict};
+use redact::{Level, Masked, Redacted, SealError};
+use serde_json::{Map, Value, json};
+
+use super::Judge;
+use crate::clock;
+use crate::event::{Ended, Seen};
+use crate::spool::{CallRow, NotPrepared, PendingCall, Prepared};
+
+/// Why no trace can be made; only a defect leads there.
+#[derive(Debug, thiserror::Error)]
+pub enum MakingError {
+    /// It could not be masked.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// It could not be committed to.
+    #[error(transparent)]
+    Prepared(#[from] NotPrepared),
+}
+
+/// A call of our own process that was admitted or refused, and has ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finished {
+    /// The call.
+    pub call: ToolCall,
+    /// Its verdict and the id of its trace.
+    pub judged: Judged,
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// How it ended; none when it was refused.
+    pub outcome: Option<Outcome>,
+}
+
+/// Whether the after-event of a call that we refused shows that it ran all the same.
+pub(super) fn ran(seen: &Seen) -> bool {
+    matches!(seen.ended, Ended::Completed | Ended::Running)
+}
+
+/// Whether the trace will be a refusal, which must survive the loss of power.
+pub(super) fn is_refusal(seen: &Seen) -> bool {
+    seen.ended == Ended::Blocked
+}
+
+fn action_type(seen: &Seen) -> ActionType {
+    match seen.ended {
+        Ended::Completed | Ended::Running => ActionType::Allow,
+        Ended::Failed => ActionType::Error,
+        Ended::Blocked => ActionType::Deny,
+    }
+}
+
+fn outcome(seen: &Seen) -> &'static str {
+    match seen.ended {
+        Ended::Completed => "completed",
+        Ended::Failed => "failed",
+        Ended::Running => "running",
+        Ended::Blocked => "observed_deny",
+    }
+}
+
+/// The verdict that a trace tells when somebody else stopped the call: theirs, not ours.
+fn foreign(verdict: &Verdict, seen: &Seen) -> Verdict {
+    if verdict.decision != Decision::Allow {
+        // We asked, and it was not granted: our reason is why.
+        return verdict.clone();
+    }
+    Verdict {
+        decision: Decision::Deny,
+        reason: seen
+            .error
+            .clone()
+            .unwrap_or_else(|| "Stopped before it ran; no reason was given".to_owned()),
+        // Whoever stopped it spoke for the user.
+        values_violated: vec!["user_control".to_owned()],
+        rule_id: None,
+        advice: None,
+        effects: verdict.effects.clone(),
+    }
+}
+
+/// A digest that tells whether other parameters ran, and nothing else: salted, and never published.
+fn params_digest(salt: &str, params: &Value) -> String {
+    let mut bytes = salt.as_bytes().to_vec();
+    bytes.extend(aap::canon::to_vec(params).unwrap_or_default());
+    format!("{salt}:{}", aap::chain::Digest::of(&bytes))
+}
+
+fn same_params(digest: &str, params: &Value) -> bool {
+    digest
+        .split_once(':')
+        .is_some_and(|(salt, _)| params_digest(salt, params) == digest)
+}
+
+fn masks_json(masked: &[&[Masked]]) -> Value {
+    let mut all: Map<String, Value> = Map::new();
+    for mask in masked.iter().copied().flatten() {
+        let before = all.get(mask.rule).and_then(Value::as_u64).unwrap_or(0);
+        all.insert(mask.rule.to_owned(), json!(before + u64::from(mask.count)));
+    }
+    Value::Object(all)
+}
+
+/// The content of a trace after masking.
+struct Content {
+    params: Option<Value>,
+    result: Value,
+    masked: Value,
+}
+
+impl Judge {
+    fn content(&self, call: &ToolCall, result: &Value) -> Content {
+        let params = self.redactor.params(&call.tool, &call.params);
+        let salt = clock::random::<16>();
+        let result = (!result.is_null()).then(|| self.redactor.result(&call.tool, result, &salt));
+        let result_masks = result.as_ref().map_or(&[][..], Redacted::masked);
+        let masked = masks_json(&[params.masked(), result_masks]);
+        Content {
+            params: Some(params.into_inner()),
+            result: result.map_or(Value::Null, Redacted::into_inner),
+            masked,
+        }
+    }
+
+    fn extra(call: &ToolCall, masked: Value) -> Map<String, Value> {
+        let mut extra = Map::new();
+        if let Some(cwd) = &call.cwd {
+            extra.insert("cwd".to_owned(), json!(cwd));
+        }
+        if masked.as_object().is_some_and(|masked| !masked.is_empty()) {
+            extra.insert("redactions".to_owned(), masked);
+        }
+        extra
+    }
+
+    fn base(
+        &self,
+        call: &ToolCall,
+        content: Content,
+        verdict: Verdict,
+        id: TraceId,
+        at: Timestamp,
+    ) -> Made {
+        Made {
+            trace_id: id,
+            agent_id: self.card.agent_id,
+            timestamp: at,
+            tool: call.tool.clone(),
+            params: content.params,
+            verdict,
+            action_type: ActionType::Allow,
+            outcome: "completed",
+            result: content.result,
+            error: None,
+            exit_code: None,
+            duration_ms: 0,
+            runtime: call.runtime.clone(),
+            session_id: call.session_id.clone(),
+            run_id: call.run_id.clone(),
+            call_id: call.call_id.clone(),
+            params_rewritten: false,
+            succeeds: None,
+            extra: Self::extra(call, content.masked),
+        }
+    }
+
+    /// A tool's error is a result like any other: where only shapes are published, so is it.
+    fn error(&self, tool: &str, error: &str) -> String {
+        match self.redactor.level(tool) {
+            Level::None | Level::Shape => format!("[error, {} chars]", error.chars().count()),
+            Level::Preview | Level::Full => self.redactor.text(error).into_inner(),
+        }
+    }
+
+    /// Masks the whole of a trace and commits to it: the one way into the spool.
+    fn seal(&self, made: Made) -> Result<Prepared, MakingError> {
+        let trace = make(made, &self.card);
+        Ok(Prepared::new(self.redactor.seal(trace)?)?)
+    }
+
+    /// The trace of a call that we refused.
+    pub(super) fn refusal(
+        &self,
+        call: &ToolCall,
+        verdict: &Verdict,
+        id: TraceId,
+        at: Timestamp,
+    ) -> Result<Prepared, MakingError> {
+        let mut made = self.base(
+            call,
+            self.content(call, &Value::Null),
+            verdict.clone(),
+            id,
+            at,
+        );
+        made.action_type = ActionType::Deny;
+        made.outcome = "refused";
+        self.seal(made)
+    }
+
+    /// What is remembered of a call until its end is seen.
+    pub(super) fn pending(
+        &self,
+        call: &ToolCall,
+        verdict: &Verdict,
+    ) -> Result<Redacted<PendingCall>, MakingError> {
+        let content = self.content(call, &Value::Null);
+        Ok(self.redactor.seal(PendingCall {
+            tool: call.tool.clone(),
+            params: content.params,
+            params_digest: params_digest(&clock::salt(), &call.params),
+            verdict: verdict.clone(),
+            runtime: call.runtime.clone(),
+            session_id: call.session_id.clone(),
+            run_id: call.run_id.clone(),
+            call_id: call.call_id.clone(),
+            cwd: call.cwd.clone(),
+            masked: content.masked,
+        })?)
+    }
+
+    fn ended(&self, made: &mut Made, seen: &Seen) {
+        made.action_type = action_type(seen);
+        made.outcome = outcome(seen);
+        made.error = (seen.ended == Ended::Failed)
+            .then(|| {
+                seen.error
+                    .as_deref()
+                    .map(|error| self.error(&made.tool, error))
+            })
+            .flatten();
+        made.exit_code = seen.exit_code;
+        if let Some(ms) = seen.duration_ms {
+            made.duration_ms = ms;
+        }
+        if seen.ended == Ended::Blocked {
+            made.verdict = foreign(&made.verdict, seen);
+            made.duration_ms = 0;
+            if self.card.autonomy_mode == aap::card::Mode::Off {
+                made.extra.insert("conscience".to_owned(), json!("off"));
+            }
+        }
+    }
+
+    /// The trace of a call that was seen before and after.
+    pub(super) fn paired(
+        &self,
+        call: &ToolCall,
+        seen: &Seen,
+        row: &CallRow,
+    ) -> Result<Prepared, MakingError> {
+        let Some(pending) = &row.pending else {
+            return self.after_only(call, seen, row.trace_id, row.at);
+        };
+        let rewritten = ran(seen) && !same_params(&pending.params_digest, &call.params);
+        // What ran is what is told, and what is judged.
+        let verdict = if rewritten {
+            self.verdict(call)
+        } else {
+            pending.verdict.clone()
+        };
+        let mut made = self.base(
+            call,
+            self.content(call, &seen.result),
+            verdict,
+            row.trace_id,
+            row.at,
+        );
+        self.ended(&mut made, seen);
+        if made.extra.get("cwd").is_none()
+            && let Some(cwd) = &pending.cwd
+        {
+            made.extra.insert("cwd".to_owned(), json!(cwd));
+        }
+        if rewritten {
+            made.params_rewritten = true;
+            if made.verdict.decision != Decision::Allow {
+                made.outcome = "ran_after_refusal";
+            }
+        }
+        if seen.duration_ms.is_none() && seen.ended != Ended::Blocked {
+            made.duration_ms = u64::try_from(clock::now().millis() - row.at.millis()).unwrap_or(0);
+        }
+        self.seal(made)
+    }
+
+    /// The trace of a call whose after-event came alone.
+    pub(super) fn after_only(
+        &self,
+        call: &ToolCall,
+        seen: &Seen,
+        id: TraceId,
+        at: Timestamp,
+    ) -> Result<Prepared, MakingError> {
+        let mut made = self.base(
+            call,
+            self.content(call, &seen.result),
+            self.verdict(call),
+            id,
+            at,
+        );
+        let refused = made.verdict.decision != Decision::Allow;
+        self.ended(&mut made, seen);
+        made.extra.insert("orphan".to_owned(), json!("after"));
+        if seen.ended != Ended::Blocked {
+            made.outcome = if refused && ran(seen) {
+                "ran_after_refusal"
+            } else {
+                "orphan"
+            };
+        }
+        self.seal(made)
+    }
+
+    /// The trace of a call whose end was never seen; none when nothing was kept of it.
+    pub(super) fn before_only(&self, row: &CallRow) -> Option<Result<Prepared, MakingError>> {
+        let pending = row.pending.clone()?;
+        let call = ToolCall {
+            tool: pending.tool,
+            params: pending.params.unwrap_or(Value::Null),
+            cwd: pending.cwd,
+            runtime: pending.runtime,
+            session_id: pending.session_id,
+            run_id: pending.run_id,
+            call_id: pending.call_id,
+        };
+        let content = Content {
+            params: Some(call.params.clone()),
+            result: Value::Null,
+            masked: pending.masked,
+        };
+        let asked = pending.verdict.decision == Decision::Ask;
+        let mut made = self.base(&call, content, pending.verdict, row.trace_id, row.at);
+        made.outcome = "orphan";
+        made.extra.insert("orphan".to_owned(), json!("before"));
+        if asked && self.applied(&made.verdict) == Decision::Ask {
+            // Nobody has said yes.
+            made.action_type = ActionType::Deny;
+        }
+        Some(self.seal(made))
+    }
+
+    /// The trace of an end that was seen after the call had been traced without one.
+    pub(super) fn late(
+        &self,
+        call: &ToolCall,
+        seen: &Seen,
+        row: &CallRow,
+        id: TraceId,
+    ) -> Result<Prepared, MakingError> {
+        let verdict = match &row.pending {
+            Some(pending) if same_params(&pending.params_digest, &call.params) => {
+                pending.verdict.clone()
+            }
+            _ => self.verdict(call),
+        };
+        let mut made = self.base(call, self.content(call, &seen.result), verdict, id, row.at);
+        self.ended(&mut made, seen);
+        made.extra
+            .insert("completes".to_owned(), json!(row.trace_id));
+        self.seal(made)
+    }
+
+    /// The trace of a call that ran although we had refused it.
+    pub(super) fn ran_after_refusal(
+        &self,
+        call: &ToolCall,
+        seen: &Seen,
+        row: &CallRow,
+        id: TraceId,
+        at: Timestamp,
+    ) -> Result<Prepared, MakingError> {
+        let mut made = self.base(
+            call,
+            self.content(call, &seen.result),
+            self.verdict(call),
+            id,
+            at,
+        );
+        self.ended(&mut made, seen);
+        made.action_type = ActionType::Error;
+        made.outcome = "ran_after_refusal";
+        made.error = Some("The agent ran a call that the conscience had refused".to_owned());
+        made.extra
+            .insert("completes".to_owned(), json!(row.trace_id));
+        self.seal(made)
+    }
+
+    /// The trace of a call of our own process.
+    pub(super) fn finished(&self, finished: &Finished) -> Result<Prepared, MakingError> {
+        let Finished {
+            call,
+            judged,
+            at,
+            outcome,
+        } = finished;
+        let Some(outcome) = outcome else {
+            return self.refusal(call, &judged.verdict, judged.trace_id, *at);
+        };
+        let content = self.content(call, &outcome.result);
+        let mut made = self.base(call, content, judged.verdict.clone(), judged.trace_id, *at);
+        made.action_type = outcome.kind.action_type();
+        made.outcome = outcome.kind.as_str();
+        made.error = outcome
+            .error
+            .as_deref()
+            .map(|error| self.error(&call.tool, error));
+        made.exit_code = outcome.exit_code;
+        made.duration_ms = outcome.duration_ms;
+        self.seal(made)
+    }
+}

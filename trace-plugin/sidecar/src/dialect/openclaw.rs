@@ -1,0 +1,157 @@
+//! `OpenClaw`'s `before_tool_call` and `after_tool_call`, as its plugin API 2026.9 gives them to a plugin.
+//!
+//! What was measured there and is relied upon here: a blocked call has an after-event with `details.status: "blocked"`; a
+//! plugin that throws or hangs gives `details.status: "error"`; a command that exits non-zero has no `error`; a command in
+//! the background has `details.status: "running"`; unknown tools and invalid arguments have an after-event alone.
+
+use aap::{Decision, ToolCall, Verdict};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::{Dialect, Unreadable, fields, told};
+use crate::event::{Ended, Event, Seen};
+
+const EXAMPLE: &str = r#"{"hook":"before_tool_call","event":{"toolName":"exec","params":{"command":"ls"},"runId":"r","toolCallId":"c"},"ctx":{}}"#;
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    hook: String,
+    #[serde(borrow, default)]
+    event: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    ctx: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Told<'a> {
+    tool_name: Option<String>,
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
+    run_id: Option<String>,
+    tool_call_id: Option<String>,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    error: Option<Value>,
+    duration_ms: Option<f64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Ctx {
+    tool_name: Option<String>,
+    session_id: Option<String>,
+    session_key: Option<String>,
+    run_id: Option<String>,
+    tool_call_id: Option<String>,
+}
+
+pub(super) fn read(line: &str) -> Result<Event, Unreadable> {
+    let envelope: Envelope<'_> = fields::object(line, EXAMPLE)?;
+    let before = match envelope.hook.as_str() {
+        "before_tool_call" => true,
+        "after_tool_call" => false,
+        _ => return Ok(Event::Other),
+    };
+    let told: Told<'_> = match envelope.event {
+        Some(event) => fields::object(event.get(), EXAMPLE)?,
+        None => {
+            return Err(Unreadable::new(format!(
+                "event is missing. Expected an object such as {EXAMPLE}"
+            )));
+        }
+    };
+    let ctx: Ctx = envelope
+        .ctx
+        .and_then(|ctx| serde_json::from_str(ctx.get()).ok())
+        .unwrap_or_default();
+    let Some(tool) = told.tool_name.or(ctx.tool_name) else {
+        return Err(Unreadable::new(
+            "event.toolName is missing: which tool is it?",
+        ));
+    };
+    let mut call = ToolCall {
+        session_id: ctx.session_id.or(ctx.session_key),
+        run_id: told.run_id.or(ctx.run_id),
+        call_id: told.tool_call_id.or(ctx.tool_call_id),
+        ..ToolCall::new(Dialect::OpenClaw.name(), tool, Value::Null)
+    };
+    match fields::params(told.params) {
+        Ok(params) => call.params = params,
+        Err(what) if before => {
+            return Err(Unreadable {
+                what,
+                call: Some(Box::new(call)),
+            });
+        }
+        Err(what) => call.params = json!({ "unreadable": what }),
+    }
+    if before {
+        return Ok(Event::Before(call));
+    }
+    let seen = seen(
+        fields::result(told.result),
+        told.error,
+        fields::millis(told.duration_ms),
+    );
+    call.cwd = seen
+        .result
+        .pointer("/details/cwd")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
+    Ok(Event::After(call, seen))
+}
+
+/// How errors begin that say that nobody could be asked, or that nobody said yes.
+const NOT_GRANTED: [&str; 2] = ["Plugin approval", "Denied by user"];
+
+fn seen(result: Value, error: Option<Value>, duration_ms: Option<u64>) -> Seen {
+    let detail = |key: &str| {
+        result
+            .pointer(&format!("/details/{key}"))
+            .and_then(Value::as_str)
+    };
+    let error = match error {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(text),
+        Some(other) => Some(other.to_string()),
+    };
+    let not_granted = error
+        .as_deref()
+        .is_some_and(|error| NOT_GRANTED.iter().any(|start| error.starts_with(start)));
+    let (ended, error) = match detail("status") {
+        Some("blocked") => (
+            Ended::Blocked,
+            detail("reason").map(str::to_owned).or(error),
+        ),
+        _ if not_granted => (Ended::Blocked, error),
+        _ if error.is_some() => (Ended::Failed, error),
+        Some("error" | "failed") => (Ended::Failed, detail("error").map(str::to_owned)),
+        Some("running") => (Ended::Running, None),
+        _ => (Ended::Completed, None),
+    };
+    let exit_code = result.pointer("/details/exitCode").and_then(Value::as_i64);
+    Seen {
+        ended,
+        result,
+        error,
+        exit_code,
+        duration_ms,
+    }
+}
+
+/// Longest text that is shown to a person who is asked.
+const MAX_ASKED_CHARS: usize = 400;
+
+pub(super) fn answer(verdict: &Verdict, applied: Decision) -> Value {
+    match applied {
+        Decision::Allow => json!({}),
+        Decision::Deny => json!({ "block": true, "blockReason": told(verdict) }),
+        Decision::Ask => json!({ "requireApproval": {
+            "title": "smoltbot: this call needs your approval",
+            "description": told(verdict).chars().take(MAX_ASKED_CHARS).collect::<String>(),
+            "severity": "warning",
+        }}),
+    }
+}

@@ -1,0 +1,146 @@
+//! One reading of a hook's input, the same in a sidecar that stays and in a process that is gone in milliseconds.
+
+use aap::{Decision, ToolCall, Verdict};
+use serde_json::value::RawValue;
+use serde_json::{Deserializer, json};
+
+use crate::desk::Desk;
+use crate::dialect::{Dialect, Reply, Unreadable};
+use crate::event::Event;
+
+/// The most that a hook may bring at once, in bytes: a 10 MB result fits with room to spare.
+pub const MAX_HOOK_BYTES: usize = 32 * 1024 * 1024;
+
+/// Reads `input` (one JSON object, or several one after another) and answers each with a line.
+///
+/// Whatever is wrong with the input, the agent gets an answer: what cannot be read is told on standard error, and a call
+/// whose parameters cannot be judged is refused.
+pub fn run(desk: &mut Desk, dialect: Dialect, input: &[u8]) -> Reply {
+    let mut reply = Reply::default();
+    if input.len() > MAX_HOOK_BYTES {
+        note(
+            &mut reply,
+            &format!(
+                "the input is {} bytes; the limit is {MAX_HOOK_BYTES}",
+                input.len()
+            ),
+        );
+        let refusal = unjudged(format!("its input is larger than {MAX_HOOK_BYTES} bytes"));
+        line(
+            &mut reply,
+            &dialect.answer(&refusal, desk.judge().applied(&refusal)),
+        );
+        return reply;
+    }
+    let text = String::from_utf8_lossy(input);
+    if matches!(text, std::borrow::Cow::Owned(_)) {
+        note(
+            &mut reply,
+            "the input is not UTF-8; what could not be read was replaced by U+FFFD",
+        );
+    }
+    let mut rest = text.trim_start_matches('\u{feff}');
+    if rest.trim().is_empty() {
+        note(
+            &mut reply,
+            "nothing on standard input; expected the hook's JSON",
+        );
+        line(&mut reply, "{}");
+    }
+    while !rest.trim_start().is_empty() {
+        let mut objects = Deserializer::from_str(rest).into_iter::<&RawValue>();
+        match objects.next() {
+            Some(Ok(object)) => {
+                let answer = one(desk, dialect, object.get(), &mut reply);
+                line(&mut reply, &answer);
+                rest = &rest[objects.byte_offset()..];
+            }
+            Some(Err(error)) => {
+                note(
+                    &mut reply,
+                    &format!("this is not JSON and was skipped: {error}"),
+                );
+                line(&mut reply, "{}");
+                rest = rest.trim_start();
+                rest = rest.find('\n').map_or("", |end| &rest[end + 1..]);
+            }
+            None => break,
+        }
+    }
+    reply
+}
+
+fn one(desk: &mut Desk, dialect: Dialect, object: &str, reply: &mut Reply) -> String {
+    match dialect.read(object) {
+        Ok(Event::Before(call)) => {
+            let verdict = desk.judge().verdict(&call);
+            before(desk, dialect, &call, &verdict, reply)
+        }
+        Ok(Event::After(call, seen)) => {
+            if let Err(error) = desk.after(&call, &seen) {
+                lost(desk, reply, &error);
+            }
+            "{}".to_owned()
+        }
+        Ok(Event::Other) => "{}".to_owned(),
+        Err(Unreadable {
+            what,
+            call: Some(mut call),
+        }) => {
+            note(reply, &what);
+            call.params = json!({ "unreadable": &what });
+            let verdict = unjudged(what);
+            before(desk, dialect, &call, &verdict, reply)
+        }
+        Err(Unreadable { what, call: None }) => {
+            note(reply, &what);
+            "{}".to_owned()
+        }
+    }
+}
+
+fn before(
+    desk: &mut Desk,
+    dialect: Dialect,
+    call: &ToolCall,
+    verdict: &Verdict,
+    reply: &mut Reply,
+) -> String {
+    if let Err(error) = desk.before(call, verdict) {
+        lost(desk, reply, &error);
+    }
+    dialect.answer(verdict, desk.judge().applied(verdict))
+}
+
+/// The verdict on a call that cannot be judged: refused, for else it could do anything.
+fn unjudged(what: String) -> Verdict {
+    Verdict {
+        decision: Decision::Deny,
+        reason: format!("The call cannot be judged: {what}"),
+        values_violated: vec!["transparency".to_owned()],
+        rule_id: Some("input.unreadable".to_owned()),
+        advice: Some("Send plain JSON parameters, nested less than 100 levels deep.".to_owned()),
+        effects: vec!["opaque".to_owned()],
+    }
+}
+
+/// The verdict stands though nothing could be recorded: the agent is not to suffer, but somebody must know.
+fn lost(desk: &mut Desk, reply: &mut Reply, error: &crate::spool::SpoolError) {
+    note(
+        reply,
+        &format!("this call was judged but NOT recorded: {error}"),
+    );
+    // Where even the count cannot be written, the line on standard error is all there is.
+    let _ = desk.count_dropped(1);
+}
+
+fn note(reply: &mut Reply, text: &str) {
+    reply.stderr.push_str("smoltbot: ");
+    reply.stderr.push_str(text);
+    reply.stderr.push('\n');
+}
+
+fn line(reply: &mut Reply, text: &str) {
+    reply.stdout.push_str(text);
+    reply.stdout.push('\n');
+}

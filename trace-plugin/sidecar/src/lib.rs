@@ -1,0 +1,27 @@
+//! The sidecar of an agent: pairs, judges, redacts, signs, spools, batches and ships its tool calls.
+//!
+//! **In scope.** Everything between an agent that asks and an edge that acknowledges: the identity, the [`desk::Desk`]
+//! where a call is judged and recorded, the [`spool`] that survives crashes, the [`dialect`]s of foreign agents, the
+//! [`intake`] they reach us by, the in-process [`plugin::TracePlugin`] for Rust gateways, and the [`ship`]per.
+//!
+//! **Out of scope.** Reading effects and deciding is `conscience`'s, masking is `redact`'s, the words and the proofs are
+//! `aap`'s, admitting is `edge-core`'s.
+
+pub mod client;
+pub mod clock;
+pub mod desk;
+pub mod dialect;
+pub mod event;
+pub mod hook;
+pub mod identity;
+pub mod intake;
+pub mod plugin;
+pub mod ship;
+pub mod spool;
+pub mod world;
+
+pub use desk::{Desk, Judge};
+pub use identity::Identity;
+pub use plugin::{Recorder, TracePlugin};
+pub use ship::{ShipOptions, Shipper};
+pub use spool::{Spool, SpoolError};

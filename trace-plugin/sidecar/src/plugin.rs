@@ -1,0 +1,289 @@
+//! Recording for a Rust gateway in the same process: [`TracePlugin`] is the hook of its `aap::Gate`.
+//!
+//! The caller pays for the verdict, and for a refusal's commit. Everything else (masking, committing, pairing) is done by
+//! one [`Recorder`] thread, which also takes in the events of foreign agents.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use aap::gate::{Hook, Judging};
+use aap::{Decision, Judged, Outcome, Timestamp, ToolCall, TraceId};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use tokio::sync::{Notify, oneshot};
+
+use crate::clock;
+use crate::desk::{Desk, Finished, Judge};
+use crate::dialect::{Dialect, Reply};
+use crate::hook;
+use crate::spool::{Spool, SpoolError, Use};
+
+/// Calls that may wait for the recorder. At 1 KB each this is 8 MB; beyond it calls are counted as lost.
+const QUEUE: usize = 8192;
+/// How long a finished call may wait for others to be committed with it.
+const GROUP: Duration = Duration::from_millis(3);
+/// Most calls of one commit.
+const GROUP_CALLS: usize = 256;
+/// How often calls without an end are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(2);
+/// How long the spool may be held by another process before a write is given up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+enum Message {
+    Finished(Box<Finished>),
+    Refused(Box<Finished>, oneshot::Sender<()>),
+    Hook(Dialect, Vec<u8>, oneshot::Sender<Reply>),
+    Stop,
+}
+
+/// The thread that records, and the way to it.
+#[derive(Debug)]
+pub struct Recorder {
+    queue: Sender<Message>,
+    lost: Arc<AtomicU64>,
+    recorded: Arc<Notify>,
+    judge: Arc<Judge>,
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Recorder {
+    /// Opens the spool at `path` and starts the thread.
+    ///
+    /// # Errors
+    /// [`SpoolError`] when the spool cannot be opened.
+    pub fn start(judge: Arc<Judge>, path: PathBuf) -> Result<Arc<Self>, SpoolError> {
+        let spool = Spool::open(&path, judge.card().agent_id, PATIENCE, Use::Resident)?;
+        let desk = Desk::new(Arc::clone(&judge), spool);
+        let (queue, messages) = bounded(QUEUE);
+        let lost = Arc::new(AtomicU64::new(0));
+        let recorded = Arc::new(Notify::new());
+        let work = Work {
+            desk,
+            lost: Arc::clone(&lost),
+            recorded: Arc::clone(&recorded),
+            swept: Instant::now(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || work.run(&messages))
+            .map_err(|error| SpoolError::NoThread {
+                path,
+                source: error,
+            })?;
+        Ok(Arc::new(Self {
+            queue,
+            lost,
+            recorded,
+            judge,
+            thread: std::sync::Mutex::new(Some(thread)),
+        }))
+    }
+
+    /// Told each time that something was recorded, so that it can be shipped.
+    pub fn recorded(&self) -> Arc<Notify> {
+        Arc::clone(&self.recorded)
+    }
+
+    /// The judge.
+    pub fn judge(&self) -> &Arc<Judge> {
+        &self.judge
+    }
+
+    /// Hands a foreign agent's hook input over, and waits for the answer. None when the recorder has stopped.
+    pub async fn hook(&self, dialect: Dialect, input: Vec<u8>) -> Option<Reply> {
+        let (reply, answer) = oneshot::channel();
+        self.queue
+            .try_send(Message::Hook(dialect, input, reply))
+            .ok()?;
+        answer.await.ok()
+    }
+
+    /// Records everything that was handed over, and stops.
+    pub fn stop(&self) {
+        let thread = self
+            .thread
+            .lock()
+            .map(|mut thread| thread.take())
+            .unwrap_or_default();
+        if let Some(thread) = thread {
+            // A send fails only when the thread is gone already.
+            let _ = self.queue.send(Message::Stop);
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+struct Work {
+    desk: Desk,
+    lost: Arc<AtomicU64>,
+    recorded: Arc<Notify>,
+    swept: Instant,
+}
+
+impl Work {
+    fn run(mut self, messages: &Receiver<Message>) {
+        loop {
+            match messages.recv_timeout(SWEEP_EVERY) {
+                Ok(message) => {
+                    if !self.take(message, messages) {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if self.swept.elapsed() >= SWEEP_EVERY {
+                self.sweep();
+            }
+        }
+    }
+
+    /// Whether to go on.
+    fn take(&mut self, first: Message, messages: &Receiver<Message>) -> bool {
+        let mut group = Vec::new();
+        let deadline = Instant::now() + GROUP;
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Finished(finished) => group.push(*finished),
+                Message::Refused(finished, reply) => {
+                    group.push(*finished);
+                    self.commit(&mut group);
+                    // Nobody waits when the caller was cancelled.
+                    let _ = reply.send(());
+                }
+                Message::Hook(dialect, input, reply) => {
+                    let answer = hook::run(&mut self.desk, dialect, &input);
+                    let _ = reply.send(answer);
+                    self.recorded.notify_one();
+                }
+                Message::Stop => {
+                    self.commit(&mut group);
+                    return false;
+                }
+            }
+            if group.is_empty() || group.len() >= GROUP_CALLS {
+                break;
+            }
+            next = messages.recv_deadline(deadline).ok();
+        }
+        self.commit(&mut group);
+        true
+    }
+
+    fn commit(&mut self, group: &mut Vec<Finished>) {
+        if group.is_empty() {
+            return;
+        }
+        match self.desk.finished(group) {
+            Ok(()) => self.recorded.notify_one(),
+            Err(error) => {
+                tracing::error!(%error, calls = group.len(), "calls were judged but not recorded");
+                self.lost.fetch_add(group.len() as u64, Ordering::Relaxed);
+            }
+        }
+        group.clear();
+    }
+
+    fn sweep(&mut self) {
+        self.swept = Instant::now();
+        match self.desk.sweep(clock::now()) {
+            Ok(0) => {}
+            Ok(_) => self.recorded.notify_one(),
+            Err(error) => tracing::warn!(%error, "could not look for calls without an end"),
+        }
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 && self.desk.count_dropped(lost).is_err() {
+            // To be written down when the spool can be written again.
+            self.lost.fetch_add(lost, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The hook of an `aap::Gate`.
+#[derive(Debug, Clone)]
+pub struct TracePlugin {
+    recorder: Arc<Recorder>,
+    budget: Duration,
+}
+
+impl TracePlugin {
+    /// Records through `recorder`; waits at most `budget` for a refusal's commit.
+    pub fn new(recorder: Arc<Recorder>, budget: Duration) -> Self {
+        Self { recorder, budget }
+    }
+
+    async fn refuse(&self, call: &ToolCall, judged: Judged, at: Timestamp) -> Judged {
+        let finished = Finished {
+            call: call.clone(),
+            judged: judged.clone(),
+            at,
+            outcome: None,
+        };
+        let (reply, committed) = oneshot::channel();
+        let sent = self
+            .recorder
+            .queue
+            .try_send(Message::Refused(Box::new(finished), reply));
+        if sent.is_err() {
+            self.recorder.lost.fetch_add(1, Ordering::Relaxed);
+        } else if tokio::time::timeout(self.budget, committed).await.is_err() {
+            tracing::warn!(
+                "a refusal's commit takes longer than the hook's budget; the refusal stands"
+            );
+        }
+        judged
+    }
+}
+
+impl Hook for TracePlugin {
+    fn before<'a>(&'a self, call: &'a ToolCall) -> Judging<'a> {
+        let judge = self.recorder.judge();
+        let mut verdict = judge.verdict(call);
+        let applied = judge.applied(&verdict);
+        verdict.decision = applied;
+        let at = clock::now();
+        let judged = Judged {
+            trace_id: clock::trace_id(at),
+            verdict,
+        };
+        if applied == Decision::Allow {
+            return Box::pin(std::future::ready(judged));
+        }
+        Box::pin(self.refuse(call, judged, at))
+    }
+
+    fn after(&self, call: ToolCall, judged: Judged, outcome: Outcome) {
+        let at = time_of(judged.trace_id);
+        let finished = Finished {
+            call,
+            judged,
+            at,
+            outcome: Some(outcome),
+        };
+        match self
+            .recorder
+            .queue
+            .try_send(Message::Finished(Box::new(finished)))
+        {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.recorder.lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// The time that a version 7 id carries: its first 48 bits, milliseconds.
+fn time_of(id: TraceId) -> Timestamp {
+    let bits = id.uuid().as_u128() >> 80;
+    Timestamp::from_millis(i64::try_from(bits).unwrap_or(0))
+}

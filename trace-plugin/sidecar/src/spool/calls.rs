@@ -1,0 +1,186 @@
+//! Pairing: what is known of a foreign agent's call between its before-event and its after-event.
+
+use std::time::Duration;
+
+use aap::{Timestamp, TraceId, Verdict};
+use redact::Redacted;
+use rusqlite::OptionalExtension as _;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Tx, not_json};
+use crate::event::CallKey;
+
+/// How long a call's key is remembered after its trace was made, so that a hook fired twice makes one trace: a day.
+const REMEMBER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Where a call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallState {
+    /// Seen before it runs; the trace waits for its end.
+    Pending,
+    /// Refused by us, and traced so.
+    Refused,
+    /// Traced.
+    Traced,
+    /// Traced after waiting too long for its end.
+    GivenUp,
+}
+
+impl CallState {
+    fn code(self) -> i64 {
+        match self {
+            Self::Pending => 0,
+            Self::Refused => 1,
+            Self::Traced => 2,
+            Self::GivenUp => 3,
+        }
+    }
+
+    fn of(code: i64) -> Self {
+        match code {
+            0 => Self::Pending,
+            1 => Self::Refused,
+            3 => Self::GivenUp,
+            _ => Self::Traced,
+        }
+    }
+}
+
+/// What is kept of a call until its end is seen. Comes in masked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PendingCall {
+    /// The tool.
+    pub tool: String,
+    /// The parameters as published.
+    pub params: Option<Value>,
+    /// Salted digest of the raw parameters: tells whether others ran.
+    pub params_digest: String,
+    /// The verdict it got.
+    pub verdict: Verdict,
+    /// The runtime.
+    pub runtime: String,
+    /// The conversation.
+    pub session_id: Option<String>,
+    /// The run.
+    pub run_id: Option<String>,
+    /// The runtime's id.
+    pub call_id: Option<String>,
+    /// The working directory, as published.
+    pub cwd: Option<String>,
+    /// What was masked, for the trace.
+    #[serde(default)]
+    pub masked: Value,
+}
+
+/// A remembered call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallRow {
+    /// Where it stands.
+    pub state: CallState,
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// The id of its trace.
+    pub trace_id: TraceId,
+    /// What was kept; none once it is traced.
+    pub pending: Option<PendingCall>,
+}
+
+fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<CallRow> {
+    let trace_id: String = row.get(2)?;
+    let pending: Option<String> = row.get(3)?;
+    Ok(CallRow {
+        state: CallState::of(row.get(0)?),
+        at: Timestamp::from_millis(row.get(1)?),
+        trace_id: trace_id.parse().map_err(|error| not_text(2, error))?,
+        pending: pending
+            .map(|text| serde_json::from_str(&text).map_err(not_json))
+            .transpose()?,
+    })
+}
+
+fn not_text(column: usize, error: uuid::Error) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+}
+
+impl Tx<'_> {
+    /// What is remembered of a call.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn call(&self, key: &CallKey) -> rusqlite::Result<Option<CallRow>> {
+        self.conn()
+            .prepare_cached("SELECT state, at, trace_id, pending FROM calls WHERE key = ?1")?
+            .query_row([key.as_str()], read)
+            .optional()
+    }
+
+    /// Remembers a call.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn put_call(
+        &self,
+        key: &CallKey,
+        state: CallState,
+        at: Timestamp,
+        trace_id: TraceId,
+        pending: Option<Redacted<PendingCall>>,
+    ) -> rusqlite::Result<()> {
+        let pending = pending
+            .map(|pending| serde_json::to_string(&pending.into_inner()).map_err(not_json))
+            .transpose()?;
+        self.conn()
+            .prepare_cached(
+                "INSERT INTO calls (key, state, at, trace_id, pending) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (key) DO UPDATE SET state = excluded.state, at = excluded.at,
+                     trace_id = excluded.trace_id, pending = excluded.pending",
+            )?
+            .execute((
+                key.as_str(),
+                state.code(),
+                at.millis(),
+                trace_id.to_string(),
+                pending,
+            ))
+            .map(drop)
+    }
+
+    /// Moves a call on; what was kept of it is let go unless its end may still come.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn move_call(&self, key: &str, state: CallState) -> rusqlite::Result<()> {
+        self.conn()
+            .prepare_cached("UPDATE calls SET state = ?2, pending = CASE ?2 WHEN 3 THEN pending END WHERE key = ?1")?
+            .execute((key, state.code()))
+            .map(drop)
+    }
+
+    /// Calls that have waited for their end since before `since`; at most `limit`.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn waiting_since(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> rusqlite::Result<Vec<(String, CallRow)>> {
+        let mut rows = self.conn().prepare_cached(
+            "SELECT state, at, trace_id, pending, key FROM calls WHERE state = 0 AND at <= ?1 ORDER BY at LIMIT ?2",
+        )?;
+        let rows = rows.query_map((since.millis(), limit), |row| Ok((row.get(4)?, read(row)?)))?;
+        rows.collect()
+    }
+
+    /// Forgets calls whose trace was made more than a day ago.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn forget_calls(&self, now: Timestamp) -> rusqlite::Result<usize> {
+        let before = now.millis() - i64::try_from(REMEMBER.as_millis()).unwrap_or(i64::MAX);
+        self.conn()
+            .prepare_cached("DELETE FROM calls WHERE state > 0 AND at < ?1")?
+            .execute([before])
+    }
+}
