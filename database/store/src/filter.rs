@@ -6,6 +6,9 @@ use std::str::FromStr;
 use aap::limits::{DEFAULT_PAGE, MAX_PAGE};
 use aap::{ActionType, AgentId, Timestamp, TraceId};
 
+/// Bytes of [`Filter::q`].
+pub const MAX_Q_BYTES: usize = 4096;
+
 /// Which traces. Every part that is given must hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
@@ -25,7 +28,7 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// Up to this time, exclusive.
     pub until: Option<Timestamp>,
-    /// Holds this text (any case) in tool name, reason or document.
+    /// Holds this text, at most [`MAX_Q_BYTES`], in tool name, reason or document. ASCII letters match in either case.
     pub q: Option<String>,
 }
 

@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod filter;
 pub mod ports;
 pub mod rows;
+pub mod span;
 
 pub use filter::{Cursor, Direction, Filter, Page, PageRequest};
 pub use ports::{Appended, StoreError, TraceReader, TraceWriter};
@@ -16,3 +17,4 @@ pub use rows::{
     AgentRow, CardRow, Count, Equivocation, LatencyRow, RefusalGroup, SessionRow, Stats, StreamRow,
     TimeBucket, TraceDetail, TraceRow,
 };
+pub use span::Span;

@@ -51,6 +51,9 @@ pub trait TraceWriter: Send + Sync + 'static {
     ///
     /// - The same id with the same fingerprint is a duplicate; with another it is a conflict and the first stays.
     /// - Another digest at the same stream and seq is a conflict and is recorded as an equivocation with its note.
+    /// - The content of a header that is stored already fills it in: the answer is stored, without a row, because the trace
+    ///   keeps its position and live readers were told of it.
+    /// - A seq above `i64::MAX` is rejected: no store can order it.
     /// - `now` is the time of receipt. A time that is odd against it ([`aap::limits::MAX_CLOCK_AHEAD_MS`],
     ///   [`aap::limits::MAX_TRACE_AGE_MS`]) stays in the trace, which is listed under `now` and marked.
     ///
@@ -73,6 +76,9 @@ pub trait TraceWriter: Send + Sync + 'static {
 /// Answers questions about what was stored.
 pub trait TraceReader: Send + Sync + 'static {
     /// A page of traces by ([`TraceRow::at`], id).
+    ///
+    /// A store that searches rows one by one may stop after a number of them: the page then holds fewer rows than its limit,
+    /// even none, and `next` says where to go on. Only a page without `next` is the last.
     fn traces(
         &self,
         filter: &Filter,
@@ -137,7 +143,9 @@ pub trait TraceReader: Send + Sync + 'static {
         agent: AgentId,
     ) -> impl Future<Output = Result<Vec<Equivocation>, StoreError>> + Send;
 
-    /// Counts over a filter, in spans of `bucket_ms`; `q` is not looked at. Without `since` the 24 hours before `now`.
+    /// Counts over a filter, in spans of `bucket_ms`; `q` is not looked at. [`crate::Span::of`] says what is counted when
+    /// `since` or `until` are not given, and widens buckets that would be too many. Percentiles are within 2 % of a
+    /// measured duration.
     fn stats(
         &self,
         filter: &Filter,
