@@ -1,1 +1,95 @@
-//! edge-server.
+//! The edge router on a native server.
+//!
+//! **In scope.** Connections and their time limits, the counts behind the rate limits ([`limits`]), the process's metrics
+//! recorder ([`metrics`]), clocks, an orderly end. **Out of scope.** What requests mean (`edge-core`), the store behind it,
+//! configuration and signals (`smoltbot`).
+//!
+//! The client's address is that of the connection. Headers such as `X-Forwarded-For` are not believed: behind a reverse
+//! proxy all requests count for the proxy's network, whose limit has to be raised or turned off there.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use aap::Timestamp;
+use edge_core::{Live, Ports};
+use governor::clock::MonotonicClock;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use trace_store::{TraceReader, TraceWriter};
+
+mod connections;
+pub mod limits;
+pub mod metrics;
+mod stall;
+
+pub use connections::{DRAIN_TIMEOUT, HEADER_TIMEOUT, MAX_CONNECTIONS};
+pub use limits::{Counts, Limits};
+pub use stall::WRITE_TIMEOUT;
+
+/// How often keys that no longer count are forgotten and histograms are summed up.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Why the edge does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The metrics' recorder cannot be made.
+    #[error("metrics: {0}")]
+    Metrics(#[from] metrics::MetricsError),
+    /// The listener cannot say where it listens.
+    #[error("the listener is not usable: {0}")]
+    Listener(#[from] std::io::Error),
+}
+
+/// Serves until `shutdown`, then drains: running requests end within [`DRAIN_TIMEOUT`], live streams at once.
+///
+/// # Errors
+/// [`ServeError`] when it cannot begin; once it serves, a client's errors are that client's.
+pub async fn serve<S: TraceReader + TraceWriter>(
+    listener: TcpListener,
+    store: Arc<S>,
+    limits: Limits,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
+    let counts = Counts::new(limits, MonotonicClock);
+    let live = Arc::new(Live::new());
+    let render = metrics::recorder()?;
+    let ports = Ports {
+        store,
+        limiter: Arc::clone(&counts),
+        clock: Arc::new(now),
+        monotonic: Arc::new(monotonic),
+        sleep: Arc::new(|span| Box::pin(tokio::time::sleep(span))),
+        render_metrics: Arc::new(move || render.render()),
+        live: Arc::clone(&live),
+    };
+    let router = edge_core::router(ports);
+    let address = listener.local_addr()?;
+    tracing::info!(%address, "the edge listens");
+    let sweeping = async {
+        loop {
+            tokio::time::sleep(SWEEP_INTERVAL).await;
+            counts.sweep();
+            metrics::upkeep();
+        }
+    };
+    tokio::select! {
+        () = connections::run(listener, router, &live, shutdown) => {}
+        () = sweeping => {}
+    }
+    tracing::info!(%address, "the edge has stopped");
+    Ok(())
+}
+
+/// The time of day.
+fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Time since the first call.
+fn monotonic() -> Duration {
+    static BEGUN: OnceLock<Instant> = OnceLock::new();
+    BEGUN.get_or_init(Instant::now).elapsed()
+}

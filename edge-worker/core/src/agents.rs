@@ -1,0 +1,92 @@
+//! What is known of an agent: itself, its chains, its sessions, its equivocations.
+
+use std::sync::Arc;
+
+use aap::AgentId;
+use aap::limits::DEFAULT_PAGE;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::Uri;
+use serde::Serialize;
+use trace_store::{AgentRow, Equivocation, SessionRow, StreamRow, TraceReader, TraceWriter};
+
+use crate::Problem;
+use crate::edge::Edge;
+use crate::limiter::Limiter;
+use crate::query::{Params, agent_id};
+
+/// An agent with the state of its chains.
+#[derive(Debug, Serialize)]
+pub(crate) struct Agent {
+    #[serde(flatten)]
+    row: AgentRow,
+    streams: Vec<StreamRow>,
+    /// Links that chains name and the store does not have.
+    missing_links: u64,
+    /// Places of its chains for which it signed two contents.
+    equivocations: usize,
+}
+
+/// The agent, or a 404.
+pub(crate) async fn find<S: TraceReader + TraceWriter, L: Limiter>(
+    edge: &Edge<S, L>,
+    id: &str,
+) -> Result<AgentRow, Problem> {
+    let id: AgentId = agent_id(id)?;
+    let row = edge.ports.store.agent(id).await?;
+    row.ok_or_else(|| Problem::NotFound(format!("agent {id} has not been heard of here")))
+}
+
+/// One agent.
+pub(crate) async fn one<S: TraceReader + TraceWriter, L: Limiter>(
+    State(edge): State<Arc<Edge<S, L>>>,
+    Path(id): Path<String>,
+) -> Result<Json<Agent>, Problem> {
+    let row = find(&edge, &id).await?;
+    let streams = edge.ports.store.streams(row.agent_id).await?;
+    let equivocations = edge.ports.store.equivocations(row.agent_id).await?.len();
+    let missing = streams
+        .iter()
+        .map(|stream| stream.last_seq.saturating_sub(stream.links));
+    let missing_links = missing.sum();
+    Ok(Json(Agent {
+        row,
+        streams,
+        missing_links,
+        equivocations,
+    }))
+}
+
+/// A page of sessions.
+#[derive(Debug, Serialize)]
+pub(crate) struct Sessions {
+    sessions: Vec<SessionRow>,
+}
+
+/// The newest sessions.
+pub(crate) async fn sessions<S: TraceReader + TraceWriter, L: Limiter>(
+    State(edge): State<Arc<Edge<S, L>>>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Json<Sessions>, Problem> {
+    let limit = Params::of(&uri, &["limit"])?.limit(DEFAULT_PAGE)?;
+    let agent = find(&edge, &id).await?.agent_id;
+    let sessions = edge.ports.store.sessions(agent, limit).await?;
+    Ok(Json(Sessions { sessions }))
+}
+
+/// All equivocations.
+#[derive(Debug, Serialize)]
+pub(crate) struct Equivocations {
+    equivocations: Vec<Equivocation>,
+}
+
+/// The proofs that an agent said two things in one place.
+pub(crate) async fn equivocations<S: TraceReader + TraceWriter, L: Limiter>(
+    State(edge): State<Arc<Edge<S, L>>>,
+    Path(id): Path<String>,
+) -> Result<Json<Equivocations>, Problem> {
+    let agent = find(&edge, &id).await?.agent_id;
+    let equivocations = edge.ports.store.equivocations(agent).await?;
+    Ok(Json(Equivocations { equivocations }))
+}

@@ -1,0 +1,57 @@
+//! An agent's alignment card: put by the agent, read by anyone.
+
+use std::sync::Arc;
+
+use aap::card::SignedCard;
+use aap::limits::MAX_CARD_BYTES;
+use aap::paths::CARD_MEDIA_TYPE;
+use aap::wire::CardAnswer;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
+use trace_store::{TraceReader, TraceWriter};
+
+use crate::edge::{Caller, Edge};
+use crate::limiter::Limiter;
+use crate::query::{accepts, agent_id};
+use crate::{Problem, body};
+
+/// Takes a signed card.
+pub(crate) async fn put<S: TraceReader + TraceWriter, L: Limiter>(
+    State(edge): State<Arc<Edge<S, L>>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<CardAnswer>, Problem> {
+    let agent = agent_id(&id)?;
+    let bytes = body::read(&headers, body, MAX_CARD_BYTES, &edge.ports.sleep).await?;
+    let signed: SignedCard = serde_json::from_slice(&bytes)
+        .map_err(|error| Problem::BadBody(format!("the body is not a signed card: {error}")))?;
+    let (card, key) = signed.clone().open(agent)?;
+    edge.admit(&[agent], &caller).await?;
+    let streams = edge.ports.store.put_card(signed, edge.now()).await?;
+    edge.remember(agent, Some(key));
+    Ok(Json(CardAnswer {
+        card_id: card.card_id,
+        streams,
+    }))
+}
+
+/// The card in force with signature and key; the bare card for who accepts AAP's media type of it.
+pub(crate) async fn get<S: TraceReader + TraceWriter, L: Limiter>(
+    State(edge): State<Arc<Edge<S, L>>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let agent = agent_id(&id)?;
+    let row = edge.ports.store.card(agent).await?;
+    let row = row.ok_or_else(|| Problem::NotFound(format!("agent {agent} has no card here")))?;
+    if accepts(&headers, CARD_MEDIA_TYPE) {
+        let body = row.card.to_string();
+        return Ok(([(header::CONTENT_TYPE, CARD_MEDIA_TYPE)], body).into_response());
+    }
+    Ok(Json(row.signed_card).into_response())
+}

@@ -1,0 +1,178 @@
+//! The port through which requests are limited, and what its decisions look like on the wire.
+//!
+//! Keeping count is the host's business (`edge-server` does it with `governor`); which requests count against what, and in
+//! which order, is decided here and nowhere else.
+
+use std::fmt::Write as _;
+use std::future::Future;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use aap::AgentId;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+/// `RateLimit` of draft-ietf-httpapi-ratelimit-headers.
+pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+/// `RateLimit-Policy` of the same draft.
+pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// The address of a request's client, put into the request's extensions by the host. Without it every request counts
+/// against one network, `0.0.0.0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientNet(pub IpAddr);
+
+/// Whom an address counts for: an IPv4 address itself, an IPv6 address's /64 (what one customer gets).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Network(IpAddr);
+
+impl From<ClientNet> for Network {
+    fn from(ClientNet(ip): ClientNet) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => Self(ip.into()),
+            IpAddr::V6(ip) => {
+                let upper = u128::from(ip) >> 64 << 64;
+                Self(Ipv6Addr::from(upper).into())
+            }
+        }
+    }
+}
+
+/// What a request counts against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LimitKey {
+    /// Requests of one network.
+    Network(Network),
+    /// Requests that bring one agent's traces or card.
+    Agent(AgentId),
+    /// Agents that one network made known for the first time.
+    NewAgent(Network),
+    /// All requests that write.
+    Global,
+}
+
+impl LimitKey {
+    /// The policy's name on the wire and in metrics.
+    pub fn policy(self) -> &'static str {
+        match self {
+            Self::Network(_) => "ip",
+            Self::Agent(_) => "agent",
+            Self::NewAgent(_) => "new_agents",
+            Self::Global => "global",
+        }
+    }
+}
+
+/// What a limiter says about one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitDecision {
+    /// See [`LimitKey::policy`].
+    pub policy: &'static str,
+    /// Requests that the window holds.
+    pub limit: u32,
+    /// The window.
+    pub window: Duration,
+    /// Requests that could follow at once.
+    pub remaining: u32,
+    /// Until the whole limit is there again.
+    pub reset: Duration,
+    /// None when the request may pass, else how long to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl LimitDecision {
+    /// Whole seconds to wait, rounded up, at least 1; none when the request may pass.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after.map(|wait| whole_seconds(wait).max(1))
+    }
+}
+
+/// Keeps count.
+pub trait Limiter: Send + Sync + 'static {
+    /// Counts one request against `key`, unless that limit is off.
+    fn check(&self, key: LimitKey) -> impl Future<Output = Option<LimitDecision>> + Send;
+}
+
+fn whole_seconds(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
+}
+
+/// Writes `RateLimit` and `RateLimit-Policy`, the decision that weighs most first: a refusal, else the agent's.
+pub(crate) fn write_headers(decisions: &[LimitDecision], headers: &mut HeaderMap) {
+    let mut sorted: Vec<_> = decisions.iter().collect();
+    sorted.sort_by_key(|decision| (decision.retry_after.is_none(), decision.policy != "agent"));
+    let (mut state, mut policy) = (String::new(), String::new());
+    for (index, decision) in sorted.into_iter().enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        let name = decision.policy;
+        let window = whole_seconds(decision.window);
+        let until = decision
+            .retry_after_seconds()
+            .unwrap_or_else(|| whole_seconds(decision.reset));
+        // Writing to a String cannot fail.
+        let _ = write!(
+            state,
+            "{comma}\"{name}\";r={};t={until}",
+            decision.remaining
+        );
+        let _ = write!(policy, "{comma}\"{name}\";q={};w={window}", decision.limit);
+    }
+    for (name, value) in [(RATE_LIMIT, state), (RATE_LIMIT_POLICY, policy)] {
+        if let (false, Ok(value)) = (value.is_empty(), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(text: &str) -> Network {
+        ClientNet(text.parse().unwrap()).into()
+    }
+
+    #[test]
+    fn an_ipv6_customer_is_one_network() {
+        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:1:2:3"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+    }
+
+    fn decision(policy: &'static str, retry_after: Option<Duration>) -> LimitDecision {
+        LimitDecision {
+            policy,
+            limit: 100,
+            window: Duration::from_secs(60),
+            remaining: if retry_after.is_some() { 0 } else { 99 },
+            reset: Duration::from_millis(600),
+            retry_after,
+        }
+    }
+
+    #[test]
+    fn headers_are_structured_fields_with_the_weightiest_first() {
+        let mut headers = HeaderMap::new();
+        write_headers(
+            &[decision("ip", None), decision("agent", None)],
+            &mut headers,
+        );
+        assert_eq!(headers[RATE_LIMIT], "\"agent\";r=99;t=1, \"ip\";r=99;t=1");
+        assert_eq!(
+            headers[RATE_LIMIT_POLICY],
+            "\"agent\";q=100;w=60, \"ip\";q=100;w=60"
+        );
+        let refused = decision("ip", Some(Duration::from_millis(1)));
+        write_headers(&[decision("agent", None), refused], &mut headers);
+        assert_eq!(headers[RATE_LIMIT], "\"ip\";r=0;t=1, \"agent\";r=99;t=1");
+    }
+
+    #[test]
+    fn waiting_is_rounded_up_to_a_second_at_least() {
+        let seconds = |ms| decision("ip", Some(Duration::from_millis(ms))).retry_after_seconds();
+        assert_eq!(
+            (seconds(0), seconds(600), seconds(1001)),
+            (Some(1), Some(1), Some(2))
+        );
+    }
+}

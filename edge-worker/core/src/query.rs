@@ -1,0 +1,153 @@
+//! Parameters of the query and the path: every wrong value is named, with the form that is accepted.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use aap::limits::{DEFAULT_PAGE, MAX_ID_CHARS, MAX_PAGE};
+use aap::{ActionType, AgentId, Timestamp, TraceId};
+use axum::http::{HeaderMap, Uri, header};
+use trace_store::{Cursor, Direction, Filter, PageRequest};
+
+use crate::Problem;
+
+/// Characters of a search text.
+pub(crate) const MAX_SEARCH_CHARS: usize = 256;
+
+const UUID_FORM: &str = "a UUID such as 0193b5b0-7c4e-7a3c-9d39-1f2e3d4c5b6a";
+const TIME_FORM: &str = "an RFC 3339 time such as 2026-11-21T02:10:00Z (a + in it is written %2B)";
+
+/// The parameters of a query that are not read yet. Each is taken once; what is left at the end is refused.
+pub(crate) struct Params(BTreeMap<String, String>);
+
+impl Params {
+    /// Splits the query. Only names in `known` may occur, each once.
+    pub(crate) fn of(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
+        let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
+            .map_err(|error| bad("query", error.to_string()))?;
+        let mut params = BTreeMap::new();
+        for (name, value) in pairs.0 {
+            if !known.contains(&name.as_str()) {
+                let name: String = name.chars().take(MAX_ID_CHARS).collect();
+                let problem = format!("no such parameter here; there are {}", known.join(", "));
+                return Err(bad(&name, problem));
+            }
+            if params.contains_key(&name) {
+                return Err(bad(&name, "it is given twice; give it once".to_owned()));
+            }
+            params.insert(name, value);
+        }
+        Ok(Self(params))
+    }
+
+    /// Takes a parameter that `read` understands; `form` says what it accepts.
+    pub(crate) fn take<T>(
+        &mut self,
+        name: &str,
+        form: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.0.remove(name) else {
+            return Ok(None);
+        };
+        let shown: String = text.chars().take(64).collect();
+        read(&text)
+            .map(Some)
+            .ok_or_else(|| bad(name, format!("`{}` is not {form}", shown.escape_debug())))
+    }
+
+    fn text(&mut self, name: &str, most: usize) -> Result<Option<String>, Problem> {
+        let form = format!("a text of 1 to {most} characters without NUL");
+        self.take(name, &form, |text| {
+            let fits = !text.is_empty() && text.chars().count() <= most && !text.contains('\0');
+            fits.then(|| text.to_owned())
+        })
+    }
+
+    fn time(&mut self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        self.take(name, TIME_FORM, |text| Timestamp::parse(text).ok())
+    }
+
+    /// The filter's parameters, see [`FILTER`].
+    pub(crate) fn filter(&mut self) -> Result<Filter, Problem> {
+        let filter = Filter {
+            agent_id: self.take("agent_id", UUID_FORM, parsed)?,
+            action_type: self.take("action_type", "allow, deny or error", ActionType::parse)?,
+            tool: self.text("tool", MAX_ID_CHARS)?,
+            session_id: self.text("session_id", MAX_ID_CHARS)?,
+            value: self.text("value", MAX_ID_CHARS)?,
+            rule_id: self.text("rule_id", MAX_ID_CHARS)?,
+            since: self.time("since")?,
+            until: self.time("until")?,
+            q: self.text("q", MAX_SEARCH_CHARS)?,
+        };
+        match (filter.since, filter.until) {
+            (Some(since), Some(until)) if since >= until => Err(bad(
+                "until",
+                "it is not after since; since is inclusive, until exclusive".to_owned(),
+            )),
+            _ => Ok(filter),
+        }
+    }
+
+    pub(crate) fn limit(&mut self, default: u32) -> Result<u32, Problem> {
+        let form = format!("a whole number from 1 to {MAX_PAGE}");
+        let limit = self.take("limit", &form, |text| {
+            parsed(text).filter(|limit| (1..=MAX_PAGE).contains(limit))
+        })?;
+        Ok(limit.unwrap_or(default))
+    }
+
+    /// `cursor` and `limit`.
+    pub(crate) fn page(&mut self) -> Result<PageRequest, Problem> {
+        Ok(PageRequest {
+            limit: self.limit(DEFAULT_PAGE)?,
+            after: self.take("cursor", "a next_cursor of this listing", parsed::<Cursor>)?,
+            direction: Direction::Older,
+        })
+    }
+}
+
+/// Parameters that [`Params::filter`] reads.
+pub(crate) const FILTER: [&str; 9] = [
+    "agent_id",
+    "action_type",
+    "tool",
+    "session_id",
+    "value",
+    "rule_id",
+    "since",
+    "until",
+    "q",
+];
+
+pub(crate) fn parsed<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+pub(crate) fn bad(name: &str, problem: String) -> Problem {
+    Problem::BadParameter {
+        name: name.to_owned(),
+        problem,
+    }
+}
+
+/// An agent's id in the path.
+pub(crate) fn agent_id(text: &str) -> Result<AgentId, Problem> {
+    parsed(text).ok_or_else(|| bad("id", format!("an agent's id is {UUID_FORM}")))
+}
+
+/// A trace's id in the path.
+pub(crate) fn trace_id(text: &str) -> Result<TraceId, Problem> {
+    parsed(text).ok_or_else(|| bad("id", format!("a trace's id is {UUID_FORM}")))
+}
+
+/// Whether the client asks for this media type by name.
+pub(crate) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|range| range.split(';').next())
+        .any(|range| range.trim().eq_ignore_ascii_case(media_type))
+}
