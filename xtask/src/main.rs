@@ -1,1 +1,70 @@
-fn main() {}
+//! `cargo xtask …`: set-up, tests, lints and benches, the things that people type.
+//!
+//! **In scope.** Putting commands together, saying what each one does and how to run a failed one again, and the numbers
+//! at the end.
+//!
+//! **Out of scope.** What is tested or measured: tests live beside the code they prove, browser tests in `e2e/browser`.
+
+mod bench;
+mod command;
+mod counts;
+mod lint;
+mod npm;
+mod programs;
+mod python;
+mod run;
+mod setup;
+mod test;
+mod tree;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Set-up, tests, lints and benches of smoltbot.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Install what the tests need beyond Rust: AAP's reference verifiers, and a browser with its driver.
+    ///
+    /// Everything but the browser goes into `$SMOLTBOT_TOOLS`, by default `~/.cache/smoltbot/tools`. System packages are
+    /// installed as root on Debian; elsewhere you are told which ones to install. Running it again does only what is missing.
+    Setup,
+    /// Run `setup`, then every test: unit, integration, AAP's verifiers, documentation, browser.
+    Test {
+        /// Also run the tests that install other people's agents and gateways.
+        #[arg(long)]
+        peers: bool,
+        /// Run only tests whose name contains this.
+        filter: Option<String>,
+    },
+    /// Check formatting, clippy and documentation, each warning being an error.
+    Lint,
+    /// Measure the release build; prints a table and writes `target/bench/NAME.json`.
+    Bench {
+        /// What to measure.
+        #[arg(default_value = "all", value_parser = bench::names())]
+        name: String,
+    },
+}
+
+fn main() -> Result<ExitCode> {
+    let ok = match Cli::parse().task {
+        Task::Setup => setup::all().map(|()| true)?,
+        Task::Test { peers, filter } => test::all(peers, filter.as_deref())?,
+        Task::Lint => lint::all(),
+        Task::Bench { name } => bench::all(&name)?,
+    };
+    Ok(if ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,74 @@
+//! `cargo xtask bench`: measures the release build, prints a table and writes `target/bench/NAME.json`.
+//!
+//! A bench is a function that returns [`Metric`]s; it is listed in [`BENCHES`]. What the machine was doing meanwhile is
+//! noted with every run, because on a busy one the figures mean little.
+
+mod hook;
+mod report;
+mod start;
+mod up;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use clap::builder::PossibleValuesParser;
+
+use crate::command::Line;
+use crate::run::Run;
+use crate::tree;
+
+pub(crate) use report::Metric;
+
+/// What a bench measures with.
+pub(crate) struct Bench {
+    /// The release binary.
+    pub(crate) smoltbot: PathBuf,
+}
+
+type Measure = fn(&Bench) -> Result<Vec<Metric>>;
+
+/// Name, what it measures, how.
+const BENCHES: [(&str, &str, Measure); 2] = [
+    (
+        "hook",
+        "wall time of `smoltbot hook`, with everything down and with `up` running",
+        hook::measure,
+    ),
+    (
+        "start",
+        "`smoltbot up` until all roles are healthy, and its idle memory",
+        start::measure,
+    ),
+];
+
+/// The names that `cargo xtask bench` takes.
+pub(crate) fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(BENCHES.iter().map(|(name, ..)| *name).chain(["all"]))
+}
+
+/// Runs the bench `name`, or all of them; true when each gave its figures.
+pub(crate) fn all(name: &str) -> Result<bool> {
+    let mut run = Run::default();
+    let build = Line::cargo().args(["build", "--release", "--package", "smoltbot"]);
+    if !run.step("build", "the release binary", &build) {
+        return Ok(run.conclude());
+    }
+    let bench = Bench {
+        smoltbot: tree::target().join("release/smoltbot"),
+    };
+    ensure!(
+        bench.smoltbot.is_file(),
+        "{} is not there",
+        bench.smoltbot.display()
+    );
+    let wanted = |bench: &&(&str, &str, Measure)| name == "all" || name == bench.0;
+    for (name, what, measure) in BENCHES.iter().filter(wanted) {
+        Run::announce(name, what);
+        let before = report::load();
+        match measure(&bench).and_then(|metrics| report::write(name, &metrics, before)) {
+            Ok(file) => println!("   written to {}", file.display()),
+            Err(error) => run.fail(name, &error, &format!("cargo xtask bench {name}")),
+        }
+    }
+    Ok(run.conclude())
+}

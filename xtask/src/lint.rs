@@ -1,0 +1,44 @@
+//! `cargo xtask lint`: every warning is an error.
+
+use crate::command::Line;
+use crate::run::Run;
+
+/// Runs all lints; true when nothing is to be said.
+pub(crate) fn all() -> bool {
+    let mut run = Run::default();
+    run.step(
+        "format",
+        "rustfmt, default style",
+        &Line::cargo().args(["fmt", "--all", "--check"]),
+    );
+    run.step(
+        "clippy",
+        "warnings are errors",
+        &Line::cargo()
+            .args(["clippy", "--workspace", "--all-targets", "--quiet"])
+            .args(["--", "-D", "warnings"]),
+    );
+    run.step(
+        "documentation",
+        "rustdoc's warnings are errors",
+        &Line::cargo()
+            .args([
+                "doc",
+                "--workspace",
+                "--no-deps",
+                "--document-private-items",
+                "--quiet",
+            ])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    );
+    let clean = run.conclude();
+    println!(
+        "{}",
+        if clean {
+            "lint: clean"
+        } else {
+            "lint: not clean"
+        }
+    );
+    clean
+}

@@ -1,0 +1,33 @@
+//! `cargo xtask setup`: what tests need beyond Rust, installed once.
+
+use std::fs::{self, File};
+
+use anyhow::{Context, Result};
+
+use crate::run::Run;
+use crate::{npm, programs, python, tree};
+
+/// AAP's reference verifiers, which judge our traces.
+const JUDGES: &str = "trace-plugin/aap/tests/judges";
+/// The browser's driver.
+const BROWSER: &str = "e2e/browser";
+
+/// Installs everything that is missing.
+///
+/// # Errors
+/// When something cannot be installed; the message says what to do.
+pub(crate) fn all() -> Result<()> {
+    let tools = tree::tools()?;
+    Run::announce(
+        "setup",
+        &format!("what tests need beyond Rust, in {}", tools.display()),
+    );
+    fs::create_dir_all(&tools).with_context(|| format!("creating {}", tools.display()))?;
+    // Two set-ups at once would install over each other.
+    let lock = File::create(tools.join(".lock"))?;
+    lock.lock().context("waiting for another set-up")?;
+    programs::ensure()?;
+    npm::ensure(JUDGES, &tools.join("judges"))?;
+    python::ensure(&format!("{JUDGES}/requirements.txt"), &tools.join("judges"))?;
+    npm::ensure(BROWSER, &tools.join("browser"))
+}
