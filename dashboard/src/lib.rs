@@ -20,7 +20,7 @@ mod assets;
 mod calls;
 mod chart;
 mod identicon;
-// mod json;
+mod json;
 mod pages;
 mod paging;
 mod query;
@@ -57,12 +57,12 @@ pub fn router<R: TraceReader>(
 ) -> Router {
     Router::new()
         .route("/", get(pages::home::show::<R>))
-        // .route("/agent/{id}", get(pages::agent::show::<R>))
-        // .route("/agent/{id}/session/{sid}", get(pages::session::show::<R>))
-        // .route("/trace/{id}", get(pages::trace::show::<R>))
-        // .route("/refusals", get(pages::refusals::show::<R>))
+        .route("/agent/{id}", get(pages::agent::show::<R>))
+        .route("/agent/{id}/session/{sid}", get(pages::session::show::<R>))
+        .route("/trace/{id}", get(pages::trace::show::<R>))
+        .route("/refusals", get(pages::refusals::show::<R>))
         .route("/search", get(pages::search::find::<R>))
-        // .route("/badge/{file}", get(pages::badge::show::<R>))
+        .route("/badge/{file}", get(pages::badge::show::<R>))
         .route("/assets/{name}", get(assets::serve))
         .layer(map_response(answer::secure))
         .with_state(App { reader, clock })

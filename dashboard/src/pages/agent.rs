@@ -1,0 +1,197 @@
+//! `GET /agent/{id}`: who an agent is, what it promises, does and refuses, and whether its record is whole.
+
+use aap::{ActionType, AgentId};
+use askama::Template;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use futures_util::future::{try_join, try_join4};
+use trace_store::{AgentRow, Filter, Stats, TraceReader};
+
+use crate::App;
+use crate::answer::{PageError, page};
+use crate::calls::Call;
+use crate::chart::{Chart, activity};
+use crate::identicon::identicon;
+use crate::paging::{PAGE_ROWS, Pager, request, turn};
+use crate::query::{PERIODS, Params, Period, agent_id};
+use crate::text::{Shown, line, plain, short};
+use crate::words::{counted, number, percent, time};
+
+mod parts;
+
+use parts::{Card, Chain, Refused, Session, Tool};
+
+/// Sessions listed.
+const SESSIONS: u32 = 8;
+/// Tools listed.
+const TOOLS: usize = 12;
+/// Rules listed.
+const RULES: usize = 6;
+
+#[derive(Template)]
+#[template(path = "agent.html")]
+struct AgentPage {
+    id: AgentId,
+    short: String,
+    icon: Shown,
+    since: Shown,
+    seen: Shown,
+    runtime: Shown,
+    sentence: Shown,
+    total: String,
+    denied: String,
+    errors: String,
+    signed: String,
+    denied_share: String,
+    errors_share: String,
+    is_signed: bool,
+    all_signed: bool,
+    chart: Chart,
+    period: &'static str,
+    periods: Vec<(String, &'static str, bool)>,
+    refused: Vec<Refused>,
+    values: Vec<Refused>,
+    tools: Vec<Tool>,
+    card: Option<Card>,
+    chain: Chain,
+    sessions: Vec<Session>,
+    calls: Vec<Call>,
+    pager: Pager,
+    verdict: &'static str,
+    tool: String,
+    tool_names: Vec<String>,
+    filtering: bool,
+    live: Option<String>,
+    path: String,
+    badge: String,
+}
+
+/// Answers `GET /agent/{id}`.
+pub(crate) async fn show<R: TraceReader>(
+    State(app): State<App<R>>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<Params>, QueryRejection>,
+) -> Result<Response, PageError> {
+    let Path(text) = path.map_err(|error| PageError::Bad(error.body_text()))?;
+    let id = agent_id(&text)?;
+    let mut params = Params::of(query)?;
+    params.agent = None;
+    let now = app.now();
+    let period = params.period("7d")?;
+    let asked = request(&params, PAGE_ROWS)?;
+    let own = Filter {
+        agent_id: Some(id),
+        ..Filter::default()
+    };
+    let listed = Filter {
+        agent_id: Some(id),
+        ..params.filter()?
+    };
+    let recent = Filter {
+        since: Some(period.since(now)),
+        ..own
+    };
+    let reader = &app.reader;
+    let Some(agent) = reader.agent(id).await? else {
+        return Err(PageError::Missing(format!(
+            "Nothing has been heard of agent {id} here."
+        )));
+    };
+    let (documents, stats, card, sessions) = try_join4(
+        reader.documents(&listed, asked),
+        reader.stats(&recent, period.bucket_ms, now),
+        reader.card(id),
+        reader.sessions(id, SESSIONS),
+    )
+    .await?;
+    let (streams, equivocations) =
+        try_join(reader.streams(id), reader.equivocations(id)).await?;
+
+    let here = aap::paths::agent_page(id);
+    let path = params.link(&here);
+    let (rows, pager) = turn(documents, asked, &path, "calls");
+    let runtime = rows.iter().find_map(|row| row.row.runtime.as_deref());
+    let follows = !params.is_filtering() && !params.is_paging();
+    page(&AgentPage {
+        id,
+        short: short(&id),
+        icon: identicon(id),
+        since: time(agent.first_seen, now),
+        seen: time(agent.last_seen, now),
+        runtime: runtime.map(|name| line(name, 40)).unwrap_or_default(),
+        sentence: sentence(&agent, &stats, period),
+        total: number(agent.traces),
+        denied: number(agent.denied),
+        errors: number(agent.errors),
+        signed: percent(agent.signed, agent.traces),
+        denied_share: percent(agent.denied, agent.traces),
+        errors_share: percent(agent.errors, agent.traces),
+        is_signed: agent.signed > 0,
+        all_signed: agent.signed == agent.traces,
+        chart: activity(&stats, period, now),
+        period: period.words,
+        periods: PERIODS
+            .iter()
+            .map(|&(name, words, ..)| {
+                let to = Params {
+                    period: Some(name.to_owned()),
+                    ..params.clone()
+                };
+                (to.link(&here), words, name == period.name)
+            })
+            .collect(),
+        refused: Refused::by_rule(&stats, id, period, now).take(RULES).collect(),
+        values: Refused::by_value(&stats, id, period).take(RULES).collect(),
+        tools: stats.tools.iter().take(TOOLS).map(|row| Tool::of(row, &stats, &here)).collect(),
+        card: card.as_ref().map(Card::of),
+        chain: Chain::of(&agent, &streams, &equivocations, now),
+        sessions: sessions.iter().map(|row| Session::of(row, id, now)).collect(),
+        calls: rows.iter().map(|row| Call::of(row, now)).collect(),
+        pager,
+        verdict: params.verdict()?.map_or("", ActionType::as_str),
+        tool: params.tool.clone().unwrap_or_default(),
+        tool_names: stats.tools.iter().map(|row| row.tool.clone()).filter(|tool| tool.chars().count() < 100).collect(),
+        filtering: params.is_filtering(),
+        live: follows.then(|| format!("{}?agent_id={id}", aap::paths::LIVE)),
+        path: here,
+        badge: format!("/badge/{id}.svg"),
+    })
+}
+
+/// What this agent is up to, in one or two sentences.
+fn sentence(agent: &AgentRow, stats: &Stats, period: Period) -> Shown {
+    if stats.total == 0 {
+        let text = format!(
+            "It has been quiet for the last {}. Before that it made {}.",
+            period.words,
+            counted(agent.traces, "call", "calls")
+        );
+        return line(&text, 400);
+    }
+    let mut text = format!(
+        "In the last {} it made {}",
+        period.words,
+        counted(stats.total, "tool call", "tool calls")
+    );
+    if let Some(most) = stats.tools.first() {
+        text.push_str(&format!(", mostly {}", plain(&most.tool, 40)));
+    }
+    text.push_str(&match (stats.deny, stats.error) {
+        (0, 0) => ". None was refused and none failed.".to_owned(),
+        (0, failed) => format!(". None was refused; {} failed.", number(failed)),
+        (refused, 0) => format!(". {} refused and none failed.", was(refused)),
+        (refused, failed) => format!(". {} refused and {} failed.", was(refused), number(failed)),
+    });
+    if let Some(value) = stats.values.first() {
+        text.push_str(&format!(
+            " What it refuses most would have violated {}.",
+            plain(&value.name.replace('_', " "), 48)
+        ));
+    }
+    line(&text, 600)
+}
+
+fn was(count: u64) -> String {
+    format!("{} {}", number(count), if count == 1 { "was" } else { "were" })
+}

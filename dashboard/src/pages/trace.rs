@@ -1,0 +1,284 @@
+//! `GET /trace/{id}`: one decision told in sentences, with everything that was published of it and how to check it.
+
+use aap::{ActionType, AlignmentCard, TraceId};
+use askama::Template;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde_json::Value;
+use trace_store::{CardRow, TraceDetail, TraceReader};
+
+use crate::App;
+use crate::answer::{PageError, page};
+use crate::calls::{preview, session_link};
+use crate::identicon::identicon;
+use crate::json::{pretty, raw};
+use crate::query::Params;
+use crate::text::{Shown, block, line, plain, short};
+use crate::words::{self, date, moment, time, values};
+
+/// Characters of a reason, an error or an advice on the trace's own page.
+const SENTENCE_CHARS: usize = 2_000;
+/// Effects that are shown.
+const EFFECTS: usize = 24;
+/// Violations of the card that are shown.
+const VIOLATIONS: usize = 24;
+
+#[derive(Template)]
+#[template(path = "trace.html")]
+struct TracePage {
+    id: TraceId,
+    kind: &'static str,
+    verdict: &'static str,
+    tool: Shown,
+    title: String,
+    preview: Shown,
+    reason: Shown,
+    advice: Shown,
+    values: Shown,
+    rule: Option<(Shown, String)>,
+    outcome: Option<&'static str>,
+    outcome_alarms: bool,
+    error: Shown,
+    effects: Vec<Shown>,
+    agent: aap::AgentId,
+    agent_link: String,
+    agent_short: String,
+    icon: Shown,
+    session: Option<(Shown, Option<String>)>,
+    when: Shown,
+    moment: String,
+    received: String,
+    odd: bool,
+    duration: Option<String>,
+    runtime: Shown,
+    exit_code: Option<i64>,
+    rewritten: bool,
+    parameters: Option<Shown>,
+    result: Option<Shown>,
+    metadata: Option<Shown>,
+    raw: Option<Shown>,
+    held_back: bool,
+    signed: bool,
+    v8: bool,
+    chain: Vec<(&'static str, String)>,
+    covered: Option<String>,
+    note: Option<Shown>,
+    check: Check,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+/// What AAP's verification says.
+struct Check {
+    class: &'static str,
+    title: &'static str,
+    text: Shown,
+    violations: Vec<(String, &'static str, Shown)>,
+}
+
+/// Answers `GET /trace/{id}`.
+pub(crate) async fn show<R: TraceReader>(
+    State(app): State<App<R>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, PageError> {
+    let Path(text) = path.map_err(|error| PageError::Bad(error.body_text()))?;
+    let id: TraceId = text.parse().map_err(|_| {
+        PageError::Bad(format!(
+            "`{text}` is not a trace's id. An id is a UUID with hyphens: 8-4-4-4-12 hexadecimal digits."
+        ))
+    })?;
+    let Some(detail) = app.reader.trace(id).await? else {
+        return Err(PageError::Missing(format!("No trace with the id {id} is here.")));
+    };
+    let card = app.reader.card(detail.row.agent_id).await?;
+    let now = app.now();
+    let row = &detail.row;
+    let document = detail.document.as_ref();
+    let at = |pointer: &str| document.and_then(|document| document.pointer(pointer));
+    let meta = |key: &str| at("/context/metadata").and_then(|metadata| metadata.get(key));
+    let said = |value: Option<&Value>| {
+        value
+            .and_then(Value::as_str)
+            .map(|text| line(text, SENTENCE_CHARS))
+            .unwrap_or_default()
+    };
+    let reason = row.reason.as_deref().unwrap_or_default();
+    // Listings show an error in place of the verdict; here each has its own sentence.
+    let judged = meta("conscience_reason").and_then(Value::as_str).unwrap_or(reason);
+    page(&TracePage {
+        id,
+        kind: row.action_type.as_str(),
+        verdict: words::verdict(row.action_type),
+        tool: line(&row.tool_name, 160),
+        title: plain(&row.tool_name, 60),
+        preview: document.map(preview).unwrap_or_default(),
+        reason: line(judged, SENTENCE_CHARS),
+        advice: said(meta("advice")),
+        values: values(&row.values_violated),
+        rule: row.rule_id.as_ref().map(|rule| {
+            let to = Params {
+                rule: Some(rule.clone()),
+                ..Params::default()
+            };
+            (line(rule, 120), to.link("/refusals"))
+        }),
+        outcome: words::outcome_sentence(row.outcome.as_deref()),
+        outcome_alarms: row.outcome.as_deref() == Some("ran_after_refusal"),
+        error: error_said(row.action_type, said(meta("error")), said(meta("error_message")), reason, judged),
+        effects: meta("effects")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .take(EFFECTS)
+            .map(|effect| line(effect, 120))
+            .collect(),
+        agent: row.agent_id,
+        agent_link: aap::paths::agent_page(row.agent_id),
+        agent_short: short(&row.agent_id),
+        icon: identicon(row.agent_id),
+        session: row
+            .session_id
+            .as_deref()
+            .map(|session| (line(session, 80), session_link(row.agent_id, session))),
+        when: time(row.at, now),
+        moment: moment(row.timestamp),
+        received: moment(row.received_at),
+        odd: row.odd_time,
+        duration: words::row_duration(row),
+        runtime: row.runtime.as_deref().map(|name| line(name, 60)).unwrap_or_default(),
+        exit_code: meta("exit_code").and_then(Value::as_i64),
+        rewritten: meta("params_rewritten").and_then(Value::as_bool) == Some(true),
+        parameters: at("/action/parameters").filter(|value| !is_void(value)).map(pretty),
+        result: meta("result").filter(|value| !is_void(value)).map(pretty),
+        metadata: at("/context/metadata").and_then(rest).as_ref().map(pretty),
+        raw: document.map(raw),
+        held_back: row.held_back,
+        signed: row.signed,
+        v8: row.agent_id.is_self_certifying(),
+        chain: chain(&detail),
+        covered: detail.note.as_deref().and_then(covered),
+        note: detail.note.as_deref().map(|note| block(note, 2_000)),
+        check: check(document, card.as_ref()),
+        previous: detail.previous.map(aap::paths::trace_page),
+        next: detail.next.map(aap::paths::trace_page),
+    })
+}
+
+fn is_void(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
+
+/// The tool's error, where it says more than the verdict does.
+fn error_said(kind: ActionType, error: Shown, message: Shown, reason: &str, judged: &str) -> Shown {
+    if !error.is_empty() {
+        error
+    } else if !message.is_empty() {
+        message
+    } else if kind == ActionType::Error && reason != judged {
+        line(reason, SENTENCE_CHARS)
+    } else {
+        Shown::default()
+    }
+}
+
+/// Metadata that the page does not tell elsewhere.
+fn rest(metadata: &Value) -> Option<Value> {
+    const TOLD: [&str; 17] = [
+        "action_type", "tool_name", "duration_ms", "result", "outcome", "conscience_reason", "values_violated",
+        "rule_id", "advice", "effects", "error", "exit_code", "runtime", "params_rewritten", "stream", "seq", "prev",
+    ];
+    let mut rest = metadata.as_object()?.clone();
+    rest.retain(|key, _| !TOLD.contains(&key.as_str()));
+    (!rest.is_empty()).then_some(Value::Object(rest))
+}
+
+/// The place in the chain, as name and value.
+fn chain(detail: &TraceDetail) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    if let Some(stream) = detail.row.stream {
+        facts.push(("Stream", stream.to_string()));
+    }
+    if let Some(seq) = detail.row.seq {
+        facts.push(("Number in stream", words::number(seq)));
+    }
+    if let Some(digest) = detail.digest {
+        facts.push(("Digest", digest.to_string()));
+    }
+    let link = |key| {
+        let place = detail.document.as_ref()?.pointer("/context/metadata")?;
+        Some(plain(place.get(key)?.as_str()?, 80))
+    };
+    if let Some(prev) = link("prev") {
+        facts.push(("Digest of the one before", prev));
+    }
+    facts
+}
+
+/// The seq that a note signs: the second line of a checkpoint.
+fn covered(note: &str) -> Option<String> {
+    note.lines().nth(1)?.parse().ok().map(words::number)
+}
+
+/// Runs AAP's verification where the card that the trace names is at hand.
+fn check(document: Option<&Value>, card: Option<&CardRow>) -> Check {
+    let not = |text: String| Check {
+        class: "off",
+        title: "Not checked against a card",
+        text: line(&text, 400),
+        violations: Vec::new(),
+    };
+    let Some(document) = document else {
+        return not("Its content was not published, so there is nothing to compare.".to_owned());
+    };
+    let named = document.get("card_id").and_then(Value::as_str).unwrap_or_default();
+    let Some(card) = card else {
+        return not("This agent has published no alignment card.".to_owned());
+    };
+    if card.card_id != named {
+        return not(format!(
+            "The trace names card {named}; the agent’s card in force is {}.",
+            card.card_id
+        ));
+    }
+    let Ok(read) = serde_json::from_value::<AlignmentCard>(card.card.clone()) else {
+        return not("The agent’s card says something that this page does not understand.".to_owned());
+    };
+    let violations = aap::verify::verify(document, &read);
+    let told = violations
+        .iter()
+        .take(VIOLATIONS)
+        .map(|found| {
+            let severity = match found.severity {
+                aap::verify::Severity::Medium => "medium",
+                aap::verify::Severity::High => "high",
+                aap::verify::Severity::Critical => "critical",
+            };
+            (found.kind.replace('_', " "), severity, line(&found.description, 300))
+        })
+        .collect();
+    let (class, title) = if violations.is_empty() {
+        ("ok", "Consistent with the agent’s card")
+    } else {
+        ("bad", "Against the agent’s card")
+    };
+    let text = format!(
+        "AAP verification against card {named}, issued {}: {}.",
+        date(read.issued_at),
+        match violations.len() {
+            0 => "no violation".to_owned(),
+            n => words::counted(n as u64, "violation", "violations"),
+        }
+    );
+    Check {
+        class,
+        title,
+        text: line(&text, 300),
+        violations: told,
+    }
+}
