@@ -37,7 +37,7 @@ fn bin_of(us: u64) -> u16 {
 fn middle_ms(bin: u16) -> f64 {
     let bin = u64::from(bin);
     let (low, width) = if bin < 2 * PER_OCTAVE {
-        (bin, 1)
+        (bin, 1_u64)
     } else {
         let shift = bin / PER_OCTAVE - 1;
         ((bin - shift * PER_OCTAVE) << shift, 1 << shift)

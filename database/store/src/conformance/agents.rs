@@ -1,0 +1,112 @@
+//! Agents, their sessions and cards.
+
+use aap::ActionType;
+
+use super::input::{Agent, Store, flat, flat_batch, now, send};
+
+/// Totals by agent, last heard of first.
+pub async fn agents_are_counted(store: &impl Store) {
+    let mut agent = Agent::new(1);
+    let mut calls = agent.calls(3, 0);
+    calls[1].action_type = ActionType::Error;
+    calls.push(agent.refusal(9000, "r", "why", &[]));
+    send(store, agent.batch_of(calls), now(0)).await;
+    send(store, flat_batch(&[flat(7, 1, 0, "r")]), now(50)).await;
+    let calls = agent.calls(1, 0);
+    send(store, agent.batch_of(calls), now(100)).await;
+    let agents = store.agents(10).await.unwrap();
+    assert_eq!(agents.len(), 2);
+    let row = &agents[0];
+    assert_eq!(row.agent_id, agent.id);
+    assert_eq!((row.first_seen, row.last_seen), (now(0), now(100)));
+    assert_eq!(
+        (row.traces, row.denied, row.errors, row.signed),
+        (5, 1, 1, 5)
+    );
+    assert_eq!((agents[1].traces, agents[1].signed), (1, 0));
+    assert_eq!(store.agent(agent.id).await.unwrap().as_ref(), Some(row));
+    assert_eq!(store.agents(1).await.unwrap(), agents[..1]);
+}
+
+/// Sessions by agent, newest first; one id with two agents is two sessions.
+pub async fn sessions_are_counted(store: &impl Store) {
+    let (mut one, mut two) = (Agent::new(1), Agent::new(2));
+    let mut calls = one.calls(4, 0);
+    calls[0].session_id = Some("early".to_owned());
+    calls[2].action_type = ActionType::Error;
+    calls[3].session_id = None;
+    calls.push(one.refusal(9000, "r", "why", &[]));
+    calls[4].runtime = "claude-code".to_owned();
+    send(store, one.batch_of(calls), now(0)).await;
+    // It comes later and is older: the session's newest runtime stays.
+    let mut late = one.calls(1, -5000);
+    late[0].runtime = "codex".to_owned();
+    send(store, one.batch_of(late), now(0)).await;
+    let calls = two.calls(1, 0);
+    send(store, two.batch_of(calls), now(0)).await;
+    let sessions = store.sessions(one.id, 10).await.unwrap();
+    assert_eq!(sessions.len(), 2);
+    let newest = &sessions[0];
+    assert_eq!(newest.session_id, "session-1");
+    assert_eq!((newest.first, newest.last), (now(-5000), now(9000)));
+    assert_eq!((newest.traces, newest.denied, newest.errors), (4, 1, 1));
+    assert_eq!(newest.runtime.as_deref(), Some("claude-code"));
+    assert_eq!(sessions[1].session_id, "early");
+    assert_eq!(sessions[1].traces, 1);
+    assert_eq!(store.sessions(one.id, 1).await.unwrap(), sessions[..1]);
+    assert_eq!(store.sessions(two.id, 10).await.unwrap()[0].traces, 1);
+}
+
+/// The newest card is in force whatever came last; heads come back; a card again changes nothing.
+pub async fn cards_are_kept_and_the_newest_is_in_force(store: &impl Store) {
+    let mut agent = Agent::new(1);
+    let card = |agent: &Agent, at| {
+        let mut card = agent.card.clone();
+        card.issued_at = now(at);
+        card.card_id = card.derived_id();
+        card.sign(agent.key())
+    };
+    let (old, new) = (card(&agent, 0), card(&agent, 1000));
+    let heads = store.put_card(old.clone(), now(10)).await.unwrap();
+    assert!(heads.is_empty());
+    let known = store.agent(agent.id).await.unwrap().unwrap();
+    assert_eq!(known.card_id.as_ref(), Some(&old.alignment_card.card_id));
+    assert_eq!(known.public_key.as_ref(), Some(&old.public_key));
+    assert_eq!((known.traces, known.first_seen), (0, now(10)));
+
+    let calls = agent.calls(3, 0);
+    let batch = agent.batch_of(calls);
+    let checkpoint = batch.checkpoint().unwrap().checkpoint;
+    send(store, batch, now(20)).await;
+    for card in [&new, &old, &new] {
+        let heads = store.put_card(card.clone(), now(30)).await.unwrap();
+        assert_eq!(heads.len(), 1);
+        assert_eq!((heads[0].stream, heads[0].seq), (agent.stream, 3));
+        assert_eq!(heads[0].digest, checkpoint.digest);
+        let in_force = store.card(agent.id).await.unwrap().unwrap();
+        assert_eq!(in_force.card_id, new.alignment_card.card_id);
+        assert_eq!(in_force.agent_id, agent.id);
+        assert_eq!(in_force.received_at, now(30));
+        assert_eq!(in_force.signed_card, serde_json::to_value(&new).unwrap());
+        assert_eq!(in_force.card, in_force.signed_card["alignment_card"]);
+        let known = store.agent(agent.id).await.unwrap().unwrap();
+        assert_eq!(known.card_id.as_ref(), Some(&in_force.card_id));
+    }
+    assert!(store.card(Agent::new(2).id).await.unwrap().is_none());
+}
+
+/// Before and after in time, among the agent's own traces.
+pub async fn neighbours_are_the_agents_own(store: &impl Store) {
+    let (mut one, mut two) = (Agent::new(1), Agent::new(2));
+    let calls = one.calls(3, 0);
+    let ids: Vec<_> = calls.iter().map(|made| made.trace_id).collect();
+    send(store, one.batch_of(calls), now(0)).await;
+    let calls = two.calls(3, 500);
+    send(store, two.batch_of(calls), now(0)).await;
+    for (index, id) in ids.iter().enumerate() {
+        let detail = store.trace(*id).await.unwrap().unwrap();
+        let before = index.checked_sub(1).map(|before| ids[before]);
+        assert_eq!(detail.previous, before);
+        assert_eq!(detail.next, ids.get(index + 1).copied());
+    }
+}
