@@ -1,0 +1,323 @@
+// The chat page: sends a message, shows what happens while it is worked on, then the answer. Everything that comes from
+// outside is set as text, never as markup.
+"use strict";
+
+const HISTORY_KEY = "smoltbot.chat";
+const HISTORY_CHARS = 1_000_000;
+
+const form = document.getElementById("composer");
+const field = document.getElementById("message");
+const send = document.getElementById("send");
+const log = document.getElementById("log");
+const welcome = document.getElementById("welcome");
+const fresh = document.getElementById("fresh");
+const scroller = document.getElementById("scroll");
+const maxBytes = Number(form.dataset.maxBytes);
+
+let sessionId = null;
+let turns = []; // [{said, answer}], for a reload
+let running = null; // the AbortController of the message that is being answered
+let recalled = 0; // how far back the arrow keys went
+
+function make(tag, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== undefined && text !== null) element.textContent = text;
+  return element;
+}
+
+function add(element) {
+  welcome.hidden = true;
+  fresh.hidden = false;
+  log.append(element);
+  scroller.scrollTop = scroller.scrollHeight;
+  return element;
+}
+
+function seconds(ms) {
+  return ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(ms < 10000 ? 1 : 0)} s`;
+}
+
+function bytes(count) {
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  let unit = 0;
+  while (count >= 1000 && unit < units.length - 1) { count /= 1000; unit += 1; }
+  return `${unit === 0 || count >= 10 ? Math.round(count) : count.toFixed(1)} ${units[unit]}`;
+}
+
+// Answers
+
+const HEADS = {
+  result: ["good", "Allowed"],
+  failure: ["warn", "Failed"],
+  refusal: ["bad", "Refused"],
+};
+
+function cardOf(state, label, tool) {
+  const card = make("article", `card ${state}`);
+  const head = make("header");
+  head.append(make("span", "tag", label), make("span", "tool", tool));
+  card.append(head);
+  return card;
+}
+
+function callCard(answer) {
+  let [state, label] = HEADS[answer.kind];
+  if (answer.kind === "refusal" && answer.verdict === "ask") label = "Needs a person’s yes";
+  if (answer.kind === "result" && answer.exit_code) state = "warn";
+  const card = cardOf(state, label, answer.tool);
+  const head = card.firstChild;
+  if (answer.kind === "refusal") {
+    card.classList.add("refusal");
+    card.append(make("p", "reason", answer.reason));
+    if (answer.advice) {
+      const advice = make("p", "advice", answer.advice);
+      advice.prepend(make("b", "", "What to do instead"));
+      card.append(advice);
+    }
+    const chips = make("ul", "chips");
+    for (const value of answer.values_violated) chips.append(make("li", "", value.replaceAll("_", " ")));
+    if (chips.childElementCount) card.append(chips);
+  } else {
+    const facts = [];
+    if (answer.exit_code !== null) facts.push(`exit ${answer.exit_code}`);
+    facts.push(seconds(answer.duration_ms));
+    head.append(make("span", "facts", facts.join(" · ")));
+    if (answer.error) card.append(make("p", "reason", answer.error));
+    if (answer.result !== null) card.append(...resultParts(answer.result));
+  }
+  const foot = make("footer");
+  if (answer.rule_id) foot.append(make("code", "", answer.rule_id));
+  else if (answer.kind !== "refusal") foot.append(make("span", "", answer.reason));
+  const link = make("a", "", "See the trace →");
+  link.href = answer.trace_url;
+  link.target = "_blank";
+  link.rel = "noopener noreferrer";
+  foot.append(link);
+  card.append(foot);
+  return card;
+}
+
+function resultParts(result) {
+  if (Array.isArray(result.entries)) {
+    if (!result.entries.length) return [make("p", "empty", "The directory is empty.")];
+    const list = make("ul", "files");
+    for (const entry of result.entries) {
+      const item = make("li");
+      const directory = entry.type === "directory";
+      item.append(make("span", `name ${directory ? "directory" : ""}`, entry.name + (directory ? "/" : "")));
+      item.append(make("span", "size", entry.type === "file" ? bytes(entry.bytes) : directory ? "" : entry.type));
+      list.append(item);
+    }
+    return result.truncated ? [list, make("p", "empty", `Shown: ${result.truncated}.`)] : [list];
+  }
+  if (typeof result.stdout === "string") {
+    const parts = [];
+    if (result.stdout) parts.push(make("pre", "", result.stdout));
+    if (result.stderr) parts.push(make("pre", "err", result.stderr));
+    return parts.length ? parts : [make("p", "empty", "It printed nothing.")];
+  }
+  if (typeof result.content === "string") {
+    const parts = [result.content ? make("pre", "", result.content) : make("p", "empty", "Nothing in it.")];
+    if (result.next_offset) parts.push(make("p", "empty", `It goes on at line ${result.next_offset}.`));
+    return parts;
+  }
+  return [make("pre", "", JSON.stringify(result, null, 2))];
+}
+
+function words(text, className) {
+  const box = make("div", `words ${className || ""}`);
+  // Lines that are commands, and what is aligned or pointed at, keep their columns.
+  for (const part of text.split("\n\n")) {
+    const mono = /^(\/| {2})|\n(\/| *\^)|^[a-z_]+\n {2}/.test(part);
+    if (box.childElementCount) box.append("\n");
+    box.append(make("span", mono ? "mono" : "", part + "\n"));
+  }
+  return box;
+}
+
+function problem(text) {
+  const card = cardOf("warn", "Not sent through", "");
+  card.append(make("p", "reason", text));
+  return card;
+}
+
+function render(answer) {
+  const item = make("li");
+  if (HEADS[answer.kind]) item.append(callCard(answer));
+  else if (answer.kind === "problem") item.append(problem(answer.text));
+  else item.append(words(answer.text, answer.kind === "error" ? "error" : ""));
+  return item;
+}
+
+// Talking to the gateway
+
+async function ask(message, onStep, signal) {
+  const body = { message };
+  if (sessionId) body.session_id = sessionId;
+  const response = await fetch("/api/chat", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/x-ndjson" },
+    body: JSON.stringify(body),
+    signal,
+  });
+  if (!response.ok) {
+    const said = await response.json().catch(() => ({}));
+    throw new Error(said.detail || `The gateway answered ${response.status}.`);
+  }
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error("The connection ended before the answer. What ran was ended, its trace says so.");
+    rest += value;
+    const lines = rest.split("\n");
+    rest = lines.pop();
+    for (const line of lines) {
+      const step = JSON.parse(line);
+      if (step.event === "answer") return step;
+      if (step.event === "stopped") throw new Error(`Sorry, ${step.detail}.`);
+      onStep(step);
+    }
+  }
+}
+
+function waiting() {
+  const item = make("li");
+  item.hidden = true;
+  let timer = 0;
+  const start = performance.now();
+  const show = (label, tool) => {
+    const card = cardOf("busy", label, tool);
+    const facts = make("span", "facts");
+    card.firstChild.append(facts);
+    clearInterval(timer);
+    timer = setInterval(() => { facts.textContent = seconds(Math.floor((performance.now() - start) / 1000) * 1000 || 0).replace("0 ms", ""); }, 1000);
+    item.replaceChildren(card);
+    item.hidden = false;
+    scroller.scrollTop = scroller.scrollHeight;
+  };
+  return {
+    item,
+    step: (step) => show(step.event === "judging" ? "Asking the conscience" : "Running", step.tool),
+    end: () => { clearInterval(timer); item.remove(); },
+  };
+}
+
+async function say(message) {
+  running = new AbortController();
+  update();
+  add(make("li", "said", message));
+  const wait = waiting();
+  add(wait.item);
+  let answer;
+  try {
+    answer = await ask(message, wait.step, running.signal);
+    sessionId = answer.session_id;
+  } catch (error) {
+    const text = error.name === "AbortError"
+      ? "You stopped it. What ran was ended, its trace says that it was abandoned."
+      : error instanceof TypeError ? "The gateway cannot be reached. Is smoltbot up?" : error.message;
+    answer = { kind: "problem", text };
+  }
+  wait.end();
+  add(render(answer));
+  turns.push({ said: message, answer });
+  running = null;
+  keep();
+  update();
+  field.focus();
+}
+
+// The page remembers its conversation until the tab is closed.
+
+function keep() {
+  try {
+    let text = JSON.stringify({ sessionId, turns });
+    while (text.length > HISTORY_CHARS && turns.length > 1) {
+      turns.shift();
+      text = JSON.stringify({ sessionId, turns });
+    }
+    sessionStorage.setItem(HISTORY_KEY, text);
+  } catch { /* Private mode or a full storage: the conversation just isn't kept. */ }
+}
+
+function recall() {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(HISTORY_KEY));
+    if (!kept) return;
+    sessionId = kept.sessionId;
+    turns = kept.turns;
+    for (const turn of turns) {
+      add(make("li", "said", turn.said));
+      add(render(turn.answer));
+    }
+  } catch {
+    sessionStorage.removeItem(HISTORY_KEY);
+  }
+}
+
+// The composer
+
+function update() {
+  field.style.height = "auto";
+  field.style.height = `${field.scrollHeight}px`;
+  send.classList.toggle("halts", running !== null);
+  send.setAttribute("aria-label", running ? "Stop" : "Send");
+  send.disabled = running === null && field.value.trim() === "";
+}
+
+function submit() {
+  const message = field.value.trim();
+  if (running || !message) return;
+  const size = new TextEncoder().encode(message).length;
+  if (size > maxBytes) {
+    add(render({ kind: "problem", text: `The message has ${bytes(size)}; at most ${bytes(maxBytes)} are taken. Put long texts into a file of the workspace.` }));
+    return;
+  }
+  field.value = "";
+  recalled = 0;
+  say(message);
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (running) running.abort();
+  else submit();
+});
+
+field.addEventListener("input", update);
+field.addEventListener("keydown", (event) => {
+  if (event.isComposing) return;
+  if (event.key === "Enter" && !event.shiftKey) {
+    event.preventDefault();
+    submit();
+  } else if ((event.key === "ArrowUp" && (!field.value || recalled)) || (event.key === "ArrowDown" && recalled)) {
+    const next = recalled + (event.key === "ArrowUp" ? 1 : -1);
+    if (next > turns.length) return;
+    event.preventDefault();
+    recalled = next;
+    field.value = next ? turns[turns.length - next].said : "";
+    update();
+  } else {
+    recalled = 0;
+  }
+});
+
+for (const button of document.querySelectorAll("[data-message]")) {
+  button.addEventListener("click", () => { if (!running) say(button.dataset.message); });
+}
+
+fresh.addEventListener("click", () => {
+  if (running) running.abort();
+  sessionId = null;
+  turns = [];
+  sessionStorage.removeItem(HISTORY_KEY);
+  log.replaceChildren();
+  welcome.hidden = false;
+  fresh.hidden = true;
+  field.focus();
+});
+
+recall();
+update();

@@ -1,5 +1,6 @@
 //! Serving, and stopping: running calls get time to end, and are ended when it is over.
 
+use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -52,7 +53,7 @@ pub async fn serve(
     let port = listener.local_addr()?.port();
     let drain = options.drain;
     let stop = CancellationToken::new();
-    let router = http::stoppable_router(gate, options, port, stop.clone())?;
+    let router = http::stoppable_router(gate, &options, port, stop.clone())?;
     let serving = axum::serve(listener, router)
         .with_graceful_shutdown(shutdown.clone().cancelled_owned())
         .into_future();
@@ -88,7 +89,8 @@ pub fn page_url(address: SocketAddr, token: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             url.push(char::from(byte));
         } else {
-            url.push_str(&format!("%{byte:02X}"));
+            // Writing to a String does not fail.
+            let _ = write!(url, "%{byte:02X}");
         }
     }
     url

@@ -37,14 +37,14 @@ struct Room {
 ///
 /// # Errors
 /// [`ServeError`] says which option is wrong.
-pub fn router(gate: Gate, options: Options, port: u16) -> Result<Router, ServeError> {
+pub fn router(gate: Gate, options: &Options, port: u16) -> Result<Router, ServeError> {
     stoppable_router(gate, options, port, CancellationToken::new())
 }
 
 /// [`router`], whose running calls end with `stop`.
 pub(crate) fn stoppable_router(
     gate: Gate,
-    options: Options,
+    options: &Options,
     port: u16,
     stop: CancellationToken,
 ) -> Result<Router, ServeError> {
@@ -70,6 +70,7 @@ pub(crate) fn stoppable_router(
         .route("/", get(page::page))
         .route("/assets/chat.css", get(page::css))
         .route("/assets/chat.js", get(page::js))
+        .route("/assets/mark.svg", get(page::mark))
         .route("/health", get(answer::health))
         .fallback(answer::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -93,6 +93,11 @@ pub(super) async fn js() -> Response {
     )
 }
 
+/// `GET /assets/mark.svg`.
+pub(super) async fn mark() -> Response {
+    asset("image/svg+xml", include_str!("../../assets/mark.svg"))
+}
+
 /// Small and from this machine: asked for each time, so that an update is seen at once.
 fn asset(kind: &'static str, text: &'static str) -> Response {
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], text).into_response()

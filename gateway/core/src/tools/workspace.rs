@@ -117,9 +117,9 @@ impl Workspace {
 #[cfg(target_os = "linux")]
 fn beneath(root: &OwnedFd, relative: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     use rustix::fs::{ResolveFlags, openat2};
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     // The kernel answers EAGAIN when a rename elsewhere raced with a `..`; openat2(2) says to ask again.
     const ASK_AGAIN: usize = 64;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     for _ in 0..ASK_AGAIN {
         match openat2(root, relative, flags, Mode::empty(), resolve) {
             Err(Errno::AGAIN) => {}
