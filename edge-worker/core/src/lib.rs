@@ -35,6 +35,8 @@ mod query;
 mod shape;
 mod stats;
 mod submit;
+#[cfg(test)]
+mod tests;
 mod traces;
 
 pub use body::BODY_TIMEOUT;
@@ -121,10 +123,12 @@ pub fn router<S: TraceReader + TraceWriter, L: Limiter>(ports: Ports<S, L>) -> R
     let edge = Arc::new(Edge::new(ports));
     let api = of(limited())
         .route("/v1", any(ops::no_route))
+        .route("/v1/", any(ops::no_route))
         .route("/v1/{*rest}", any(ops::no_route))
         .layer(from_fn_with_state(Arc::clone(&edge), layers::api))
         .with_state(Arc::clone(&edge))
         .merge(pages)
+        .fallback(dashboard::not_found)
         .layer(from_fn_with_state(Arc::clone(&edge), layers::network));
     of(unlimited())
         .layer(from_fn_with_state(Arc::clone(&edge), layers::api))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aap::Timestamp;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
@@ -50,7 +51,7 @@ pub(crate) async fn stats<S: TraceReader + TraceWriter, L: Limiter>(
     let until = filter.until.unwrap_or(now).millis();
     let since = filter
         .since
-        .map_or(now.millis() - DAY_MS, |since| since.millis());
+        .map_or(until.saturating_sub(DAY_MS), Timestamp::millis);
     let width = width(until.saturating_sub(since), asked)?;
     Ok(Json(edge.ports.store.stats(&filter, width, now).await?))
 }
@@ -79,7 +80,7 @@ mod tests {
     #[test]
     fn a_day_comes_in_quarters_of_an_hour() {
         assert_eq!(width(DAY_MS, None).unwrap(), 15 * MINUTE_MS);
-        assert_eq!(width(30 * DAY_MS, None).unwrap(), DAY_MS / 4);
+        assert_eq!(width(30 * DAY_MS, None).unwrap(), DAY_MS);
         let centuries = width(9999 * 366 * DAY_MS, None).unwrap();
         assert!(9999 * 366 * DAY_MS / centuries < MAX_BUCKETS);
     }

@@ -54,7 +54,8 @@ struct Counter<K: Hash + Eq + Clone, C: Clock> {
 impl<K: Hash + Eq + Clone, C: Clock + Clone> Counter<K, C> {
     /// None when the limit is off.
     fn new(limit: u32, window: Duration, clock: C) -> Option<Self> {
-        let quota = Quota::new(NonZeroU32::new(limit)?, window)?;
+        let burst = NonZeroU32::new(limit)?;
+        let quota = Quota::with_period(window / limit)?.allow_burst(burst);
         let state = HashMapStateStore::default();
         let limiter = RateLimiter::new(quota, state, clock.clone());
         Some(Self {
