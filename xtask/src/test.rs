@@ -67,7 +67,8 @@ fn steps(run: &mut Run, filter: Option<&str>) -> Result<()> {
             .args(browser_tests()?)
             .env("SMOLTBOT_TOOLS", &tools)
             .env("SMOLTBOT_BIN", binary)
-            .env("SMOLTBOT_CHROMIUM", chromium),
+            .env("SMOLTBOT_CHROMIUM", chromium)
+            .env("SMOLTBOT_SCREENSHOTS", tree::target().join("screenshots")),
     );
     Ok(())
 }
