@@ -26,7 +26,7 @@ async fn main() -> Result<()> {
     let store = SqliteStore::open(&directory.path().join("traces.db"))?;
     let mut agents: Vec<Agent> = (1..=AGENTS).map(Agent::new).collect();
     let rounds = (traces / BATCH / u32::from(AGENTS) / AHEAD).max(1);
-    let (mut spent, mut bytes, mut count) = (Duration::ZERO, 0, 0);
+    let (mut spent, mut bytes, mut count) = (Duration::ZERO, 0, 0_u32);
     for round in 0..rounds {
         let ahead: Vec<Vec<_>> = agents
             .iter_mut()
@@ -36,7 +36,7 @@ async fn main() -> Result<()> {
                     .collect()
             })
             .collect();
-        for trace in ahead.iter().flatten().flat_map(|batch| batch.traces()) {
+        for trace in ahead.iter().flatten().flat_map(aap::ValidBatch::traces) {
             bytes += trace.document().map_or(0, str::len);
             count += 1;
         }
@@ -87,7 +87,7 @@ fn batch_of(agent: &mut Agent, number: u32) -> aap::ValidBatch {
                 agent.call(at)
             };
             call.duration_ms = u64::from(index * index % 977);
-            call.tool = ["exec", "read", "write", "web_fetch"][index as usize % 4].to_owned();
+            call.tool = String::from(["exec", "read", "write", "web_fetch"][index as usize % 4]);
             call
         })
         .collect();

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 use trace_store::{Appended, TraceRow};
 
 use crate::counts::{Counted, Counts};
-use crate::rows::{action_code, digest, id_bytes, values_json};
+use crate::rows::{action_code, id_bytes, values_json};
 
 /// Takes `batch` in as received at `now`.
 pub(crate) fn append(tx: &Connection, batch: &ValidBatch, now: Timestamp) -> Result<Vec<Appended>> {
@@ -256,10 +256,10 @@ impl<'a> Append<'a> {
 /// The time that a trace is listed under.
 fn listed_at(timestamp: Timestamp, now: Timestamp) -> Timestamp {
     let ahead = timestamp.millis() - now.millis();
-    if ahead > MAX_CLOCK_AHEAD_MS || ahead < -MAX_TRACE_AGE_MS {
-        now
-    } else {
+    if (-MAX_TRACE_AGE_MS..=MAX_CLOCK_AHEAD_MS).contains(&ahead) {
         timestamp
+    } else {
+        now
     }
 }
 
@@ -319,21 +319,19 @@ impl<'a> Stream<'a> {
                 "SELECT stream, last_seq, digest, links, whole_to FROM streams WHERE agent = ?1 AND stream_id = ?2",
             )?
             .query_row(params![agent, id_bytes(&stream_id)], |row| {
-                Ok((row.get(0)?, row.get(1)?, digest(row, 2)?, row.get(3)?, row.get(4)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
             })
             .optional()?;
-        let (key, last_seq, digest, links, whole_to) = match known {
-            Some((key, last_seq, digest, links, whole_to)) => {
-                (key, last_seq, *digest.as_bytes(), links, whole_to)
-            }
-            None => {
-                let none = [0_u8; 32];
-                tx.prepare_cached(
-                    "INSERT INTO streams (agent, stream_id, last_seq, digest, links, whole_to) VALUES (?1, ?2, 0, ?3, 0, 0)",
-                )?
-                .execute(params![agent, id_bytes(&stream_id), &none[..]])?;
-                (tx.last_insert_rowid(), 0, none, 0, 0)
-            }
+        let (key, last_seq, digest, links, whole_to) = if let Some(known) = known {
+            known
+        } else {
+            let none = [0_u8; 32];
+            tx.prepare_cached(
+                "INSERT INTO streams (agent, stream_id, last_seq, digest, links, whole_to) \
+                 VALUES (?1, ?2, 0, ?3, 0, 0)",
+            )?
+            .execute(params![agent, id_bytes(&stream_id), &none[..]])?;
+            (tx.last_insert_rowid(), 0, none, 0, 0)
         };
         tx.prepare_cached("INSERT INTO checkpoints (stream, note) VALUES (?1, ?2)")?
             .execute(params![key, proven.note])?;

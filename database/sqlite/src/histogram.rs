@@ -90,6 +90,7 @@ impl Histogram {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // Small enough.
 mod tests {
     use proptest::prelude::*;
 

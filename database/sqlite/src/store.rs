@@ -150,7 +150,8 @@ impl TraceWriter for SqliteStore {
         if batch.traces().is_empty() {
             return Ok(Vec::new());
         }
-        self.work(|reply| Work::Append(batch, now, reply)).await
+        self.work(|reply| Work::Append(Box::new(batch), now, reply))
+            .await
     }
 
     async fn put_card(

@@ -7,7 +7,7 @@ use std::time::Instant;
 use aap::card::SignedCard;
 use aap::wire::StreamHead;
 use aap::{Timestamp, ValidBatch};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 use trace_store::{Appended, StoreError};
 
@@ -24,7 +24,7 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// What the thread is asked for.
 pub(crate) enum Work {
-    Append(ValidBatch, Timestamp, Reply<Vec<Appended>>),
+    Append(Box<ValidBatch>, Timestamp, Reply<Vec<Appended>>),
     Card(Box<SignedCard>, Timestamp, Reply<Vec<StreamHead>>),
     /// Nothing comes after this.
     Close,
@@ -64,6 +64,13 @@ impl Work {
             _ => {}
         }
     }
+}
+
+/// Why a group was not committed.
+struct Failure {
+    error: StoreError,
+    /// Another process holds the file: waiting once more for each of the group would help nobody.
+    busy: bool,
 }
 
 /// Owns the connection that writes.
@@ -110,18 +117,13 @@ impl Writer {
                     work.answer(Ok(answer));
                 }
             }
-            Err(_) if group.len() > 1 => {
+            Err(failure) if group.len() > 1 && !failure.busy => {
                 // One of them fails, or there is no room for all: each alone gets its own answer.
                 for work in group {
-                    let answer = self.commit(std::slice::from_ref(&work));
-                    work.answer(answer.and_then(|mut answers| {
-                        answers
-                            .pop()
-                            .ok_or_else(|| StoreError::Failed("no answer".to_owned()))
-                    }));
+                    self.group(vec![work]);
                 }
             }
-            Err(error) => {
+            Err(Failure { error, .. }) => {
                 tracing::warn!(%error, "a batch was not stored");
                 for work in group {
                     work.answer(Err(copy(&error)));
@@ -131,7 +133,7 @@ impl Writer {
     }
 
     /// All of `group` in one transaction, or nothing of it.
-    fn commit(&mut self, group: &[Work]) -> Result<Vec<Answer>, StoreError> {
+    fn commit(&mut self, group: &[Work]) -> Result<Vec<Answer>, Failure> {
         let path: &Path = &self.path;
         let connection = &mut self.connection;
         // A panic is a defect of one piece of work: it must not take the writer along. Unwinding rolls back.
@@ -145,11 +147,17 @@ impl Writer {
             Ok(answers)
         }));
         match outcome {
-            Ok(answers) => answers.map_err(|error| store_error(path, &error)),
-            Err(_) => Err(StoreError::Failed(format!(
-                "{}: writing panicked; nothing of this batch was stored",
-                path.display()
-            ))),
+            Ok(answers) => answers.map_err(|error| Failure {
+                error: store_error(path, &error),
+                busy: error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy),
+            }),
+            Err(_) => Err(Failure {
+                error: StoreError::Failed(format!(
+                    "{}: writing panicked; nothing of this batch was stored",
+                    path.display()
+                )),
+                busy: false,
+            }),
         }
     }
 

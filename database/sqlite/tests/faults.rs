@@ -1,5 +1,7 @@
 //! What breaks around the file: crashes, damage, other versions, other processes, no room.
 
+#![allow(clippy::unwrap_used)] // A failed assertion is the message.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -244,6 +246,33 @@ async fn no_room_is_told_and_what_fits_later_is_stored() {
     let stored = answers.iter().filter(|one| one.status == Status::Stored);
     assert_eq!(stored.count(), 37);
     assert_eq!(total(&roomy).await, 42);
+}
+
+#[tokio::test]
+async fn the_writer_outlives_any_error() {
+    let (_directory, file) = place();
+    let store = SqliteStore::open(&file).unwrap();
+    let other = Connection::open(&file).unwrap();
+    other
+        .execute_batch(
+            "CREATE TRIGGER defect AFTER INSERT ON documents BEGIN SELECT RAISE(ABORT, 'a defect'); END",
+        )
+        .unwrap();
+    let batch = flat_batch(&[flat(7, 1, 0, "r")]);
+    for _ in 0..3 {
+        let failed = store.append(batch.clone(), now(0)).await.unwrap_err();
+        let StoreError::Failed(why) = failed else {
+            panic!("{failed}");
+        };
+        assert!(
+            why.contains("a defect") && why.contains("traces.db"),
+            "{why}"
+        );
+    }
+    assert_eq!(total(&store).await, 0);
+    other.execute_batch("DROP TRIGGER defect").unwrap();
+    let answers = send(&store, batch, now(0)).await;
+    assert_eq!(answers[0].status, Status::Stored);
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@
 //! Inputs are made the way an agent makes them and come in through [`aap::Submission`], so that a store meets nothing here
 //! that it would not meet from a client. Ids are counted, times are given: every run is the same.
 
+#![allow(clippy::unwrap_used)] // A failed assertion is the message here, as in tests.
+
 mod agents;
 mod appending;
 mod chains;

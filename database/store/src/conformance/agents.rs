@@ -36,11 +36,11 @@ pub async fn sessions_are_counted(store: &impl Store) {
     calls[2].action_type = ActionType::Error;
     calls[3].session_id = None;
     calls.push(one.refusal(9000, "r", "why", &[]));
-    calls[4].runtime = "claude-code".to_owned();
+    calls[4].runtime = String::from("claude-code");
     send(store, one.batch_of(calls), now(0)).await;
     // It comes later and is older: the session's newest runtime stays.
     let mut late = one.calls(1, -5000);
-    late[0].runtime = "codex".to_owned();
+    late[0].runtime = String::from("codex");
     send(store, one.batch_of(late), now(0)).await;
     let calls = two.calls(1, 0);
     send(store, two.batch_of(calls), now(0)).await;

@@ -98,7 +98,7 @@ pub async fn equivocations_are_kept_with_their_note(store: &impl Store) {
         .map(|made| agent.link(made))
         .collect();
     let mut calls = other.calls(3, 50);
-    calls[0].tool = "write".to_owned();
+    calls[0].tool = String::from("write");
     let theirs: Vec<_> = calls.into_iter().map(|made| other.link(made)).collect();
     send(store, agent.batch(mine.clone()), now(0)).await;
     let batch = other.batch(theirs.clone());

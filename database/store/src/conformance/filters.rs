@@ -16,7 +16,7 @@ async fn world(store: &impl Store) -> (Agent, Agent, Vec<TraceId>) {
     failed.action_type = ActionType::Error;
     failed.outcome = "failed";
     failed.error = Some("no such file".to_owned());
-    failed.tool = "read".to_owned();
+    failed.tool = String::from("read");
     let refused = one.refusal(
         3000,
         "fs.delete.root",
@@ -24,7 +24,7 @@ async fn world(store: &impl Store) -> (Agent, Agent, Vec<TraceId>) {
         &["harm_prevention", "honesty"],
     );
     let mut other = two.refusal(4000, "net.send", "sends a secret", &["privacy"]);
-    other.tool = "web_fetch".to_owned();
+    other.tool = String::from("web_fetch");
     other.session_id = Some("session-2".to_owned());
     let mut alone = two.call(5000);
     alone.session_id = None;
@@ -59,6 +59,7 @@ async fn found(store: &impl Store, filter: &Filter, ids: &[TraceId]) -> Vec<usiz
     found
 }
 
+#[allow(clippy::unnecessary_wraps)] // A filter's parts are optional; this keeps the tables below short.
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -139,7 +140,7 @@ pub async fn text_is_searched_literally(store: &impl Store) {
         call.params = Some(json!({ "command": text }));
     }
     let mut named = agent.call(20_000);
-    named.tool = "odd\"to%ol".to_owned();
+    named.tool = String::from("odd\"to%ol");
     calls.push(named);
     let batch = agent.batch_of(calls);
     let ids: Vec<_> = batch

@@ -18,7 +18,7 @@ async fn world(store: &impl Store) -> Agent {
     calls.push(agent.refusal(-HOUR, "fs.delete", "first", &["harm_prevention", "privacy"]));
     calls.push(agent.refusal(-1000, "fs.delete", "newest", &["harm_prevention"]));
     calls.push(agent.refusal(-2000, "net.send", "sends", &["privacy", "privacy"]));
-    calls[8].tool = "web_fetch".to_owned();
+    calls[8].tool = String::from("web_fetch");
     send(store, agent.batch_of(calls), now(0)).await;
     send(store, flat_batch(&[flat(7, 1, -500, "r")]), now(0)).await;
     agent
