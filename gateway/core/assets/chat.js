@@ -17,6 +17,7 @@ const maxBytes = Number(form.dataset.maxBytes);
 let sessionId = null;
 let turns = []; // [{said, answer}], for a reload
 let running = null; // the AbortController of the message that is being answered
+let chats = 0; // counts up with every new chat, so that a late answer does not land in the wrong one
 let recalled = 0; // how far back the arrow keys went
 
 function make(tag, className, text) {
@@ -34,7 +35,13 @@ function add(element) {
   return element;
 }
 
+// Our own sentences start small where they are also errors on a command line.
+function sentence(text) {
+  return /^[a-z]/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+}
+
 function seconds(ms) {
+  if (ms < 1) return "under 1 ms";
   return ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(ms < 10000 ? 1 : 0)} s`;
 }
 
@@ -62,9 +69,8 @@ function cardOf(state, label, tool) {
 }
 
 function callCard(answer) {
-  let [state, label] = HEADS[answer.kind];
-  if (answer.kind === "refusal" && answer.verdict === "ask") label = "Needs a person’s yes";
-  if (answer.kind === "result" && answer.exit_code) state = "warn";
+  const [state, name] = HEADS[answer.kind];
+  const label = answer.verdict === "ask" ? "Needs a person’s yes" : name;
   const card = cardOf(state, label, answer.tool);
   const head = card.firstChild;
   if (answer.kind === "refusal") {
@@ -79,11 +85,11 @@ function callCard(answer) {
     for (const value of answer.values_violated) chips.append(make("li", "", value.replaceAll("_", " ")));
     if (chips.childElementCount) card.append(chips);
   } else {
-    const facts = [];
-    if (answer.exit_code !== null) facts.push(`exit ${answer.exit_code}`);
-    facts.push(seconds(answer.duration_ms));
-    head.append(make("span", "facts", facts.join(" · ")));
-    if (answer.error) card.append(make("p", "reason", answer.error));
+    const facts = make("span", "facts");
+    if (answer.exit_code !== null) facts.append(make("span", answer.exit_code ? "off" : "", `exit ${answer.exit_code}`), " · ");
+    facts.append(seconds(answer.duration_ms));
+    head.append(facts);
+    if (answer.error) card.append(make("p", "reason", sentence(answer.error)));
     if (answer.result !== null) card.append(...resultParts(answer.result));
   }
   const foot = make("footer");
@@ -125,28 +131,56 @@ function resultParts(result) {
   return [make("pre", "", JSON.stringify(result, null, 2))];
 }
 
-function words(text, className) {
-  const box = make("div", `words ${className || ""}`);
-  // Lines that are commands, and what is aligned or pointed at, keep their columns.
+// A message that can be tried: it goes into the composer, the person sends it.
+function attempt(message) {
+  const button = make("button", "try", message);
+  button.type = "button";
+  button.addEventListener("click", () => {
+    field.value = message;
+    update();
+    field.focus();
+  });
+  return button;
+}
+
+function words(text) {
+  const box = make("div", "words");
   for (const part of text.split("\n\n")) {
-    const mono = /^(\/| {2})|\n(\/| *\^)|^[a-z_]+\n {2}/.test(part);
-    if (box.childElementCount) box.append("\n");
-    box.append(make("span", mono ? "mono" : "", part + "\n"));
+    const lines = part.split("\n");
+    const shown = lines.filter((line) => !/^\/run \S+ \{.*\}$/.test(line));
+    // What is lined up in columns, or pointed at, keeps its columns.
+    const aligned = lines.some((line) => /\S {3,}\S|^ *\^$/.test(line));
+    if (aligned) box.append(make("pre", "", part));
+    else if (shown.length) box.append(make("p", "", sentence(shown.join("\n"))));
+    if (!aligned) for (const line of lines) if (!shown.includes(line)) box.append(attempt(line));
   }
   return box;
 }
 
-function problem(text) {
-  const card = cardOf("warn", "Not sent through", "");
-  card.append(make("p", "reason", text));
+function toolList(tools) {
+  const card = make("article", "card tools");
+  for (const tool of tools) {
+    const row = make("div");
+    row.append(make("span", "tool", tool.name), make("p", "", tool.description), attempt(tool.example));
+    card.append(row);
+  }
+  return card;
+}
+
+function notice(label, body) {
+  const card = cardOf("warn", label, "");
+  body.classList.add("inside");
+  card.append(body);
   return card;
 }
 
 function render(answer) {
   const item = make("li");
   if (HEADS[answer.kind]) item.append(callCard(answer));
-  else if (answer.kind === "problem") item.append(problem(answer.text));
-  else item.append(words(answer.text, answer.kind === "error" ? "error" : ""));
+  else if (answer.kind === "tools") item.append(toolList(answer.tools));
+  else if (answer.kind === "problem") item.append(notice(answer.label, words(answer.text)));
+  else if (answer.kind === "error") item.append(notice("Not understood", words(answer.text)));
+  else item.append(words(answer.text));
   return item;
 }
 
@@ -192,7 +226,7 @@ function waiting() {
     const facts = make("span", "facts");
     card.firstChild.append(facts);
     clearInterval(timer);
-    timer = setInterval(() => { facts.textContent = seconds(Math.floor((performance.now() - start) / 1000) * 1000 || 0).replace("0 ms", ""); }, 1000);
+    timer = setInterval(() => { facts.textContent = `${Math.round((performance.now() - start) / 1000)} s`; }, 1000);
     item.replaceChildren(card);
     item.hidden = false;
     scroller.scrollTop = scroller.scrollHeight;
@@ -205,6 +239,7 @@ function waiting() {
 }
 
 async function say(message) {
+  const chat = chats;
   running = new AbortController();
   update();
   add(make("li", "said", message));
@@ -213,14 +248,18 @@ async function say(message) {
   let answer;
   try {
     answer = await ask(message, wait.step, running.signal);
-    sessionId = answer.session_id;
   } catch (error) {
-    const text = error.name === "AbortError"
-      ? "You stopped it. What ran was ended, its trace says that it was abandoned."
-      : error instanceof TypeError ? "The gateway cannot be reached. Is smoltbot up?" : error.message;
-    answer = { kind: "problem", text };
+    answer = { kind: "problem", label: "No answer", text: error.message };
+    if (error.name === "AbortError") {
+      answer.label = "Stopped";
+      answer.text = "You stopped it. What ran was ended; its trace says that it was abandoned.";
+    } else if (error instanceof TypeError) {
+      answer.text = "The gateway cannot be reached. Is smoltbot up?";
+    }
   }
   wait.end();
+  if (chat !== chats) return;
+  if (answer.session_id) sessionId = answer.session_id;
   add(render(answer));
   turns.push({ said: message, answer });
   running = null;
@@ -272,7 +311,7 @@ function submit() {
   if (running || !message) return;
   const size = new TextEncoder().encode(message).length;
   if (size > maxBytes) {
-    add(render({ kind: "problem", text: `The message has ${bytes(size)}; at most ${bytes(maxBytes)} are taken. Put long texts into a file of the workspace.` }));
+    add(render({ kind: "problem", label: "Too long", text: `The message has ${bytes(size)}; at most ${bytes(maxBytes)} are taken. Put long texts into a file of the workspace.` }));
     return;
   }
   field.value = "";
@@ -310,12 +349,15 @@ for (const button of document.querySelectorAll("[data-message]")) {
 
 fresh.addEventListener("click", () => {
   if (running) running.abort();
+  running = null;
+  chats += 1;
   sessionId = null;
   turns = [];
   sessionStorage.removeItem(HISTORY_KEY);
   log.replaceChildren();
   welcome.hidden = false;
   fresh.hidden = true;
+  update();
   field.focus();
 });
 

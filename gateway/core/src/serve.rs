@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use aap::Gate;
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -54,6 +55,12 @@ pub async fn serve(
     let drain = options.drain;
     let stop = CancellationToken::new();
     let router = http::stoppable_router(gate, &options, port, stop.clone())?;
+    // Each step of an answer goes out when it happens.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "gateway: steps of answers may arrive late");
+        }
+    });
     let serving = axum::serve(listener, router)
         .with_graceful_shutdown(shutdown.clone().cancelled_owned())
         .into_future();

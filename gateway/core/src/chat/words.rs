@@ -21,7 +21,7 @@ pub(super) fn help(toolbox: &Toolbox) -> String {
 pub(super) fn no_model(toolbox: &Toolbox) -> String {
     format!(
         "No language model is configured yet, so I can't talk. I can run tools for you, each through the conscience:\n\n\
-         {}\n\n/help tells more.",
+         {}\n\nType /help for more.",
         examples(toolbox)
     )
 }

@@ -160,3 +160,34 @@ fn explain(path: &str, errno: Errno) -> Failure {
         other => format!("`{path}`: {}", io::Error::from(other)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn without_openat2_the_way_out_is_closed_too() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "SECRET").unwrap();
+        let inside = tempfile::tempdir().unwrap();
+        std::fs::write(inside.path().join("a"), "A").unwrap();
+        symlink(outside.path(), inside.path().join("link")).unwrap();
+        let workspace = Workspace::open(inside.path()).unwrap();
+        let open = |path: &str| workspace.checked(Path::new(path), OFlags::RDONLY);
+        assert!(open("a").is_ok() && open("./x/../a").is_err() && open("link/../a").is_err());
+        let absolute = outside.path().join("secret");
+        for path in ["link/secret", "link", "..", absolute.to_str().unwrap()] {
+            assert_eq!(open(path).unwrap_err(), Errno::XDEV, "{path}");
+        }
+        assert_eq!(open("missing").unwrap_err(), Errno::NOENT);
+    }
+
+    #[test]
+    fn a_workspace_is_a_directory() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(Workspace::open(file.path()).is_err());
+        assert!(Workspace::open(Path::new("/does/not/exist")).is_err());
+    }
+}

@@ -155,11 +155,9 @@ async fn browsers_that_say_cross_site_may_only_open_the_page() {
         ("/", "same-site", "navigate", "document", 401),
         ("/", "cross-site", "navigate", "iframe", 403),
         ("/", "cross-site", "no-cors", "image", 403),
-        ("/", "\u{7f}", "navigate", "iframe", 403),
     ] {
-        if let Ok(response) = ask(path, site, mode, dest).await {
-            assert_eq!(response.status(), status, "{path} {site} {mode} {dest}");
-        }
+        let response = ask(path, site, mode, dest).await.unwrap();
+        assert_eq!(response.status(), status, "{path} {site} {mode} {dest}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gateway::limits::{MAX_FILE_BYTES, MAX_FILE_SCAN_BYTES, MAX_LIST_ENTRIES};
+use gateway::limits::{MAX_FILE_BYTES, MAX_FILE_SCAN_BYTES, MAX_LIST_ENTRIES, MAX_LIST_SCAN};
 use serde_json::json;
 
 use crate::house::House;
@@ -108,9 +108,9 @@ async fn a_symlink_that_changes_in_between_never_leads_out() {
         let answer = house.run("read_file", json!({"path": "now/a"})).await;
         assert!(!answer.to_string().contains("SECRET"));
         if answer["kind"] == "result" {
-            read += 1
+            read += 1;
         } else {
-            refused += 1
+            refused += 1;
         }
         if read > 20 && refused > 20 {
             break;
@@ -216,5 +216,13 @@ async fn long_listings_say_that_they_are_cut() {
     assert_eq!(
         answer["result"]["truncated"],
         "the first 1000 of 1001 entries"
+    );
+    for number in MAX_LIST_ENTRIES + 1..=MAX_LIST_SCAN {
+        std::fs::write(house.path(format!("{number:05}")), "").unwrap();
+    }
+    let answer = house.run("list_files", json!({})).await;
+    assert_eq!(
+        answer["result"]["truncated"],
+        "1000 of more than 20000 entries"
     );
 }
