@@ -25,25 +25,31 @@ pub(crate) struct Edge<S, L> {
 /// which is forgotten: bounded, and whoever is active stays.
 #[derive(Default)]
 struct Known {
-    newer: HashMap<AgentId, Option<VerifyingKey>>,
-    older: HashMap<AgentId, Option<VerifyingKey>>,
+    newer: HashMap<AgentId, KnownAgent>,
+    older: HashMap<AgentId, KnownAgent>,
+}
+
+/// An agent that the store knows; its key, once somebody needed it.
+#[derive(Debug, Clone, Copy, Default)]
+struct KnownAgent {
+    key: Option<VerifyingKey>,
 }
 
 impl Known {
-    fn get(&mut self, agent: AgentId) -> Option<Option<VerifyingKey>> {
-        if let Some(key) = self.newer.get(&agent) {
-            return Some(*key);
+    fn get(&mut self, agent: AgentId) -> Option<KnownAgent> {
+        if let Some(known) = self.newer.get(&agent) {
+            return Some(*known);
         }
-        let key = self.older.remove(&agent)?;
-        self.put(agent, key);
-        Some(key)
+        let known = self.older.remove(&agent)?;
+        self.put(agent, known);
+        Some(known)
     }
 
-    fn put(&mut self, agent: AgentId, key: Option<VerifyingKey>) {
+    fn put(&mut self, agent: AgentId, known: KnownAgent) {
         if self.newer.len() >= KNOWN_AGENTS {
             self.older = std::mem::take(&mut self.newer);
         }
-        self.newer.insert(agent, key);
+        self.newer.insert(agent, known);
     }
 }
 
@@ -121,7 +127,7 @@ impl<S: TraceReader + TraceWriter, L: Limiter> Edge<S, L> {
         }
         let stored = self.ports.store.agent(agent).await?.is_some();
         if stored {
-            self.known().put(agent, None);
+            self.known().put(agent, KnownAgent::default());
         }
         Ok(stored)
     }
@@ -129,13 +135,18 @@ impl<S: TraceReader + TraceWriter, L: Limiter> Edge<S, L> {
     /// Remembers that the store knows `agent`, once it does.
     pub(crate) fn remember(&self, agent: AgentId, key: Option<VerifyingKey>) {
         let mut known = self.known();
-        let before = known.get(agent).flatten();
-        known.put(agent, key.or(before));
+        let before = known.get(agent).unwrap_or_default().key;
+        known.put(
+            agent,
+            KnownAgent {
+                key: key.or(before),
+            },
+        );
     }
 
     /// The key on the agent's stored card.
     pub(crate) async fn key_of(&self, agent: AgentId) -> Result<Option<VerifyingKey>, Problem> {
-        let cached = self.known().get(agent).flatten();
+        let cached = self.known().get(agent).unwrap_or_default().key;
         if cached.is_some() {
             return Ok(cached);
         }
@@ -166,10 +177,10 @@ mod tests {
     fn known_agents_are_bounded_and_the_active_stay() {
         let mut known = Known::default();
         let busy = agent(u32::MAX);
-        known.put(busy, None);
+        known.put(busy, KnownAgent::default());
         let most = u32::try_from(KNOWN_AGENTS * 5).unwrap();
         for number in 0..most {
-            known.put(agent(number), None);
+            known.put(agent(number), KnownAgent::default());
             assert!(
                 known.get(busy).is_some(),
                 "asked for all the time, so never forgotten"

@@ -16,7 +16,7 @@ use crate::limiter::{LimitKey, Limiter, write_headers};
 use crate::{ClientNet, Problem};
 
 /// How long a browser may remember what the API allows other sites: a day.
-const PREFLIGHT_SECONDS: Duration = Duration::from_secs(24 * 60 * 60);
+const PREFLIGHT_AGE: Duration = Duration::from_hours(24);
 
 /// Measures, and counts, by route.
 pub(crate) async fn measure<S: TraceReader + TraceWriter, L: Limiter>(
@@ -113,7 +113,7 @@ pub(crate) async fn api<S: TraceReader + TraceWriter, L: Limiter>(
         );
         headers.insert(
             header::ACCESS_CONTROL_MAX_AGE,
-            HeaderValue::from(PREFLIGHT_SECONDS.as_secs()),
+            HeaderValue::from(PREFLIGHT_AGE.as_secs()),
         );
     } else {
         set(

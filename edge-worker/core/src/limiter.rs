@@ -73,7 +73,7 @@ pub struct LimitDecision {
     pub window: Duration,
     /// Requests that could follow at once.
     pub remaining: u32,
-    /// Until the whole limit is there again.
+    /// Until one more request is there.
     pub reset: Duration,
     /// None when the request may pass, else how long to wait.
     pub retry_after: Option<Duration>,

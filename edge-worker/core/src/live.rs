@@ -135,7 +135,7 @@ impl<S: TraceReader + TraceWriter, L: Limiter> Reader<S, L> {
                     let rows = store
                         .received_after(refill.after(), &Filter::default(), refill.rows())
                         .await;
-                    refill.done(rows.map_err(report).ok()?);
+                    refill.done(&rows.map_err(report).ok()?);
                 }
                 Next::Wait => {
                     if !self.changed().await {

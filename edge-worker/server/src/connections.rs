@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 
-use crate::stall::Stall;
+use crate::stall::{Stall, WRITE_TIMEOUT};
 
 /// How long a request's headers may take to arrive; also how long a connection may rest between requests.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,15 +30,36 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of a request's headers that are kept, and of a body that are read at once.
 const BUFFER_BYTES: usize = 64 * 1024;
 
+/// What bounds connections; other than the default in tests only.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) header: Duration,
+    pub(crate) write: Duration,
+    pub(crate) drain: Duration,
+    pub(crate) connections: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            header: HEADER_TIMEOUT,
+            write: WRITE_TIMEOUT,
+            drain: DRAIN_TIMEOUT,
+            connections: MAX_CONNECTIONS,
+        }
+    }
+}
+
 /// Accepts and serves until `shutdown`; then drains.
 pub(crate) async fn run(
     listener: TcpListener,
     router: Router,
     live: &Live,
     shutdown: CancellationToken,
+    bounds: Bounds,
 ) {
     let tasks = TaskTracker::new();
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(bounds.connections));
     // Cancelled when the drain has taken too long.
     let kill = CancellationToken::new();
     loop {
@@ -52,7 +73,7 @@ pub(crate) async fn run(
         let (router, shutdown, kill) = (router.clone(), shutdown.clone(), kill.clone());
         tasks.spawn(async move {
             tokio::select! {
-                () = connection(stream, peer, router, shutdown) => {}
+                () = connection(stream, peer, router, shutdown, bounds) => {}
                 () = kill.cancelled() => {}
             }
             drop(slot);
@@ -61,11 +82,15 @@ pub(crate) async fn run(
     drop(listener);
     live.close();
     tasks.close();
-    if tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait())
+    if tokio::time::timeout(bounds.drain, tasks.wait())
         .await
         .is_err()
     {
-        tracing::warn!(connections = tasks.len(), "cut off after {DRAIN_TIMEOUT:?}");
+        tracing::warn!(
+            connections = tasks.len(),
+            "cut off after {:?}",
+            bounds.drain
+        );
         kill.cancel();
         tasks.wait().await;
     }
@@ -91,6 +116,7 @@ async fn connection(
     peer: SocketAddr,
     router: Router,
     shutdown: CancellationToken,
+    bounds: Bounds,
 ) {
     // Answers are small and written at once: waiting for more would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
@@ -105,9 +131,9 @@ async fn connection(
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(bounds.header)
         .max_buf_size(BUFFER_BYTES);
-    let serving = builder.serve_connection(TokioIo::new(Stall::new(stream)), service);
+    let serving = builder.serve_connection(TokioIo::new(Stall::new(stream, bounds.write)), service);
     let mut serving = std::pin::pin!(serving);
     let result = tokio::select! {
         result = serving.as_mut() => result,
@@ -118,5 +144,123 @@ async fn connection(
     };
     if let Err(error) = result {
         tracing::debug!(%peer, %error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Bytes;
+    use axum::routing::post;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::task::JoinHandle;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+    const SOON: Duration = Duration::from_millis(20);
+
+    struct Edge {
+        address: SocketAddr,
+        shutdown: CancellationToken,
+        task: JoinHandle<()>,
+    }
+
+    async fn edge(bounds: Bounds) -> Edge {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", post(async |_: Bytes| "ok"));
+        let shutdown = CancellationToken::new();
+        let ended = shutdown.clone();
+        let task = tokio::spawn(async move {
+            run(listener, router, &Live::new(), ended, bounds).await;
+        });
+        Edge {
+            address,
+            shutdown,
+            task,
+        }
+    }
+
+    async fn connect(edge: &Edge, text: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(edge.address).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        stream
+    }
+
+    async fn end(stream: &mut TcpStream) -> String {
+        let mut text = String::new();
+        timeout(PATIENCE, stream.read_to_string(&mut text))
+            .await
+            .unwrap()
+            .unwrap();
+        text
+    }
+
+    const WHOLE: &str = "POST / HTTP/1.1\r\nHost: edge\r\nContent-Length: 2\r\n\r\n{}";
+
+    #[tokio::test]
+    async fn headers_that_do_not_come_end_the_connection() {
+        let edge = edge(Bounds {
+            header: SOON,
+            ..Bounds::default()
+        })
+        .await;
+        let mut slow = connect(&edge, "POST / HTTP/1.1\r\nHost: ed").await;
+        end(&mut slow).await;
+        let mut resting = connect(&edge, WHOLE).await;
+        assert!(
+            end(&mut resting).await.ends_with("ok"),
+            "answered, and closed when nothing more came"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_cannot_hold_the_shutdown_up() {
+        let edge = edge(Bounds {
+            drain: SOON,
+            ..Bounds::default()
+        })
+        .await;
+        let mut stuck = connect(&edge, &WHOLE[..WHOLE.len() - 1]).await;
+        let mut other = connect(&edge, WHOLE).await;
+        let mut first = [0; 12];
+        other.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+        edge.shutdown.cancel();
+        timeout(PATIENCE, edge.task).await.unwrap().unwrap();
+        let mut rest = Vec::new();
+        let cut_off = stuck.read_to_end(&mut rest).await;
+        assert!(
+            cut_off.is_err() || rest.is_empty(),
+            "it never had an answer"
+        );
+    }
+
+    #[tokio::test]
+    async fn connections_beyond_the_bound_wait_for_their_turn() {
+        let edge = edge(Bounds {
+            connections: 1,
+            ..Bounds::default()
+        })
+        .await;
+        let mut first = connect(&edge, WHOLE).await;
+        let mut buffer = [0; 1024];
+        assert!(first.read(&mut buffer).await.unwrap() > 0);
+        let mut second = connect(&edge, WHOLE).await;
+        for _ in 0..10 {
+            first.write_all(WHOLE.as_bytes()).await.unwrap();
+            assert!(first.read(&mut buffer).await.unwrap() > 0);
+        }
+        assert!(
+            second.try_read(&mut buffer).is_err(),
+            "not before the first one leaves"
+        );
+        drop(first);
+        let read = timeout(PATIENCE, second.read(&mut buffer))
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(read > 0);
     }
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aap::Timestamp;
+use connections::Bounds;
 use edge_core::{Live, Ports};
 use governor::clock::MonotonicClock;
 use tokio::net::TcpListener;
@@ -27,7 +28,7 @@ pub use limits::{Counts, Limits};
 pub use stall::WRITE_TIMEOUT;
 
 /// How often keys that no longer count are forgotten and histograms are summed up.
-pub const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+pub const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Why the edge does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +74,7 @@ pub async fn serve<S: TraceReader + TraceWriter>(
         }
     };
     tokio::select! {
-        () = connections::run(listener, router, &live, shutdown) => {}
+        () = connections::run(listener, router, &live, shutdown, Bounds::default()) => {}
         () = sweeping => {}
     }
     tracing::info!(%address, "the edge has stopped");

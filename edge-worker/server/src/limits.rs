@@ -16,8 +16,8 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(60 * 60);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Requests that are let through; 0 turns a limit off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,13 +71,12 @@ impl<K: Hash + Eq + Clone, C: Clock + Clone> Counter<K, C> {
             Ok(state) => (state.remaining_burst_capacity(), None),
             Err(until) => (0, Some(until.wait_time_from(self.clock.now()))),
         };
-        let used = self.limit.saturating_sub(remaining);
         LimitDecision {
             policy,
             limit: self.limit,
             window: self.window,
             remaining,
-            reset: self.window / self.limit * used,
+            reset: self.window / self.limit,
             retry_after,
         }
     }

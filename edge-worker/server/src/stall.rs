@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 /// How long a client may take no byte of an answer that waits for it.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Fails a write that makes no progress for [`WRITE_TIMEOUT`].
+/// Fails a write that makes no progress for too long, see [`WRITE_TIMEOUT`].
 pub(crate) struct Stall<T> {
     inner: T,
     /// Set while a write waits.
@@ -21,11 +21,11 @@ pub(crate) struct Stall<T> {
 }
 
 impl<T> Stall<T> {
-    pub(crate) fn new(inner: T) -> Self {
+    pub(crate) fn new(inner: T, timeout: Duration) -> Self {
         Self {
             inner,
             deadline: None,
-            timeout: WRITE_TIMEOUT,
+            timeout,
         }
     }
 
@@ -92,5 +92,34 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Stall<T> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.inner).poll_shutdown(context);
         self.watch(context, outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_that_nobody_takes_fails_and_one_that_is_taken_does_not() {
+        let (near, mut far) = duplex(4);
+        let mut stream = Stall::new(near, Duration::from_millis(1));
+        stream.write_all(b"1234").await.unwrap();
+        let error = stream.write_all(b"5").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let mut taken = [0; 4];
+        far.read_exact(&mut taken).await.unwrap();
+        assert_eq!(&taken, b"1234");
+
+        let (near, mut far) = duplex(4);
+        let mut stream = Stall::new(near, Duration::from_mins(1));
+        let (written, read) = tokio::join!(stream.write_all(b"12345678"), async {
+            let mut taken = [0; 8];
+            far.read_exact(&mut taken).await.map(|_| taken)
+        });
+        written.unwrap();
+        assert_eq!(&read.unwrap(), b"12345678");
+        assert!(stream.deadline.is_none());
     }
 }

@@ -110,7 +110,7 @@ async fn a_network_is_an_address_or_a_64() {
     let second = get("2001:db8::2").await;
     assert_eq!(
         first_item(second.header("ratelimit")),
-        ("ip".to_owned(), 0, 60)
+        ("ip".to_owned(), 0, 30)
     );
     let refused = get("2001:db8::3").await;
     assert!(refused.problem(429).contains("`ip` of 2"));

@@ -245,7 +245,7 @@ impl Refill {
         REFILL_ROWS
     }
 
-    pub(super) fn done(self, rows: Vec<TraceRow>) {
+    pub(super) fn done(self, rows: &[TraceRow]) {
         // Written out before the lock is taken.
         let events: Vec<_> = rows
             .iter()
@@ -282,3 +282,6 @@ impl Drop for Refill {
         self.live.signal();
     }
 }
+
+#[cfg(test)]
+mod tests;
