@@ -1,0 +1,127 @@
+//! The conscience: reads a tool call into **effects** and judges those by policies, before the call runs.
+//!
+//! In scope: what a call would do (shell lines by parsing, file tools by their paths, SQL and HTTP by their arguments),
+//! the built-in policies, user policies, and the explanation of a verdict. A call whose effects nobody objects to is
+//! allowed; what is only mentioned has no effect.
+//!
+//! Not in scope: the words themselves (`ToolCall`, `Verdict`: crate `aap`), stopping the call and recording it (crate
+//! `trace-plugin`), masking secrets in what is recorded (crate `redact`). No I/O, no clock, no randomness: what must be
+//! known of the machine comes through [`World`].
+
+mod code;
+mod effect;
+mod escape;
+mod host;
+pub mod limits;
+mod path;
+mod place;
+mod policy;
+mod programs;
+mod secret;
+mod shell;
+mod sql;
+mod tools;
+mod world;
+
+pub use effect::{Effect, EffectKind};
+pub use place::Place;
+pub use policy::{Objection, PolicyError, PolicyFile, RuleInfo, STANDARD_VALUES};
+pub use world::{NoWorld, World};
+
+use aap::{Decision, ToolCall, Verdict};
+use policy::{Judge, Rules};
+use shell::{Found, Shell};
+
+/// The judge of tool calls. Cheap to share in an `Arc`.
+pub struct Conscience {
+    user: Vec<Rules>,
+}
+
+/// The way to a verdict.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// The verdict itself.
+    pub verdict: Verdict,
+    /// The commands that were found after taking off wrappers, shells and substitutions, in order.
+    pub commands: Vec<String>,
+    /// What the call would do.
+    pub effects: Vec<Effect>,
+    /// Every rule that objected, gravest first.
+    pub objections: Vec<Objection>,
+}
+
+impl Conscience {
+    /// The built-in packs alone. Nothing is parsed before an effect calls for it.
+    pub fn builtin() -> Self {
+        Self { user: Vec::new() }
+    }
+
+    /// The built-in packs and user files. A file that is wrong is reported and left out as a whole; the built-in
+    /// packs and the other files stay in force.
+    pub fn with_policies(user: Vec<PolicyFile>) -> (Self, Vec<PolicyError>) {
+        let (user, errors) = policy::load(&user);
+        (Self { user }, errors)
+    }
+
+    /// The verdict on `call`. The same call in the same world always gets the same one.
+    pub fn judge(&self, call: &ToolCall, world: &dyn World) -> Verdict {
+        self.judge_effects(call, &read(call, world)).0
+    }
+
+    /// The verdict on `call` and the way to it.
+    pub fn explain(&self, call: &ToolCall, world: &dyn World) -> Explanation {
+        let found = read(call, world);
+        let (verdict, objections) = self.judge_effects(call, &found);
+        let commands = found.runs.into_iter().map(|run| run.target).collect();
+        Explanation { verdict, commands, effects: found.effects, objections }
+    }
+
+    /// Every rule in force, built-in ones first.
+    pub fn rules(&self) -> Vec<RuleInfo> {
+        let builtin = policy::packs().iter().map(policy::Pack::rules);
+        builtin.chain(&self.user).flat_map(|rules| rules.infos().cloned()).collect()
+    }
+
+    fn judge_effects(&self, call: &ToolCall, found: &Found) -> (Verdict, Vec<Objection>) {
+        let runs: &[Effect] = if self.user.is_empty() { &[] } else { &found.runs };
+        if found.effects.is_empty() && runs.is_empty() {
+            return (Verdict::allow(ALLOWED), Vec::new());
+        }
+        let judge = Judge::new(&call.runtime, &call.tool, &found.effects, &self.user);
+        let mut objections: Vec<Objection> = found.effects.iter().chain(runs).flat_map(|effect| judge.judge(effect)).collect();
+        // Refusals before questions, the gravest first; the sort is stable, so the first found wins a tie.
+        objections.sort_by_key(|objection| std::cmp::Reverse((objection.rule.decision() == Decision::Deny, objection.rule.severity)));
+        let mut effects: Vec<String> = found.effects.iter().map(ToString::to_string).collect();
+        effects.sort_unstable();
+        effects.dedup();
+        let verdict = match objections.first() {
+            None => Verdict { effects, ..Verdict::allow(ALLOWED) },
+            Some(gravest) => {
+                let mut values: Vec<String> = Vec::new();
+                for value in objections.iter().flat_map(|objection| &objection.rule.values) {
+                    if !values.contains(value) {
+                        values.push(value.clone());
+                    }
+                }
+                Verdict {
+                    decision: gravest.rule.decision(),
+                    reason: gravest.reason.clone(),
+                    values_violated: values,
+                    rule_id: Some(gravest.rule.id.clone()),
+                    advice: gravest.rule.advice.clone(),
+                    effects,
+                }
+            }
+        };
+        (verdict, objections)
+    }
+}
+
+/// The reason of an allowance.
+const ALLOWED: &str = "No rule objects";
+
+fn read(call: &ToolCall, world: &dyn World) -> Found {
+    let mut shell = Shell::new(world, call.cwd.as_deref());
+    tools::read(&mut shell, call);
+    shell.found
+}

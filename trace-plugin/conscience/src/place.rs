@@ -1,0 +1,223 @@
+//! Where a path leads, and what sort of place that is. Secret stores are told in `secret`.
+
+use crate::path::{Base, Path};
+
+/// What sort of place a path is, from harmless to grave: when a path is several, or a link leads elsewhere, the
+/// graver one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// A file like any other.
+    Ordinary,
+    /// A directory right under `/` that is not the system's own.
+    TopLevel,
+    /// The working directory or a workspace as a whole, or something above it.
+    Workspace,
+    /// The repository itself (`.git`).
+    VersionControl,
+    /// System logs.
+    Logs,
+    /// A shell's or a client's history.
+    History,
+    /// A key, a token or a store of them.
+    Secret,
+    /// A directory of personal data or settings right under the home directory.
+    HomeData,
+    /// What a shell or a session runs when it starts.
+    StartUp,
+    /// What a scheduler or service manager runs.
+    Schedule,
+    /// System settings under `/etc`.
+    SystemConfig,
+    /// A home directory as a whole.
+    Home,
+    /// Who may log in: `authorized_keys`.
+    LoginKeys,
+    /// The operating system's own files and accounts.
+    System,
+    /// Settings of an agent, which decide what it may do.
+    AgentConfig,
+    /// A device file.
+    Device,
+    /// The conscience's own files.
+    Conscience,
+    /// The root directory.
+    Root,
+}
+
+impl Place {
+    /// The word that policies compare `context.place` with.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ordinary => "ordinary",
+            Self::TopLevel => "top_level",
+            Self::Workspace => "workspace",
+            Self::VersionControl => "version_control",
+            Self::Logs => "logs",
+            Self::History => "history",
+            Self::Secret => "secret",
+            Self::HomeData => "home_data",
+            Self::StartUp => "start_up",
+            Self::Schedule => "schedule",
+            Self::SystemConfig => "system_config",
+            Self::Home => "home",
+            Self::LoginKeys => "login_keys",
+            Self::System => "system",
+            Self::AgentConfig => "agent_config",
+            Self::Device => "device",
+            Self::Conscience => "conscience",
+            Self::Root => "root",
+        }
+    }
+}
+
+/// Directories under `/` that belong to the operating system.
+const SYSTEM_DIRS: &[&str] = &[
+    "bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "media", "mnt", "opt", "proc", "root", "run", "sbin", "srv", "sys",
+    "usr", "var", "Applications", "Library", "System", "Users", "Volumes", "private", "Windows", "Program Files", "ProgramData",
+];
+
+/// Personal directories and settings right under a home directory.
+const HOME_DATA: &[&str] = &[
+    ".aws", ".azure", ".config", ".docker", ".gnupg", ".kube", ".local", ".mozilla", ".password-store", ".ssh", ".thunderbird",
+    "Applications", "Desktop", "Documents", "Downloads", "Dropbox", "Library", "Movies", "Music", "OneDrive", "Pictures", "Projects",
+    "Videos", "code", "dev", "projects", "repos", "src", "work", "workspace",
+];
+
+/// Files that a shell or a session runs when it starts.
+const START_UP: &[&str] = &[
+    ".bash_aliases", ".bash_login", ".bash_logout", ".bash_profile", ".bashrc", ".cshrc", ".inputrc", ".kshrc", ".login", ".profile",
+    ".pam_environment", ".tcshrc", ".xinitrc", ".xprofile", ".xsession", ".zlogin", ".zprofile", ".zshenv", ".zshrc", "config.fish",
+];
+
+/// Histories of shells and clients.
+const HISTORIES: &[&str] = &[
+    ".bash_history", ".zsh_history", ".history", ".sh_history", "fish_history", ".mysql_history", ".psql_history", ".python_history",
+    ".node_repl_history", ".rediscli_history", ".sqlite_history", ".lesshst", ".viminfo", ".zhistory",
+];
+
+/// Settings of agents, as the end of a path: what decides what an agent may do and which hooks see it.
+const AGENT_SETTINGS: &[&[&str]] = &[
+    &[".claude", "settings.json"],
+    &[".claude", "settings.local.json"],
+    &[".claude.json"],
+    &[".openclaw", "openclaw.json"],
+    &[".openclaw", "exec-approvals.json"],
+    &[".clawdbot", "clawdbot.json"],
+    &[".codex", "config.toml"],
+    &[".codex", "hooks.json"],
+    &[".gemini", "settings.json"],
+    &[".cursor", "hooks.json"],
+    &[".cursor", "cli-config.json"],
+    &[".cursor", "permissions.json"],
+    &[".copilot", "config.json"],
+    &[".github", "hooks"],
+    &["opencode", "opencode.json"],
+    &["claude-code", "managed-settings.json"],
+];
+
+/// What sort of place it would be to delete or overwrite `path`. `roots` are the workspaces.
+pub(crate) fn place_of(path: &Path, roots: &[Path]) -> Place {
+    let named = by_name(path);
+    if named > Place::Ordinary {
+        return named.max(by_position(path));
+    }
+    if roots.iter().any(|root| path.strictly_inside(root) && by_position(root) < Place::System) {
+        return if path.last() == Some(".git") { Place::VersionControl } else { Place::Ordinary };
+    }
+    let position = by_position(path);
+    if roots.iter().any(|root| root.inside(path)) {
+        return position.max(Place::Workspace);
+    }
+    position
+}
+
+/// Places that are known by their name, wherever they stand.
+fn by_name(path: &Path) -> Place {
+    let parts = path.parts();
+    let last = path.last().unwrap_or_default();
+    if parts.iter().any(|part| part == ".smoltbot") {
+        return Place::Conscience;
+    }
+    if AGENT_SETTINGS.iter().any(|tail| path.ends_with(tail)) {
+        return Place::AgentConfig;
+    }
+    if path.ends_with(&[".openclaw"]) || path.ends_with(&[".claude"]) && path.home_rest().is_some() {
+        return Place::AgentConfig;
+    }
+    if last == "authorized_keys" || last == "authorized_keys2" {
+        return Place::LoginKeys;
+    }
+    if HISTORIES.contains(&last) {
+        return Place::History;
+    }
+    if START_UP.contains(&last) || path.ends_with(&[".ssh", "rc"]) || path.ends_with(&[".ssh", "config"]) {
+        return Place::StartUp;
+    }
+    let folded = path.joined();
+    if ["/.config/systemd/user/", "/.config/autostart/", "/LaunchAgents/", "/LaunchDaemons/", "/.config/cron"]
+        .iter()
+        .any(|part| folded.contains(part))
+    {
+        return Place::Schedule;
+    }
+    Place::Ordinary
+}
+
+/// Places that are known by where they stand.
+fn by_position(path: &Path) -> Place {
+    if let Some(rest) = path.home_rest() {
+        return match rest {
+            [] => Place::Home,
+            [one] if path.is_glob(one) => Place::Home,
+            [one] if HOME_DATA.contains(&one.as_str()) => Place::HomeData,
+            [.., last] if last == ".git" => Place::VersionControl,
+            _ => Place::Ordinary,
+        };
+    }
+    let parts = path.parts();
+    match path.base() {
+        Base::Cwd if parts.is_empty() => Place::Workspace,
+        Base::Cwd | Base::Home => match parts {
+            [.., last] if last == ".git" => Place::VersionControl,
+            _ => Place::Ordinary,
+        },
+        Base::Root => in_root(path, parts),
+    }
+}
+
+fn in_root(path: &Path, parts: &[String]) -> Place {
+    let words: Vec<&str> = parts.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] => Place::Root,
+        ["dev", "null" | "zero" | "full" | "random" | "urandom" | "stdin" | "stdout" | "stderr" | "tty"]
+        | ["dev", "fd" | "shm" | "pts" | "tcp" | "udp", ..]
+        | ["tmp" | "var", "tmp", ..]
+        | ["tmp", _, ..]
+        | ["private", "tmp" | "var", _, ..]
+        | ["var", "cache" | "tmp" | "folders", _, ..]
+        | ["var", "lib", "apt", "lists", ..]
+        | ["run", "user", _, _, ..]
+        | ["usr", "src", _, ..]
+        | ["usr", "local", _, _, ..]
+        | ["srv" | "opt" | "mnt" | "media" | "Volumes" | "Applications", _, ..]
+        | ["var", "www" | "app" | "task", _, _, ..] => Place::Ordinary,
+        ["dev", ..] => Place::Device,
+        ["proc", "sysrq-trigger"] => Place::System,
+        ["var", "log", ..] => Place::Logs,
+        ["var", "spool", "cron", ..] | ["etc", "crontab" | "anacrontab" | "rc.local"] => Place::Schedule,
+        ["etc", "systemd" | "init.d" | "cron.d" | "cron.daily" | "cron.hourly" | "cron.weekly" | "cron.monthly", _, ..] => Place::Schedule,
+        ["usr" | "lib", "lib" | "systemd", "systemd" | "system", ..] => Place::Schedule,
+        ["etc", "profile" | "bash.bashrc" | "bashrc" | "zshrc" | "environment"] | ["etc", "profile.d", _, ..] => Place::StartUp,
+        [
+            "etc",
+            "passwd" | "shadow" | "group" | "gshadow" | "sudoers" | "sudoers.d" | "fstab" | "hosts" | "ssh" | "pam.d" | "ld.so.preload"
+            | "resolv.conf" | "security" | "selinux" | "apt" | "ssl" | "nsswitch.conf" | "inittab" | "default",
+            ..,
+        ] => Place::System,
+        ["etc", _, ..] => Place::SystemConfig,
+        [one] if path.is_glob(one) => Place::Root,
+        [first, ..] if SYSTEM_DIRS.contains(first) => Place::System,
+        [_] => Place::TopLevel,
+        _ => Place::Ordinary,
+    }
+}

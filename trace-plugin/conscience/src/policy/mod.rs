@@ -1,0 +1,213 @@
+//! Cedar policies over effects: the built-in packs, each parsed when an effect first calls for it, and user files.
+
+mod builtin;
+mod user;
+
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+use aap::Decision;
+use cedar_policy::{
+    ActionConstraint, Authorizer, Context, Entities, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression,
+};
+
+use crate::effect::{Effect, EffectKind};
+
+pub(crate) use builtin::{Pack, pack_of, packs};
+pub use user::{PolicyError, PolicyFile};
+pub(crate) use user::load;
+
+/// A rule as people read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleInfo {
+    /// `fs.delete.root` and the like.
+    pub id: String,
+    /// One sentence; `{target}` stands for what the effect is on.
+    pub reason: String,
+    /// AAP values that the call would violate.
+    pub values: Vec<String>,
+    /// What to do instead.
+    pub advice: Option<String>,
+    /// `forbid` or `ask`.
+    pub effect: &'static str,
+    /// How grave it is, 0 to 100: the gravest of several matches is the one that is reported.
+    pub severity: u32,
+    /// The kinds of effect that it looks at.
+    pub effects: Vec<String>,
+}
+
+impl RuleInfo {
+    /// What a match of this rule decides.
+    pub fn decision(&self) -> Decision {
+        if self.effect == "ask" { Decision::Ask } else { Decision::Deny }
+    }
+}
+
+/// Values of AAP's standard set, the only ones a rule may name.
+pub const STANDARD_VALUES: [&str; 8] =
+    ["principal_benefit", "transparency", "minimal_data", "harm_prevention", "honesty", "user_control", "privacy", "fairness"];
+
+/// Severity of a rule that declares none.
+const DEFAULT_SEVERITY: u32 = 50;
+
+/// A parsed set of policies and its rules.
+pub(crate) struct Rules {
+    policies: PolicySet,
+    infos: Vec<(PolicyId, RuleInfo)>,
+}
+
+impl Rules {
+    /// Takes the rules out of a parsed set; the error names the policy (by position) and what is wrong with it.
+    fn new(policies: PolicySet) -> Result<Self, (PolicyId, String)> {
+        let mut infos = Vec::new();
+        for policy in policies.policies() {
+            let wrong = |what: &str| (policy.id().clone(), what.to_owned());
+            let annotation = |key: &str| policy.annotation(key).filter(|text| !text.trim().is_empty());
+            let id = annotation("id").ok_or_else(|| wrong("the policy has no @id(\"…\")"))?;
+            let reason = annotation("reason").ok_or_else(|| wrong("the policy has no @reason(\"…\")"))?;
+            let values: Vec<String> = annotation("values").unwrap_or_default().split(',').map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect();
+            if let Some(value) = values.iter().find(|value| !STANDARD_VALUES.contains(&value.as_str())) {
+                return Err(wrong(&format!("@values names `{value}`, which is none of {}", STANDARD_VALUES.join(", "))));
+            }
+            if values.is_empty() {
+                return Err(wrong("the policy has no @values(\"…\")"));
+            }
+            if policy.effect() == cedar_policy::Effect::Permit {
+                return Err(wrong("`permit` has no meaning here: whatever no rule objects to is allowed; write `forbid`"));
+            }
+            let effect = match annotation("effect") {
+                None | Some("forbid") => "forbid",
+                Some("ask") => "ask",
+                Some(other) => return Err(wrong(&format!("@effect is `{other}`; it must be \"ask\" or \"forbid\""))),
+            };
+            let severity = match annotation("severity") {
+                None => DEFAULT_SEVERITY,
+                Some(text) => text.parse().ok().filter(|severity| *severity <= 100).ok_or_else(|| wrong("@severity must be a number from 0 to 100"))?,
+            };
+            let effects = match policy.action_constraint() {
+                ActionConstraint::Any => EffectKind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect(),
+                ActionConstraint::Eq(action) => vec![action.id().unescaped().to_owned()],
+                ActionConstraint::In(actions) => actions.iter().map(|action| action.id().unescaped().to_owned()).collect(),
+            };
+            let info = RuleInfo { id: id.to_owned(), reason: reason.to_owned(), values, advice: annotation("advice").map(str::to_owned), effect, severity, effects };
+            infos.push((policy.id().clone(), info));
+        }
+        Ok(Self { policies, infos })
+    }
+
+    pub(crate) fn infos(&self) -> impl Iterator<Item = &RuleInfo> {
+        self.infos.iter().map(|(_, info)| info)
+    }
+
+    /// The rules that object to what `request` describes.
+    fn matching(&self, authorizer: &Authorizer, request: &Request, entities: &Entities) -> Vec<RuleInfo> {
+        let response = authorizer.is_authorized(request, &self.policies, entities);
+        let matched: Vec<&PolicyId> = response.diagnostics().reason().collect();
+        self.infos.iter().filter(|(id, _)| matched.contains(&id)).map(|(_, info)| info.clone()).collect()
+    }
+}
+
+/// A rule that objected, and to which effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Objection {
+    /// The rule.
+    pub rule: RuleInfo,
+    /// The effect that it objected to, as in `Verdict.effects`.
+    pub effect: String,
+    /// The reason with its target filled in.
+    pub reason: String,
+}
+
+/// Judges effects of one call.
+pub(crate) struct Judge<'a> {
+    authorizer: Authorizer,
+    entities: Entities,
+    principal: EntityUid,
+    resource: EntityUid,
+    kinds: Vec<&'static str>,
+    user: &'a [Rules],
+}
+
+impl<'a> Judge<'a> {
+    pub(crate) fn new(runtime: &str, tool: &str, effects: &[Effect], user: &'a [Rules]) -> Self {
+        let mut kinds: Vec<&'static str> = effects.iter().map(|effect| effect.kind.as_str()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        Self {
+            authorizer: Authorizer::new(),
+            entities: Entities::empty(),
+            principal: entity(agent_type(), runtime),
+            resource: entity(tool_type(), tool),
+            kinds,
+            user,
+        }
+    }
+
+    /// All objections to `effect`.
+    pub(crate) fn judge(&self, effect: &Effect) -> Vec<Objection> {
+        let builtin = pack_of(effect.kind).map(Pack::rules);
+        if builtin.is_none() && self.user.is_empty() {
+            return Vec::new();
+        }
+        // A context of plain texts and flags under fixed names cannot be wrong, nor can a request without a schema.
+        let request = self.context(effect).and_then(|context| {
+            Request::new(self.principal.clone(), action(effect.kind).clone(), self.resource.clone(), context, None).ok()
+        });
+        let Some(request) = request else {
+            return Vec::new();
+        };
+        builtin
+            .into_iter()
+            .chain(self.user)
+            .flat_map(|rules| rules.matching(&self.authorizer, &request, &self.entities))
+            .map(|rule| Objection { reason: rule.reason.replace("{target}", shown(&effect.target)), effect: effect.to_string(), rule })
+            .collect()
+    }
+
+    fn context(&self, effect: &Effect) -> Option<Context> {
+        let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+        Context::from_pairs([
+            ("target".to_owned(), text(&effect.target)),
+            ("place".to_owned(), text(effect.place.as_str())),
+            ("manner".to_owned(), text(effect.manner)),
+            ("program".to_owned(), text(&effect.program)),
+            ("recursive".to_owned(), RestrictedExpression::new_bool(effect.recursive)),
+            ("forced".to_owned(), RestrictedExpression::new_bool(effect.forced)),
+            ("also".to_owned(), RestrictedExpression::new_set(self.kinds.iter().map(|kind| text(kind)))),
+        ])
+        .ok()
+    }
+}
+
+/// What a reason shows where nothing is named.
+fn shown(target: &str) -> &str {
+    if target.is_empty() { "unnamed" } else { target }
+}
+
+fn entity(kind: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
+}
+
+fn agent_type() -> &'static EntityTypeName {
+    static TYPE: OnceLock<EntityTypeName> = OnceLock::new();
+    TYPE.get_or_init(|| type_name("Agent"))
+}
+
+fn tool_type() -> &'static EntityTypeName {
+    static TYPE: OnceLock<EntityTypeName> = OnceLock::new();
+    TYPE.get_or_init(|| type_name("Tool"))
+}
+
+fn action(kind: EffectKind) -> &'static EntityUid {
+    static ACTIONS: OnceLock<Vec<EntityUid>> = OnceLock::new();
+    let actions = ACTIONS.get_or_init(|| {
+        let action = type_name("Action");
+        EffectKind::ALL.iter().map(|kind| entity(&action, kind.as_str())).collect()
+    });
+    &actions[EffectKind::ALL.iter().position(|other| *other == kind).unwrap_or_default()]
+}
+
+fn type_name(name: &str) -> EntityTypeName {
+    // The three names given here are identifiers.
+    EntityTypeName::from_str(name).expect("an identifier is a type name")
+}

@@ -1,0 +1,34 @@
+//! What single programs do to files, secrets, hosts, services and databases, told from their arguments.
+
+pub(crate) mod args;
+mod data;
+mod database;
+mod files;
+mod find;
+mod git;
+mod net;
+mod service;
+mod system;
+
+pub(crate) use args::Call;
+
+use crate::shell::{Shell, flow::Flow};
+
+/// Reads one command; answers what it prints.
+pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
+    files::read(shell, call)
+        .or_else(|| data::read(shell, call))
+        .or_else(|| net::read(shell, call))
+        .or_else(|| system::read(shell, call))
+        .or_else(|| service::read(shell, call))
+        .or_else(|| database::read(shell, call))
+        .unwrap_or_else(|| other(shell, call))
+}
+
+/// A program nobody told us about: its output may hold what it was given, but not the variables in its arguments.
+fn other(_shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
+    let mut flow = Flow::unforeseen();
+    flow.taint.merge(&call.stdin.taint);
+    flow.taint.secrets.retain(|name| !name.starts_with('$'));
+    flow
+}

@@ -1,0 +1,189 @@
+//! Which files and variables hold secrets.
+
+use crate::path::{Base, Path};
+
+/// A store of keys, tokens or passwords: nothing an agent's task needs in clear text.
+pub(crate) const STORE: &str = "store";
+/// Settings with secrets among them, such as `.env`, which a person may want an agent to see.
+pub(crate) const SETTINGS: &str = "settings";
+
+/// Files under a home directory that hold secrets, as the end of a path.
+const IN_HOME: &[&[&str]] = &[
+    &[".aws", "credentials"],
+    &[".azure", "accessTokens.json"],
+    &[".azure", "msal_token_cache.json"],
+    &[".boto"],
+    &[".cargo", "credentials"],
+    &[".cargo", "credentials.toml"],
+    &[".claude", ".credentials.json"],
+    &[".codex", "auth.json"],
+    &[".config", "gh", "hosts.yml"],
+    &[".config", "hub"],
+    &[".docker", "config.json"],
+    &[".gem", "credentials"],
+    &[".git-credentials"],
+    &[".kube", "config"],
+    &[".my.cnf"],
+    &[".netrc"],
+    &["_netrc"],
+    &[".npmrc"],
+    &[".pgpass"],
+    &[".pypirc"],
+    &[".s3cfg"],
+    &[".terraform.d", "credentials.tfrc.json"],
+    &[".vault-token"],
+    &[".Xauthority"],
+];
+
+/// Directories that are stores of secrets as a whole.
+const STORES: &[&[&str]] = &[
+    &[".aws"],
+    &[".gnupg"],
+    &[".ssh"],
+    &[".password-store"],
+    &[".config", "gcloud"],
+    &[".config", "op"],
+    &[".config", "google-chrome"],
+    &[".config", "chromium"],
+    &[".config", "BraveSoftware"],
+    &[".mozilla", "firefox"],
+    &[".openclaw", "credentials"],
+    &[".electrum"],
+    &[".bitcoin"],
+    &["Library", "Keychains"],
+    &["Library", "Cookies"],
+    &["Application Support", "Google", "Chrome"],
+    &["Application Support", "Firefox"],
+    &[".local", "share", "keyrings"],
+];
+
+/// Browsers' and wallets' files, wherever they are.
+const NAMES: &[&str] = &[
+    "Login Data", "Cookies", "cookies.sqlite", "key4.db", "logins.json", "wallet.dat", "master.key", "secring.gpg", "login.keychain",
+    "login.keychain-db", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".git-credentials", ".pgpass", ".netrc", ".vault-token",
+    "kubeconfig", ".htpasswd", "ntds.dit",
+];
+
+/// What kind of secret `path` holds, if any.
+pub(crate) fn secret_of(path: &Path) -> Option<&'static str> {
+    let last = path.last()?;
+    let parts = path.parts();
+    if path.base() == Base::Root && in_system(parts) {
+        return Some(STORE);
+    }
+    if parts.iter().any(|part| part == ".smoltbot") {
+        return (last.starts_with("identity") || last.contains("token") || last.contains("key") || last == ".smoltbot").then_some(STORE);
+    }
+    if harmless(last) {
+        return None;
+    }
+    if NAMES.contains(&last) || IN_HOME.iter().any(|tail| tail.len() > 1 && path.ends_with(tail)) {
+        return Some(STORE);
+    }
+    if path.home_rest().is_some() && IN_HOME.iter().any(|tail| path.ends_with(tail)) {
+        return Some(STORE);
+    }
+    if STORES.iter().any(|store| contains(parts, store)) {
+        // The file that only says which regions and profiles there are.
+        return (!path.ends_with(&[".aws", "config"])).then_some(STORE);
+    }
+    let (stem, extension) = last.rsplit_once('.').unwrap_or((last, ""));
+    if matches!(extension, "p12" | "pfx" | "jks" | "keystore" | "kdbx" | "ppk" | "agekey")
+        || matches!(extension, "pem" | "key") && key_like(stem, extension)
+    {
+        return Some(STORE);
+    }
+    let lower = last.to_ascii_lowercase();
+    if lower == ".env" || lower.starts_with(".env.") || lower.ends_with(".env") && !lower.starts_with("dev") {
+        return Some(SETTINGS);
+    }
+    let (stem, extension) = lower.rsplit_once('.').unwrap_or((lower.as_str(), ""));
+    if matches!(stem, "credentials" | "secrets" | "secret" | "client_secret" | "service-account" | "service_account" | "serviceaccount")
+        && matches!(extension, "json" | "yml" | "yaml" | "toml" | "ini" | "txt" | "xml" | "properties" | "csv")
+        || extension == "tfvars" && stem.contains("secret")
+    {
+        return Some(SETTINGS);
+    }
+    None
+}
+
+/// Public halves and files that only show what a real one looks like.
+fn harmless(last: &str) -> bool {
+    let lower = last.to_ascii_lowercase();
+    lower.ends_with(".pub")
+        || lower.starts_with("known_hosts")
+        || matches!(lower.as_str(), "authorized_keys" | "allowed_signers")
+        || lower.contains("example")
+        || lower.contains("sample")
+        || lower.ends_with(".template")
+        || lower.ends_with(".tmpl")
+        || lower.ends_with(".dist")
+        || lower.ends_with(".defaults")
+        || lower == ".env.test"
+        || lower == ".env.schema"
+}
+
+fn key_like(stem: &str, extension: &str) -> bool {
+    let stem = stem.to_ascii_lowercase();
+    if ["cert", "public", "chain", "ca-", "-ca", "pub", "bundle"].iter().any(|word| stem.contains(word)) || stem == "ca" {
+        return false;
+    }
+    extension == "key" || stem.contains("key") || stem.contains("private") || stem.contains("secret") || stem.contains("id_")
+}
+
+fn contains(parts: &[String], store: &[&str]) -> bool {
+    let Some(at) = parts.windows(store.len()).position(|window| window.iter().zip(store).all(|(a, b)| a == b)) else {
+        return false;
+    };
+    // `~/.ssh/config` says where to connect, not how to get in.
+    !(store == [".ssh"] && parts[at + 1..].first().is_some_and(|file| matches!(file.as_str(), "config" | "authorized_keys" | "environment")))
+}
+
+fn in_system(parts: &[String]) -> bool {
+    let words: Vec<&str> = parts.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["etc", "shadow" | "shadow-" | "gshadow" | "gshadow-" | "sudoers" | "master.passwd" | "krb5.keytab"]
+        | ["etc", "ssl", "private", ..]
+        | ["etc", "kubernetes", "admin.conf"]
+        | ["run" | "var", "secrets", ..]
+        | ["var", "run", "secrets", ..]
+        | ["proc", _, "environ" | "mem"]
+        | ["dev", "mem" | "kmem"]
+        | ["Windows", "System32", "config", "SAM" | "SYSTEM" | "SECURITY"] => true,
+        ["etc", "ssh", file] => file.starts_with("ssh_host_") && !file.ends_with(".pub"),
+        _ => false,
+    }
+}
+
+/// Whether a variable of this name holds a secret, as names go.
+pub(crate) fn secret_variable(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    ["SECRET", "PASSWORD", "PASSWD", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIAL"].iter().any(|word| upper.contains(word))
+        || upper.ends_with("_TOKEN")
+        || upper.ends_with("_KEY") && !upper.ends_with("PUBLIC_KEY") && !upper.ends_with("CACHE_KEY")
+        || upper == "TOKEN"
+        || upper == "PGPASSWORD"
+        || upper.ends_with("_PAT")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(text: &str) -> Option<&'static str> {
+        secret_of(&Path::parse(text, &Path::here(), None))
+    }
+
+    #[test]
+    fn tells_secret_files_from_their_public_kin() {
+        for secret in ["~/.ssh/id_rsa", "~/.ssh", "/home/a/.aws/credentials", "/etc/shadow", "~/.kube/config", "server.key", "~/.smoltbot/identity.key"] {
+            assert_eq!(kind(secret), Some(STORE), "{secret}");
+        }
+        for settings in [".env", "app/.env.production", "config/secrets.yml"] {
+            assert_eq!(kind(settings), Some(SETTINGS), "{settings}");
+        }
+        for open in ["~/.ssh/id_rsa.pub", "~/.ssh/config", "~/.ssh/known_hosts", ".env.example", "cert.pem", "/etc/passwd", "~/.aws/config", "src/key.rs", ".npmrc"] {
+            assert_eq!(kind(open), None, "{open}");
+        }
+    }
+}

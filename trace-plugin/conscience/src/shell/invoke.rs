@@ -1,0 +1,156 @@
+//! One command with its words expanded: finds out which program it is and hands it on.
+
+use super::{
+    Shell,
+    flow::{Field, Flow},
+};
+use crate::{
+    effect::{Effect, EffectKind},
+    limits::MAX_DEPTH,
+    programs::{self, Call},
+};
+
+/// Programs that a pattern in a command's place (`/bin/r?`) is compared with.
+const PATTERN_TARGETS: &[&str] = &[
+    "rm", "dd", "sh", "bash", "zsh", "cat", "curl", "wget", "nc", "mkfs", "shred", "chmod", "chown", "mv", "cp", "tee", "python", "python3",
+    "perl", "find", "kill", "reboot", "shutdown", "base64", "unlink", "truncate",
+];
+
+impl Shell<'_> {
+    /// Reads one command. `argv` has at least one field.
+    pub(crate) fn invoke(&mut self, argv: &[Field], stdin: &Flow) -> Flow {
+        let Some((first, args)) = argv.split_first() else {
+            return Flow::text("");
+        };
+        if !self.spend() || self.depth > MAX_DEPTH * 2 {
+            return Flow::unforeseen();
+        }
+        if !first.is_known() {
+            return self.invoke_unknown(first, args, stdin);
+        }
+        let text = first.text.as_str();
+        self.note_run(first, args);
+        if self.scope.functions.contains_key(text) {
+            return self.call_function(text, args, stdin);
+        }
+        if let Some(body) = self.scope.aliases.remove(text) {
+            let rest: Vec<&str> = args.iter().map(|field| field.text.as_str()).collect();
+            let out = self.run(&format!("{body} {}", rest.join(" ")), stdin);
+            return out;
+        }
+        self.run_tainted(first, text);
+        let base = text.rsplit(['/', '\\']).next().unwrap_or(text);
+        let base = base.strip_suffix(".exe").unwrap_or(base);
+        let name = if first.glob {
+            match PATTERN_TARGETS.iter().find(|name| matches_pattern(base, name)) {
+                Some(name) => *name,
+                None => base,
+            }
+        } else {
+            base
+        };
+        if text.contains('/')
+            && let Some(flow) = self.written.get(&self.path(text).display()).cloned()
+        {
+            return self.execute(&flow, name);
+        }
+        self.depth += 1;
+        let call = Call { name, args, stdin };
+        let out = match self.wrapped(&call) {
+            Some(out) => out,
+            None => programs::read(self, &call),
+        };
+        self.depth -= 1;
+        out
+    }
+
+    fn note_run(&mut self, first: &Field, args: &[Field]) {
+        let mut line = first.text.clone();
+        for arg in args.iter().take(64) {
+            line.push(' ');
+            line.push_str(&arg.text);
+        }
+        let program = first.text.rsplit('/').next().unwrap_or(&first.text).to_owned();
+        self.found.runs.push(Effect::new(EffectKind::Run, line).program(&program));
+    }
+
+    /// A program whose name came from the network or a decoder.
+    fn run_tainted(&mut self, first: &Field, text: &str) {
+        if let Some(host) = first.taint.downloaded.clone() {
+            self.emit(Effect::new(EffectKind::RunDownloaded, host).program(text));
+        }
+        if first.taint.decoded {
+            self.emit(Effect::new(EffectKind::RunHidden, "").program(text));
+        }
+    }
+
+    /// A command whose program is not known (`$CMD …`).
+    fn invoke_unknown(&mut self, first: &Field, args: &[Field], stdin: &Flow) -> Flow {
+        self.run_tainted(first, &first.text);
+        let destructive = args.iter().any(|arg| {
+            let text = arg.text.as_str();
+            text.starts_with('-') && !text.starts_with("--") && text.contains('r') && text.contains('f') || matches!(text, "/" | "/*" | "~" | "~/*")
+        });
+        let manner = if first.taint.unforeseen && first.text.starts_with("$(") {
+            "substituted"
+        } else if destructive {
+            "destructive"
+        } else {
+            "command"
+        };
+        self.emit(Effect::new(EffectKind::Opaque, first.text.clone()).manner(manner).forced(destructive));
+        // `$SUDO rm -rf /` with an empty variable is the rest of the line.
+        if first.if_empty.as_deref() == Some("") && !args.is_empty() {
+            return self.invoke(args, stdin);
+        }
+        Flow::unforeseen()
+    }
+
+    /// Text that is handed to a shell as its program.
+    pub(crate) fn execute(&mut self, flow: &Flow, program: &str) -> Flow {
+        if let Some(host) = &flow.taint.downloaded {
+            self.emit(Effect::new(EffectKind::RunDownloaded, host.clone()).program(program));
+        }
+        if flow.taint.decoded {
+            self.emit(Effect::new(EffectKind::RunHidden, "").program(program));
+        }
+        match &flow.text {
+            Some(text) => self.subshell(&text.clone(), Flow::default()),
+            None => {
+                if flow.connected && !flow.taint.unforeseen && flow.taint.downloaded.is_none() && !flow.taint.decoded {
+                    self.opaque("script", program);
+                }
+                Flow::unforeseen()
+            }
+        }
+    }
+
+    /// What a script file holds, if this very text says so: a process substitution, or a file written before.
+    pub(crate) fn script(&self, field: &Field) -> Option<Flow> {
+        if let Some(flow) = &field.file {
+            return Some((**flow).clone());
+        }
+        self.written.get(&self.path(&field.text).display()).cloned()
+    }
+}
+
+/// A file name pattern of `*`, `?` and `[…]` against a name.
+fn matches_pattern(pattern: &str, name: &str) -> bool {
+    fn step(pattern: &[char], name: &[char]) -> bool {
+        match pattern.split_first() {
+            None => name.is_empty(),
+            Some(('*', rest)) => (0..=name.len()).any(|skip| step(rest, &name[skip..])),
+            Some(('?', rest)) => !name.is_empty() && step(rest, &name[1..]),
+            Some(('[', rest)) => match (rest.iter().position(|c| *c == ']'), name.split_first()) {
+                (Some(end), Some((c, tail))) => rest[..end].contains(c) && step(&rest[end + 1..], tail),
+                _ => false,
+            },
+            Some((c, rest)) => name.first() == Some(c) && step(rest, &name[1..]),
+        }
+    }
+    let pattern: Vec<char> = pattern.chars().take(32).collect();
+    if pattern.iter().filter(|c| **c == '*').count() > 3 || pattern.iter().all(|c| matches!(c, '*' | '?')) && pattern.contains(&'*') {
+        return false;
+    }
+    step(&pattern, &name.chars().collect::<Vec<_>>())
+}
