@@ -27,12 +27,19 @@ pub const ORPHAN_AFTER: Duration = Duration::from_secs(30);
 const SWEEP_LIMIT: u32 = 200;
 
 /// Judges calls and makes their traces. Without state; share it.
-#[derive(Debug)]
 pub struct Judge {
     conscience: Arc<Conscience>,
     machine: Machine,
     redactor: Redactor,
     card: AlignmentCard,
+}
+
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Judge")
+            .field("card", &self.card.card_id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Judge {

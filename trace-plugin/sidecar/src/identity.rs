@@ -57,6 +57,11 @@ impl Identity {
         Self { key, agent_id }
     }
 
+    /// A new key that is kept nowhere: for judging where nothing can be recorded.
+    pub fn nobody() -> Self {
+        Self::from_key(SigningKey::from_bytes(&clock::random()))
+    }
+
     /// Reads the key at `path`, and closes the file to others if it was open to them.
     ///
     /// # Errors
@@ -98,16 +103,16 @@ impl Identity {
             path: path.to_owned(),
             source,
         };
-        let key = SigningKey::from_bytes(&clock::random());
+        let identity = Self::nobody();
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(KEY_MODE)
             .open(path)
             .map_err(io)?;
-        writeln!(file, "{}", BASE64_STANDARD.encode(key.to_bytes())).map_err(io)?;
+        writeln!(file, "{}", BASE64_STANDARD.encode(identity.key.to_bytes())).map_err(io)?;
         file.sync_all().map_err(io)?;
-        Ok(Self::from_key(key))
+        Ok(identity)
     }
 
     /// The id that the key proves.

@@ -194,8 +194,7 @@ impl Shipper {
     fn look_behind(&mut self, agent: AgentId, answer: &CardAnswer) -> Result<(), SpoolError> {
         if self.spool.is_behind(&answer.streams)? {
             tracing::warn!(%agent, "the edge knows more of this stream than this spool (restored from a backup?): going on in a new stream");
-            self.spool
-                .transact(true, crate::spool::Tx::open_new_stream)?;
+            self.spool.transact(true, |tx| tx.open_new_stream())?;
         }
         Ok(())
     }

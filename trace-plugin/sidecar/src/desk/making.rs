@@ -12,7 +12,7 @@ use crate::spool::{CallRow, NotPrepared, PendingCall, Prepared};
 
 /// Why no trace can be made; only a defect leads there.
 #[derive(Debug, thiserror::Error)]
-pub enum MakingError {
+pub(super) enum MakingError {
     /// It could not be masked.
     #[error(transparent)]
     Seal(#[from] SealError),

@@ -1,0 +1,268 @@
+//! Who this machine's agent is: its home, identity, card and judge. Made on the first run, read on the others.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use aap::card::AlignmentCard;
+use anyhow::{Context as _, bail};
+use conscience::{Conscience, PolicyFile};
+use redact::{Level, Redactor};
+use smoltbot_config::{Config, Home, IdentityKeys, PublishLevel};
+use trace_plugin::world::Machine;
+use trace_plugin::{Identity, Judge, clock};
+
+/// The version of `config.json` that is written.
+const CONFIG_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Where traces go when nothing else is said; another can be baked in at build time.
+const DEFAULT_API_URL: &str = match option_env!("SMOLTBOT_DEFAULT_API_URL") {
+    Some(url) => url,
+    None => "http://127.0.0.1:8787",
+};
+/// Bytes of a new gateway token.
+const TOKEN_BYTES: usize = 24;
+
+/// This machine's agent.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    pub(crate) config: Config,
+    pub(crate) identity: Identity,
+    pub(crate) card: AlignmentCard,
+    /// Whether it was made just now.
+    pub(crate) is_new: bool,
+}
+
+/// Reads the configuration; a wrong one stops everything, with file, line and key.
+pub(crate) fn config() -> anyhow::Result<Config> {
+    Ok(Config::load(&smoltbot_config::Process)?)
+}
+
+/// The edge that traces are shipped to and read from.
+pub(crate) fn api_url(config: &Config) -> String {
+    config
+        .api_url
+        .clone()
+        .unwrap_or_else(|| DEFAULT_API_URL.to_owned())
+}
+
+/// Whether the URL's host is this machine.
+pub(crate) fn is_loopback(url: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(url) else {
+        return false;
+    };
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback()),
+        None => false,
+    }
+}
+
+/// What of parameters and results is published: as configured, else little to a remote edge and more to our own.
+pub(crate) fn publish_level(config: &Config) -> Level {
+    match config.publish.level {
+        Some(PublishLevel::None) => Level::None,
+        Some(PublishLevel::Shape) => Level::Shape,
+        Some(PublishLevel::Preview) => Level::Preview,
+        Some(PublishLevel::Full) => Level::Full,
+        None if is_loopback(&api_url(config)) => Level::Preview,
+        None => Level::Shape,
+    }
+}
+
+impl Agent {
+    /// Reads the agent of this home.
+    pub(crate) fn load(config: Config) -> anyhow::Result<Self> {
+        let identity = Identity::load(&config.home.key_file())?;
+        let card = read_card(&config.home.card_file(), &identity)?;
+        Ok(Self {
+            config,
+            identity,
+            card,
+            is_new: false,
+        })
+    }
+
+    /// Reads the agent of this home, or makes one. Several processes may do so at once: the first one wins.
+    pub(crate) fn load_or_make(config: Config) -> anyhow::Result<Self> {
+        if config.home.key_file().exists() && config.home.card_file().exists() {
+            return Self::load(config);
+        }
+        let home = config.home.clone();
+        home.create().with_context(|| {
+            format!(
+                "{} cannot be made; is the disk read-only, or the directory another user's? SMOLTBOT_HOME can name another",
+                home.path().display()
+            )
+        })?;
+        let _making = wait_for_maker(&home)?;
+        let identity = match Identity::load(&home.key_file()) {
+            Ok(identity) => identity,
+            Err(trace_plugin::identity::IdentityError::Missing(_)) => {
+                Identity::create(&home.key_file())?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let now = clock::now();
+        let is_new = !home.card_file().exists();
+        if is_new {
+            let endpoint = format!("{}{}", api_url(&config), aap::paths::TRACES);
+            let card = AlignmentCard::default_for(identity.agent_id(), now, &endpoint);
+            write_private(&home.card_file(), &serde_json::to_string_pretty(&card)?)?;
+        }
+        token(&config)?;
+        config.home.write_identity(&IdentityKeys {
+            agent_id: identity.agent_id().to_string(),
+            created_at: now.to_string(),
+            version: CONFIG_VERSION.to_owned(),
+        })?;
+        let config = self::config()?;
+        Ok(Self {
+            is_new,
+            ..Self::load(config)?
+        })
+    }
+
+    /// The judge of this agent's calls, with the user's policies; what is wrong with those is said, and the rest holds.
+    pub(crate) fn judge(&self, roots: Vec<String>) -> Arc<Judge> {
+        let (conscience, complaints) = conscience(&self.config.home);
+        for complaint in complaints {
+            tracing::warn!("{complaint}");
+        }
+        judge(
+            conscience,
+            publish_level(&self.config),
+            self.card.clone(),
+            roots,
+        )
+    }
+
+    /// The agent's public page.
+    pub(crate) fn page(&self, base: &str) -> String {
+        format!("{base}{}", aap::paths::agent_page(self.identity.agent_id()))
+    }
+}
+
+/// A judge under `card`.
+pub(crate) fn judge(
+    conscience: Conscience,
+    level: Level,
+    card: AlignmentCard,
+    roots: Vec<String>,
+) -> Arc<Judge> {
+    let machine = Machine::new(roots);
+    let redactor = Redactor::new(level).with_home(machine.home_dir().map(str::to_owned));
+    Arc::new(Judge::new(Arc::new(conscience), machine, redactor, card))
+}
+
+/// The built-in packs and the user's policies, and what is wrong with the latter.
+pub(crate) fn conscience(home: &Home) -> (Conscience, Vec<String>) {
+    let mut files = Vec::new();
+    let mut complaints = Vec::new();
+    let entries = match fs::read_dir(home.conscience_dir()) {
+        Ok(entries) => entries
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .collect(),
+        Err(_) => Vec::new(), // No such directory: no policies of the user's.
+    };
+    for path in entries {
+        if path
+            .extension()
+            .is_none_or(|extension| extension != "cedar")
+        {
+            continue;
+        }
+        let name = path.display().to_string();
+        match fs::read_to_string(&path) {
+            Ok(text) => files.push(PolicyFile { name, text }),
+            Err(error) => {
+                complaints.push(format!("{name}: {error}; the other policies stay in force"))
+            }
+        }
+    }
+    files.sort_by(|one, other| one.name.cmp(&other.name));
+    if files.is_empty() {
+        return (Conscience::builtin(), complaints);
+    }
+    let (conscience, errors) = Conscience::with_policies(files);
+    complaints.extend(errors.iter().map(ToString::to_string));
+    (conscience, complaints)
+}
+
+/// The gateway's token: the configured one, else the one in its file, which the first call makes.
+pub(crate) fn token(config: &Config) -> anyhow::Result<String> {
+    if let Some(token) = &config.gateway.token {
+        return Ok(token.expose().clone());
+    }
+    let path = config.home.token_file();
+    if let Ok(token) = fs::read_to_string(&path) {
+        let token = token.trim().to_owned();
+        if token.len() >= TOKEN_BYTES {
+            return Ok(token);
+        }
+        bail!(
+            "{} does not hold a gateway token; delete it and a new one is made",
+            path.display()
+        );
+    }
+    let bytes: [u8; TOKEN_BYTES] = clock::random();
+    let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    write_private(&path, &token)?;
+    Ok(token)
+}
+
+fn read_card(path: &Path, identity: &Identity) -> anyhow::Result<AlignmentCard> {
+    let text = fs::read_to_string(path).with_context(|| {
+        format!(
+            "{} cannot be read; `smoltbot init` makes a new card",
+            path.display()
+        )
+    })?;
+    let card: AlignmentCard = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not an alignment card; mend it, or move it away and `smoltbot init` makes a new one", path.display()))?;
+    if card.agent_id != identity.agent_id() {
+        bail!(
+            "{} is agent {}'s card, this is agent {}; move it away and `smoltbot init` makes a new one",
+            path.display(),
+            card.agent_id,
+            identity.agent_id()
+        );
+    }
+    Ok(card)
+}
+
+/// Writes a file that only its owner may read, all of it or nothing.
+pub(crate) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let draft = path.with_extension(format!("new{}", std::process::id()));
+    let write = || {
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)?;
+        writeln!(file, "{text}")?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    };
+    write().with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// One maker at a time; the others wait for it and then find everything made.
+fn wait_for_maker(home: &Home) -> anyhow::Result<nix::fcntl::Flock<fs::File>> {
+    use nix::fcntl::{Flock, FlockArg};
+    let path = home.path().join("init.lock");
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .with_context(|| format!("{} cannot be written", path.display()))?;
+    Flock::lock(file, FlockArg::LockExclusive)
+        .map_err(|(_, error)| anyhow::anyhow!("{}: {error}", path.display()))
+}

@@ -1,0 +1,101 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand};
+
+/// See what an AI agent did, what it refused and why, and check it.
+///
+/// Every tool call is judged before it runs; allowed or refused, it becomes a signed trace that survives crashes and is
+/// shown on a dashboard. Start with `smoltbot up`.
+///
+/// State lives in ~/.smoltbot (SMOLTBOT_HOME). Every key of its config.json can be set in the environment as
+/// SMOLTBOT_<SECTION>__<KEY>, for instance SMOLTBOT_EDGE__LISTEN=127.0.0.1:9000.
+#[derive(Debug, Parser)]
+#[command(name = "smoltbot", version, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make this agent's identity and alignment card; says what becomes public. Safe to repeat
+    Init {
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+        /// Say what would be made, and make nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Run everything on this machine: gateway, sidecar, edge and dashboard
+    ///
+    /// Prints one line a role with its URL, and runs until Ctrl-C. The first run makes the identity by itself.
+    Up,
+    /// Run the agent gateway alone; its traces go to SMOLTBOT_API_URL
+    Gateway,
+    /// Run the sidecar alone: takes in hook events, ships traces to SMOLTBOT_API_URL
+    Sidecar,
+    /// Run the edge and its dashboard alone
+    Edge,
+    /// Read an agent's hook JSON on standard input, judge and record it, answer in that agent's dialect
+    ///
+    /// One JSON object, or several one after another; a line is answered for each. Works in milliseconds, with the sidecar
+    /// up or down. Exit code 0, whatever was decided: the decision is in the answer.
+    Hook {
+        /// openclaw or claude-code
+        agent: String,
+    },
+    /// Ask the conscience what it says of a tool call, and why
+    Check(Check),
+    /// Show who this agent is, what waits to be shipped, and when each agent was last heard
+    Status {
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show this agent's newest traces, as the edge has them
+    Logs(Logs),
+    /// Make a new identity; the old one is kept in ~/.smoltbot/backups and its traces stay where they are
+    Reset {
+        /// Do it though traces of the old identity have not been shipped yet; they stay in the backup
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// What to check.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The tool's name; exec, bash, Bash, shell and execute_command are shells
+    #[arg(required_unless_present = "stdin", requires = "params")]
+    pub(crate) tool: Option<String>,
+    /// Its parameters as a JSON object, such as '{"command":"rm -rf /"}'
+    #[arg(required_unless_present = "stdin")]
+    pub(crate) params: Option<String>,
+    /// The directory that the call would run in
+    #[arg(long)]
+    pub(crate) cwd: Option<String>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Read NDJSON {"tool","params","cwd"} and answer a verdict a line
+    #[arg(long, conflicts_with_all = ["tool", "params", "cwd"])]
+    pub(crate) stdin: bool,
+}
+
+/// Which traces, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// How many
+    #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub(crate) count: u32,
+    /// Go on with new traces as they come
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only refusals
+    #[arg(long)]
+    pub(crate) denied: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,29 @@
+//! One module a command.
+
+pub(crate) mod check;
+pub(crate) mod hook;
+mod init;
+mod logs;
+mod reset;
+mod roles;
+mod status;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+
+/// Runs a command.
+pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Init { json, dry_run } => init::run(json, dry_run),
+        Command::Up => roles::up(),
+        Command::Gateway => roles::gateway(),
+        Command::Sidecar => roles::sidecar(),
+        Command::Edge => roles::edge(),
+        Command::Hook { agent } => Ok(hook::run(&agent)),
+        Command::Check(check) => check::run(check),
+        Command::Status { json } => status::run(json),
+        Command::Logs(logs) => logs::run(&logs),
+        Command::Reset { force } => reset::run(force),
+    }
+}

@@ -1,0 +1,90 @@
+//! `up`, and each role alone.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::agent::{self, Agent};
+use crate::lock;
+use crate::output;
+use crate::stack::{Stack, bind};
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // What waits is I/O; what computes is short. More threads only cost memory.
+        .worker_threads(std::thread::available_parallelism().map_or(2, |cores| cores.get().min(4)))
+        .enable_all()
+        .build()
+        .context("no threads for the runtime")?;
+    runtime.block_on(work)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Everything on this machine.
+pub(crate) fn up() -> anyhow::Result<ExitCode> {
+    let agent = Agent::load_or_make(agent::config()?)?;
+    let _lock = lock::take(&agent.config.home.lock_file())?;
+    block_on(async move {
+        // All addresses first: nothing starts if one is taken.
+        let edge = bind(agent.config.edge.listen, "edge.listen").await?;
+        let gateway = bind(agent.config.gateway.listen, "gateway.listen").await?;
+        let base = format!("http://{}", edge.local_addr()?);
+        let mut stack = Stack::default();
+        let recorder = stack.start_recorder(&agent).await?;
+        stack.start_gateway(&agent, &recorder, gateway, &base)?;
+        let api_url = agent.config.api_url.clone().unwrap_or_else(|| base.clone());
+        stack.start_shipper(&agent, &recorder, &api_url)?;
+        stack.start_edge(&agent.config, edge)?;
+        output::line(&format!("dashboard  {}", agent.page(&base)))?;
+        drop(recorder);
+        stack.run().await
+    })
+}
+
+/// The gateway alone.
+pub(crate) fn gateway() -> anyhow::Result<ExitCode> {
+    let agent = Agent::load_or_make(agent::config()?)?;
+    let _lock = lock::take(&agent.config.home.lock_file())?;
+    block_on(async move {
+        let listener = bind(agent.config.gateway.listen, "gateway.listen").await?;
+        let api_url = agent::api_url(&agent.config);
+        let mut stack = Stack::default();
+        let recorder = stack.start_recorder(&agent).await?;
+        stack.start_gateway(&agent, &recorder, listener, &api_url)?;
+        stack.start_shipper(&agent, &recorder, &api_url)?;
+        drop(recorder);
+        stack.run().await
+    })
+}
+
+/// The sidecar alone.
+pub(crate) fn sidecar() -> anyhow::Result<ExitCode> {
+    let agent = Agent::load_or_make(agent::config()?)?;
+    let _lock = lock::take(&agent.config.home.lock_file())?;
+    block_on(async move {
+        let mut stack = Stack::default();
+        let recorder = stack.start_recorder(&agent).await?;
+        let api_url = agent::api_url(&agent.config);
+        stack.start_shipper(&agent, &recorder, &api_url)?;
+        output::line(&format!("shipping   {api_url}"))?;
+        drop(recorder);
+        stack.run().await
+    })
+}
+
+/// The edge alone. It needs no identity: it speaks for nobody.
+pub(crate) fn edge() -> anyhow::Result<ExitCode> {
+    let config = agent::config()?;
+    config
+        .home
+        .create()
+        .with_context(|| format!("{} cannot be made", config.home.path().display()))?;
+    block_on(async move {
+        let listener = bind(config.edge.listen, "edge.listen").await?;
+        let base = format!("http://{}", listener.local_addr()?);
+        let mut stack = Stack::default();
+        stack.start_edge(&config, listener)?;
+        output::line(&format!("dashboard  {base}"))?;
+        stack.run().await
+    })
+}

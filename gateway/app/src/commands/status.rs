@@ -1,0 +1,78 @@
+//! `smoltbot status`: who this agent is, what waits, and when each agent was last heard.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use trace_plugin::spool::{Spool, Use};
+
+use crate::agent::{self, Agent};
+use crate::{lock, output};
+
+/// How long a busy spool is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
+    let agent = Agent::load(agent::config()?)?;
+    let home = &agent.config.home;
+    let spool = Spool::open(
+        &home.spool_file(),
+        agent.identity.agent_id(),
+        PATIENCE,
+        Use::OneShot,
+    )?;
+    let depth = spool.depth()?;
+    let agents = spool.agents()?;
+    let base = agent::api_url(&agent.config);
+    let running = lock::is_taken(&home.lock_file());
+    if as_json {
+        let agents: Vec<Value> = agents
+            .iter()
+            .map(|(name, at)| json!({ "name": name, "last_event_at": at }))
+            .collect();
+        let status = json!({
+            "agent_id": agent.identity.agent_id(),
+            "running": running,
+            "dashboard_url": agent.page(&base),
+            "spool": {
+                "waiting": depth.waiting,
+                "quarantined": depth.quarantined,
+                "dropped": depth.dropped,
+            },
+            "last_ack_at": depth.last_ack_at,
+            "agents": agents,
+        });
+        output::line(&status.to_string())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let row = |name: &str, text: &str| output::line(&format!("{name:<14}{text}"));
+    row("agent", &agent.identity.agent_id().to_string())?;
+    row("dashboard", &agent.page(&base))?;
+    row(
+        "running",
+        if running {
+            "yes"
+        } else {
+            "no; start it with `smoltbot up`"
+        },
+    )?;
+    row("gateway token", &home.token_file().display().to_string())?;
+    row(
+        "spool",
+        &format!(
+            "{} waiting, {} quarantined, {} dropped",
+            depth.waiting, depth.quarantined, depth.dropped
+        ),
+    )?;
+    let ack = depth
+        .last_ack_at
+        .map_or("never".to_owned(), |at| at.to_string());
+    row("last ack", &ack)?;
+    if agents.is_empty() {
+        row("agents", "none heard yet")?;
+    }
+    for (name, at) in agents {
+        row(&name, &format!("last event {at}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,243 @@
+//! The roles that run side by side, how they are started, and how they stop: what produces first, what keeps last.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aap::Gate;
+use anyhow::{Context as _, bail};
+use edge_server::Limits;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use trace_plugin::{Recorder, ShipOptions, Shipper, TracePlugin, intake};
+use trace_store_sqlite::SqliteStore;
+
+use crate::agent::{self, Agent};
+use crate::output;
+
+/// How long everything together may take to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+/// A role that runs until it is told to stop.
+struct Role {
+    name: &'static str,
+    stop: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Everything that runs, in the order in which it is stopped.
+#[derive(Default)]
+pub(crate) struct Stack {
+    roles: Vec<Role>,
+    recorder: Option<Arc<Recorder>>,
+}
+
+impl Stack {
+    fn add(
+        &mut self,
+        name: &'static str,
+        role: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+        stop: CancellationToken,
+    ) {
+        self.roles.push(Role {
+            name,
+            stop,
+            task: tokio::spawn(role),
+        });
+    }
+
+    /// Records for this machine's agents: starts the recorder and the intake for foreign agents.
+    pub(crate) async fn start_recorder(&mut self, agent: &Agent) -> anyhow::Result<Arc<Recorder>> {
+        let home = &agent.config.home;
+        let judge = agent.judge(vec![home.workspace_dir().display().to_string()]);
+        let recorder = Recorder::start(judge, home.spool_file())?;
+        let socket = home.socket(&agent.config.sidecar)?;
+        let listener = intake::bind(&socket)?;
+        let stop = CancellationToken::new();
+        let serving = intake::serve_unix(listener, Arc::clone(&recorder), stop.clone());
+        let path = socket.clone();
+        self.add(
+            "sidecar",
+            async move {
+                let served = serving.await;
+                // The next sidecar would take it over; this is only tidiness.
+                let _ = std::fs::remove_file(path);
+                Ok(served?)
+            },
+            stop,
+        );
+        let mut line = format!("sidecar    {}", socket.display());
+        if let Some(listen) = agent.config.sidecar.listen {
+            let listener = bind(listen, "sidecar.listen").await?;
+            line = format!("{line}, http://{}", listener.local_addr()?);
+            let stop = CancellationToken::new();
+            let token = agent::token(&agent.config)?;
+            let serving = intake::serve_tcp(listener, Arc::clone(&recorder), token, stop.clone());
+            self.add("sidecar.listen", async move { Ok(serving.await?) }, stop);
+        }
+        output::line(&line)?;
+        self.recorder = Some(Arc::clone(&recorder));
+        Ok(recorder)
+    }
+
+    /// Serves the chat.
+    pub(crate) fn start_gateway(
+        &mut self,
+        agent: &Agent,
+        recorder: &Arc<Recorder>,
+        listener: TcpListener,
+        dashboard: &str,
+    ) -> anyhow::Result<()> {
+        let token = agent::token(&agent.config)?;
+        let workspace = agent.config.home.workspace_dir();
+        std::fs::create_dir_all(&workspace)
+            .with_context(|| format!("{} cannot be made", workspace.display()))?;
+        let budget = Duration::from_millis(agent.config.conscience.budget_ms);
+        let gate = Gate::new(Arc::new(TracePlugin::new(Arc::clone(recorder), budget)));
+        let address = listener.local_addr()?;
+        let options = gateway::Options::new(&token, workspace, dashboard);
+        let stop = CancellationToken::new();
+        let serving = gateway::serve(listener, gate, options, stop.clone());
+        // First in the list: whoever asks for calls stops before whoever records them.
+        let task = tokio::spawn(async move { Ok(serving.await?) });
+        self.roles.insert(
+            0,
+            Role {
+                name: "gateway",
+                stop,
+                task,
+            },
+        );
+        output::line(&format!("gateway    http://{address}/?token={token}"))
+    }
+
+    /// Ships what the recorder spools.
+    pub(crate) fn start_shipper(
+        &mut self,
+        agent: &Agent,
+        recorder: &Arc<Recorder>,
+        api_url: &str,
+    ) -> anyhow::Result<()> {
+        let options = ShipOptions {
+            api_url: api_url.to_owned(),
+            batch_size: agent.config.batch_size,
+            timeout: agent.config.timeout,
+            spool: agent.config.home.spool_file(),
+        };
+        let card = agent.card.clone().sign(agent.identity.key());
+        let shipper = Shipper::new(&options, agent.identity.clone(), card)?;
+        let stop = CancellationToken::new();
+        let recorded = recorder.recorded();
+        let stopped = stop.clone();
+        self.add(
+            "shipper",
+            async move {
+                shipper.run(recorded, stopped).await;
+                Ok(())
+            },
+            stop,
+        );
+        Ok(())
+    }
+
+    /// Serves the edge and its dashboard from the configured database.
+    pub(crate) fn start_edge(
+        &mut self,
+        config: &smoltbot_config::Config,
+        listener: TcpListener,
+    ) -> anyhow::Result<()> {
+        let address = listener.local_addr()?;
+        let store = Arc::new(SqliteStore::open(&database(config)?)?);
+        let edge = &config.edge;
+        let limits = Limits {
+            per_minute: edge.limit_per_minute,
+            ip_per_minute: edge.limit_ip_per_minute,
+            new_agents_per_hour: edge.limit_new_agents_per_hour,
+            global_per_minute: edge.limit_global_per_minute,
+        };
+        let stop = CancellationToken::new();
+        let serving = edge_server::serve(listener, store, limits, stop.clone());
+        self.add("edge", async move { Ok(serving.await?) }, stop);
+        output::line(&format!("edge       http://{address}"))
+    }
+
+    /// Runs until Ctrl-C, SIGTERM, or the end of a role; then stops everything, the recorder before the shipper.
+    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let ended = tokio::select! {
+            _ = interrupt.recv() => None,
+            _ = terminate.recv() => None,
+            ended = first_end(&mut self.roles) => Some(ended),
+        };
+        tokio::select! {
+            stopped = self.stop() => stopped?,
+            () = tokio::time::sleep(STOP_WITHIN) => bail!("not everything stopped within {STOP_WITHIN:?}; what was accepted is in the spool"),
+            _ = interrupt.recv() => bail!("interrupted again while stopping; what was accepted is in the spool"),
+        }
+        match ended {
+            None => Ok(()),
+            Some((name, Ok(()))) => bail!("the {name} ended by itself"),
+            Some((name, Err(error))) => Err(error.context(format!("the {name} ended"))),
+        }
+    }
+
+    async fn stop(&mut self) -> anyhow::Result<()> {
+        for role in &mut self.roles {
+            if role.name == "shipper"
+                && let Some(recorder) = self.recorder.take()
+            {
+                // What producers have handed over is committed before the shipper's last look.
+                tokio::task::spawn_blocking(move || recorder.stop()).await?;
+            }
+            role.stop.cancel();
+            if !role.task.is_finished() {
+                (&mut role.task)
+                    .await?
+                    .with_context(|| format!("while stopping the {}", role.name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn first_end(roles: &mut [Role]) -> (&'static str, anyhow::Result<()>) {
+    let ends = roles.iter_mut().map(|role| {
+        let name = role.name;
+        let task = &mut role.task;
+        Box::pin(async move { (name, task.await.unwrap_or_else(|error| Err(error.into()))) })
+    });
+    futures_util::future::select_all(ends).await.0
+}
+
+/// Binds a listener; an address in use is named with its key.
+pub(crate) async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => bail!(
+            "{key}: {address} is in use; is smoltbot already running? Stop what listens there, or set SMOLTBOT_{} to another address",
+            key.to_uppercase().replace('.', "__")
+        ),
+        Err(error) => Err(error).with_context(|| format!("{key}: cannot listen on {address}")),
+    }
+}
+
+/// The file of the edge's SQLite database.
+fn database(config: &smoltbot_config::Config) -> anyhow::Result<std::path::PathBuf> {
+    match config
+        .edge
+        .database_url
+        .as_ref()
+        .map(|url| url.expose().as_str())
+    {
+        None => Ok(config.home.edge_db()),
+        Some(url) => match url.strip_prefix("sqlite:") {
+            Some(path) => Ok(path.into()),
+            None => bail!(
+                "edge.database_url: this version keeps traces in SQLite only; write sqlite:/path/to/edge.db"
+            ),
+        },
+    }
+}

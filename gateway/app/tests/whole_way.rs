@@ -1,0 +1,247 @@
+//! The whole way of a tool call, by the commands that people type: hook → spool → edge → API, log and pages.
+
+mod support;
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use support::{Home, claude, ndjson, openclaw_fixtures, stderr, stdout};
+
+fn field<'a>(trace: &'a Value, pointer: &str) -> &'a str {
+    trace
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+#[tokio::test]
+async fn recorded_openclaw_events_arrive_once_each_and_without_their_secrets() {
+    let home = Home::new();
+    let up = home.up();
+    let mut surfaces = String::new();
+    for (name, events) in openclaw_fixtures() {
+        let output = home.feed(&["hook", "openclaw"], &ndjson(&events));
+        assert!(
+            output.status.success() && stderr(&output).is_empty(),
+            "{name}: {}",
+            stderr(&output)
+        );
+        let answers = stdout(&output);
+        assert_eq!(answers.lines().count(), events.len(), "{name}");
+        if name.starts_with("02") {
+            let answer: Value = serde_json::from_str(answers.lines().next().unwrap()).unwrap();
+            assert_eq!(answer["block"], true);
+        }
+        surfaces.push_str(&answers);
+    }
+    let traces = up.traces_once(23).await;
+    assert_eq!(traces.len(), 23);
+    let mut calls: Vec<_> = traces
+        .iter()
+        .map(|trace| {
+            (
+                field(trace, "/metadata/run_id"),
+                field(trace, "/metadata/tool_call_id"),
+            )
+        })
+        .collect();
+    calls.sort_unstable();
+    calls.dedup();
+    assert_eq!(calls.len(), 23, "one trace for each call");
+    let count = |kind: &str| {
+        traces
+            .iter()
+            .filter(|trace| trace["action_type"] == kind)
+            .count()
+    };
+    assert_eq!((count("allow"), count("deny"), count("error")), (16, 2, 5));
+    assert!(traces.iter().all(|trace| trace["signed"] == true));
+
+    let refusals = up.get("/refusals").await;
+    assert!(refusals.contains("Recursive delete of the root directory"));
+    assert!(refusals.contains("Plugin approval unavailable"));
+
+    surfaces.push_str(&refusals);
+    for path in [
+        "/",
+        &format!("/agent/{}", up.agent_id),
+        "/v1/traces?limit=500",
+        "/v1/refusals",
+        "/metrics",
+    ] {
+        surfaces.push_str(&up.get(path).await);
+    }
+    for trace in &traces {
+        surfaces.push_str(
+            &up.get(&format!("/trace/{}", trace["id"].as_str().unwrap()))
+                .await,
+        );
+        surfaces.push_str(
+            &up.get(&format!("/v1/traces/{}", trace["id"].as_str().unwrap()))
+                .await,
+        );
+    }
+    let output = home
+        .smoltbot(&["logs", "--json", "-n", "500"])
+        .env("SMOLTBOT_API_URL", &up.edge)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    surfaces.push_str(&stdout(&output));
+    for canary in ["sk-proj", "abcdefghijklmnopqrstuvwxyz", "0123456789ABCD"] {
+        assert!(!surfaces.contains(canary), "{canary} is shown");
+        for (path, bytes) in home.files() {
+            let found = bytes
+                .windows(canary.len())
+                .any(|window| window == canary.as_bytes());
+            assert!(!found, "{canary} is in {}", path.display());
+        }
+    }
+    assert_eq!(up.stop(Signal::SIGTERM), Some(0));
+}
+
+#[tokio::test]
+async fn claude_code_is_refused_with_a_reason_and_log_api_and_page_agree() {
+    let home = Home::new();
+    let up = home.up();
+    let output = home.feed(
+        &["hook", "claude-code"],
+        &claude("PreToolUse", "t1", "rm -rf /"),
+    );
+    let answer: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(answer["hookSpecificOutput"]["permissionDecision"], "deny");
+    let reason = field(&answer, "/hookSpecificOutput/permissionDecisionReason");
+    assert!(
+        reason.contains("Recursive delete of the root directory")
+            && reason.contains("fs.delete.root"),
+        "{reason}"
+    );
+    let output = home.feed(
+        &["hook", "claude-code"],
+        &claude("PreToolUse", "t2", "ls -la"),
+    );
+    assert_eq!(stdout(&output), "{}\n");
+    home.feed(
+        &["hook", "claude-code"],
+        &claude("PostToolUse", "t2", "ls -la"),
+    );
+
+    let traces = up.traces_once(2).await;
+    let output = home
+        .smoltbot(&["logs", "--json", "-n", "5"])
+        .env("SMOLTBOT_API_URL", &up.edge)
+        .output()
+        .unwrap();
+    let logged: Vec<Value> = stdout(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(logged, traces);
+    let page = up.get(&format!("/agent/{}", up.agent_id)).await;
+    for trace in &traces {
+        assert!(
+            page.contains(&format!("/trace/{}", field(trace, "/id"))),
+            "the page links to every trace"
+        );
+    }
+    let trace = up
+        .get(&format!("/trace/{}", field(&traces[0], "/id")))
+        .await;
+    assert!(trace.contains("fs.delete.root") && trace.contains("harm prevention"));
+    let denied = home
+        .smoltbot(&["logs", "--denied"])
+        .env("SMOLTBOT_API_URL", &up.edge)
+        .output()
+        .unwrap();
+    assert_eq!(stdout(&denied).lines().count(), 1);
+    assert_eq!(up.stop(Signal::SIGINT), Some(0));
+}
+
+#[tokio::test]
+async fn what_was_accepted_survives_kill_9_and_arrives_once() {
+    let home = Home::new();
+    let up = home.up();
+    for n in 0..5 {
+        home.feed(
+            &["hook", "claude-code"],
+            &claude("PreToolUse", &format!("t{n}"), "rm -rf /"),
+        );
+    }
+    up.kill();
+    let up = home.up();
+    assert_eq!(up.traces_once(5).await.len(), 5);
+    let status = home.smoltbot(&["status", "--json"]).output().unwrap();
+    let status: Value = serde_json::from_str(&stdout(&status)).unwrap();
+    assert_eq!(status["agents"][0]["name"], "claude-code");
+    // Once more, so that everything that could be sent twice was.
+    up.kill();
+    let up = home.up();
+    home.feed(
+        &["hook", "claude-code"],
+        &claude("PreToolUse", "last", "rm -rf /"),
+    );
+    assert_eq!(up.traces_once(6).await.len(), 6);
+}
+
+#[tokio::test]
+async fn hooks_work_with_everything_down_and_ship_later() {
+    let home = Home::new();
+    let output = home.feed(
+        &["hook", "claude-code"],
+        &claude("PreToolUse", "t1", "rm -rf /"),
+    );
+    assert!(stdout(&output).contains("deny"), "{}", stderr(&output));
+    home.feed(&["hook", "claude-code"], &claude("PreToolUse", "t2", "ls"));
+    home.feed(&["hook", "claude-code"], &claude("PostToolUse", "t2", "ls"));
+    let status = home.run(&["status", "--json"]);
+    let status: Value = serde_json::from_str(&stdout(&status)).unwrap();
+    assert_eq!(status["spool"]["waiting"], 2);
+    let up = home.up();
+    let kinds: Vec<_> = up
+        .traces_once(2)
+        .await
+        .iter()
+        .map(|trace| trace["action_type"].clone())
+        .collect();
+    assert_eq!(kinds, ["deny", "allow"]);
+}
+
+#[tokio::test]
+async fn the_chat_runs_a_tool_and_shows_a_refusal() {
+    let home = Home::new();
+    let up = home.up();
+    let client = reqwest::Client::new();
+    let say = async |message: &str| -> String {
+        let answer = client
+            .post(format!("{}/api/chat", up.gateway))
+            .bearer_auth(&up.token)
+            .header("content-type", "application/json")
+            .body(json!({ "message": message }).to_string())
+            .send()
+            .await
+            .unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+        answer.text().await.unwrap()
+    };
+    let refused = say(r#"/run execute_command {"command":"rm -rf /"}"#).await;
+    assert!(
+        refused.contains("Recursive delete of the root directory"),
+        "{refused}"
+    );
+    assert!(
+        refused.contains(&format!("{}/trace/", up.edge)),
+        "{refused}"
+    );
+    let ran = say(r#"/run execute_command {"command":"echo hello from a tool"}"#).await;
+    assert!(ran.contains("hello from a tool"), "{ran}");
+    let traces = up.traces_once(2).await;
+    let kinds: Vec<_> = traces
+        .iter()
+        .map(|trace| trace["action_type"].clone())
+        .collect();
+    assert_eq!(kinds, ["deny", "allow"]);
+    assert!(
+        traces
+            .iter()
+            .all(|trace| field(trace, "/metadata/runtime") == "smoltbot")
+    );
+}
