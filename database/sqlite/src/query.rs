@@ -100,19 +100,20 @@ impl Source {
             (Some(_), None) => "traces_by_agent",
             (None, None) => "traces_by_time",
         };
+        let mut looked_at = Terms::default();
         if let Some(id) = &filter.session_id {
-            let sessions = session_keys(tx, id, agent)?;
-            if sessions.is_empty() {
-                return Ok(None);
+            match session_keys(tx, id, agent)?.as_slice() {
+                [] => return Ok(None),
+                [session] => {
+                    index = "traces_by_session";
+                    indexed.add("t.session = ?", [(*session).into()]);
+                }
+                // Some runtimes call every session the same: rows are looked at in order rather than sorted.
+                _ => looked_at.add(
+                    "t.session IN (SELECT session FROM sessions WHERE session_id = ?)",
+                    [id.clone().into()],
+                ),
             }
-            index = "traces_by_session";
-            let marks = vec!["?"; sessions.len()].join(", ");
-            let term = if sessions.len() == 1 {
-                "t.session = ?".to_owned()
-            } else {
-                format!("t.session IN ({marks})")
-            };
-            indexed.add(&term, sessions.into_iter().map(Value::from));
         }
         if let Some(since) = filter.since {
             indexed.add("t.at >= ?", [since.millis().into()]);
@@ -124,7 +125,6 @@ impl Source {
             // Spelled as the partial indexes spell it, so that SQLite sees that they fit.
             indexed.add("t.action_type <> 0", []);
         }
-        let mut looked_at = Terms::default();
         if let Some(action) = filter.action_type {
             let place = if rare.is_some() && index != "traces_by_session" {
                 &mut indexed
@@ -206,13 +206,12 @@ pub(crate) fn agent_key(tx: &Connection, id: AgentId) -> rusqlite::Result<Option
         .optional()
 }
 
+/// The keys of the sessions with this id, two at most: of the agent, or of whoever has one.
 fn session_keys(tx: &Connection, id: &str, agent: Option<i64>) -> rusqlite::Result<Vec<i64>> {
-    /// Agents that can share a session id in one listing.
-    const MOST: i64 = 1000;
     tx.prepare_cached(
-        "SELECT session FROM sessions WHERE session_id = ?1 AND (?2 IS NULL OR agent = ?2) LIMIT ?3",
+        "SELECT session FROM sessions WHERE session_id = ?1 AND (?2 IS NULL OR agent = ?2) LIMIT 2",
     )?
-    .query_map(params![id, agent, MOST], |row| row.get(0))?
+    .query_map(params![id, agent], |row| row.get(0))?
     .collect()
 }
 

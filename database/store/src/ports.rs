@@ -37,9 +37,9 @@ pub enum StoreError {
 pub struct Appended {
     /// Its id.
     pub trace_id: TraceId,
-    /// Stored, duplicate or conflict.
+    /// Stored, duplicate, conflict, or rejected when no store could hold it (see [`TraceWriter::append`]).
     pub status: Status,
-    /// Why, for a conflict.
+    /// Why, for a conflict or a rejection.
     pub reason: Option<String>,
     /// The row as a listing shows it, when it was stored now: what live readers are told.
     pub row: Option<TraceRow>,
