@@ -1,0 +1,104 @@
+//! What can be wrong with a configuration, in words that say where and what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Neither `SMOLTBOT_HOME` nor `HOME` is set.
+    #[error(
+        "neither SMOLTBOT_HOME nor HOME is set: set SMOLTBOT_HOME to the directory that keeps smoltbot's state"
+    )]
+    NoHome,
+    /// A file or directory cannot be read or written.
+    #[error("{path}: cannot {what}: {source}", path = path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was tried, as in "read".
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The file is not JSON, or a key in it is unknown or has a wrong value.
+    #[error("{path}:{line}:{column}: {key}{problem}", path = path.display(), key = prefix(key))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// The key with its section, `gateway.listen` for instance; empty where there is none.
+        key: String,
+        /// What is wrong and what to write instead.
+        problem: String,
+    },
+    /// A variable has a wrong value, or sets a key that does not exist.
+    #[error("environment variable {name}: {problem}")]
+    Variable {
+        /// The variable.
+        name: String,
+        /// What is wrong and what to write instead.
+        problem: String,
+    },
+    /// The directory for a socket's short path is not ours alone.
+    #[error("{path}: {problem}; remove it, or set sidecar.socket to a path of at most 100 bytes", path = path.display())]
+    SocketDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
+
+fn prefix(key: &str) -> String {
+    if key.is_empty() {
+        String::new()
+    } else {
+        format!("{key}: ")
+    }
+}
+
+/// Turns serde's words into ours: `unknown key; did you mean "listen"?; known keys are listen, token`.
+pub(crate) fn in_plain_words(message: &str) -> String {
+    // serde_json adds its own idea of the place; ours is better.
+    let message = message.split(" at line ").next().unwrap_or(message);
+    let Some(rest) = message.strip_prefix("unknown field `") else {
+        return message
+            .replace(
+                "expected u32",
+                "expected a whole number from 0 to 4294967295",
+            )
+            .replace("expected u64", "expected a whole number");
+    };
+    let mut names = rest.split('`').step_by(2);
+    let unknown = names.next().unwrap_or_default();
+    let known: Vec<&str> = rest.split('`').skip(2).step_by(2).collect();
+    let near = known
+        .iter()
+        .map(|name| (distance(unknown, name), name))
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+        .min();
+    let hint = near
+        .map(|(_, name)| format!("; did you mean \"{name}\"?"))
+        .unwrap_or_default();
+    format!("unknown key{hint}; known keys are {}", known.join(", "))
+}
+
+/// Levenshtein's distance, ignoring case.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.to_lowercase().chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.to_lowercase().chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &b) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}

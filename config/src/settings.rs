@@ -1,0 +1,124 @@
+//! The variables that are no key of a section.
+
+use std::time::Duration;
+
+use crate::error::ConfigError;
+
+/// Traces of a batch when nothing is said.
+pub const DEFAULT_BATCH_SIZE: usize = 10;
+/// Traces of the largest batch; the edge takes no more.
+pub const MAX_BATCH_SIZE: usize = 500;
+/// Milliseconds that a request may take when nothing is said.
+pub const DEFAULT_TIMEOUT_MS: u64 = 10_000;
+/// Milliseconds of the longest timeout: ten minutes.
+pub const MAX_TIMEOUT_MS: u64 = 600_000;
+
+/// Their names.
+pub(crate) const NAMES: [&str; 5] = [
+    "SMOLTBOT_ENABLED",
+    "SMOLTBOT_BATCH_SIZE",
+    "SMOLTBOT_TIMEOUT",
+    "SMOLTBOT_HOME",
+    "SMOLTBOT_API_URL",
+];
+
+/// What they say.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) enabled: bool,
+    pub(crate) batch_size: usize,
+    pub(crate) timeout: Duration,
+    pub(crate) api_url: Option<String>,
+}
+
+impl Settings {
+    /// Reads them through `var`.
+    pub(crate) fn read(
+        var: impl Fn(&str) -> Result<Option<String>, ConfigError>,
+    ) -> Result<Self, ConfigError> {
+        let read = |name: &str| var(name).map(|value| value.map(|value| value.trim().to_owned()));
+        let wrong = |name: &str, problem: String| ConfigError::Variable {
+            name: name.to_owned(),
+            problem,
+        };
+
+        let enabled = match read(NAMES[0])? {
+            None => true,
+            Some(text) => truth(&text).ok_or_else(|| {
+                wrong(
+                    NAMES[0],
+                    format!("\"{text}\" is neither true nor false: use true or false"),
+                )
+            })?,
+        };
+        let number = |name: &str, default: u64, max: u64, unit: &str| match read(name)? {
+            None => Ok(default),
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|number| (1..=max).contains(number))
+                .ok_or_else(|| {
+                    wrong(
+                        name,
+                        format!("\"{text}\" is out of range: use 1 to {max} {unit}"),
+                    )
+                }),
+        };
+        let batch_size = number(
+            NAMES[1],
+            DEFAULT_BATCH_SIZE as u64,
+            MAX_BATCH_SIZE as u64,
+            "traces",
+        )?;
+        let timeout = number(NAMES[2], DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS, "milliseconds")?;
+        let api_url = match read(NAMES[4])? {
+            None => None,
+            Some(text) => Some(base_url(&text).map_err(|problem| wrong(NAMES[4], problem))?),
+        };
+        Ok(Self {
+            enabled,
+            // At most MAX_BATCH_SIZE, see above.
+            batch_size: usize::try_from(batch_size).unwrap_or(MAX_BATCH_SIZE),
+            timeout: Duration::from_millis(timeout),
+            api_url,
+        })
+    }
+}
+
+fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// The base of the edge's API; the traces' path and slashes at the end are forgiven.
+fn base_url(text: &str) -> Result<String, String> {
+    let base = text.trim_end_matches('/');
+    let base = base
+        .strip_suffix("/v1/traces")
+        .unwrap_or(base)
+        .trim_end_matches('/');
+    let host = base
+        .strip_prefix("http://")
+        .or_else(|| base.strip_prefix("https://"));
+    let Some(host) = host.map(|rest| rest.split('/').next().unwrap_or_default()) else {
+        return Err(
+            "is no URL: begin it with http:// or https://, such as http://127.0.0.1:8787"
+                .to_owned(),
+        );
+    };
+    if host.is_empty() || host.starts_with(':') {
+        return Err("names no host: write it like http://127.0.0.1:8787".to_owned());
+    }
+    if host.contains('@') {
+        return Err(
+            "holds a user name or password, which the edge needs none of: take it out".to_owned(),
+        );
+    }
+    if base.contains(|c: char| c.is_whitespace() || matches!(c, '?' | '#')) {
+        return Err("is a base URL: write it without blanks, ? and #".to_owned());
+    }
+    Ok(base.to_owned())
+}
