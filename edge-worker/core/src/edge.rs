@@ -58,11 +58,18 @@ impl Known {
 pub(crate) struct Decisions(Arc<Mutex<Vec<LimitDecision>>>);
 
 impl Decisions {
+    /// One decision a policy: where a batch speaks for many agents, that of the one which is nearest its limit.
     fn push(&self, decision: LimitDecision) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(decision);
+        let mut decisions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = |decision: &LimitDecision| (decision.retry_after.is_none(), decision.remaining);
+        match decisions
+            .iter_mut()
+            .find(|known| known.policy == decision.policy)
+        {
+            Some(known) if room(&decision) < room(known) => *known = decision,
+            Some(_) => {}
+            None => decisions.push(decision),
+        }
     }
 
     pub(crate) fn take(&self) -> Vec<LimitDecision> {

@@ -79,13 +79,15 @@ pub(crate) async fn network<S: TraceReader + TraceWriter, L: Limiter>(
     response
 }
 
-/// Answers preflights, and lets any site use the API: there are no credentials that one could abuse.
+/// Answers preflights. Any site may write: there are no credentials that it could abuse, and an answer tells nothing new.
+/// Whether it may read, too, is the host's decision.
 pub(crate) async fn api<S: TraceReader + TraceWriter, L: Limiter>(
-    State(_): State<Arc<Edge<S, L>>>,
+    State(edge): State<Arc<Edge<S, L>>>,
     request: Request,
     next: Next,
 ) -> Response {
     let preflight = request.method() == Method::OPTIONS;
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let mut response = if preflight {
         StatusCode::NO_CONTENT.into_response()
     } else {
@@ -95,7 +97,9 @@ pub(crate) async fn api<S: TraceReader + TraceWriter, L: Limiter>(
     let mut set = |name: HeaderName, value: &'static str| {
         headers.insert(name, HeaderValue::from_static(value));
     };
-    set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    if !reads || edge.ports.readable_by_other_sites {
+        set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    }
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(
         header::CONTENT_SECURITY_POLICY,

@@ -66,6 +66,9 @@ pub struct Ports<S, L> {
     pub render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// The live streams; the host keeps a handle to close them.
     pub live: Arc<Live>,
+    /// Whether pages of other sites may read the API in a browser. Not on a loopback address: what is there is its
+    /// machine's own business, and every site that its user visits could ask.
+    pub readable_by_other_sites: bool,
 }
 
 /// The routes that never count against a limit.

@@ -143,7 +143,7 @@ mod tests {
         LimitDecision {
             policy,
             limit: 100,
-            window: Duration::from_secs(60),
+            window: Duration::from_mins(1),
             remaining: if retry_after.is_some() { 0 } else { 99 },
             reset: Duration::from_millis(600),
             retry_after,

@@ -93,7 +93,12 @@ impl Limiter for Off {
 }
 
 fn edge() -> Router {
+    edge_readable(true)
+}
+
+fn edge_readable(readable_by_other_sites: bool) -> Router {
     router(Ports {
+        readable_by_other_sites,
         store: Arc::new(Down),
         limiter: Arc::new(Off),
         clock: Arc::new(|| Timestamp::from_millis(0)),
@@ -137,10 +142,10 @@ async fn every_route_is_described_and_every_description_is_a_route() {
     let routes = unlimited::<Down, Off>()
         .into_iter()
         .chain(limited::<Down, Off>());
-    let mut routed: Vec<_> = routes.map(|(path, _)| path.to_owned()).collect();
+    let mut served: Vec<_> = routes.map(|(path, _)| path.to_owned()).collect();
     described.sort();
-    routed.sort();
-    assert_eq!(described, routed);
+    served.sort();
+    assert_eq!(described, served);
     for (path, methods) in document["paths"].as_object().unwrap() {
         let real = path.replace("{id}", "0193b5b0-7c4e-7a3c-9d39-1f2e3d4c5b6a");
         for method in ["get", "post", "put", "delete", "patch"] {
@@ -286,6 +291,24 @@ async fn other_sites_may_use_the_api() {
         "problems, too"
     );
     assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+}
+
+#[tokio::test]
+async fn other_sites_may_not_read_what_is_private_to_a_machine() {
+    for (method, path, allowed) in [
+        ("GET", "/v1/traces", false),
+        ("HEAD", "/v1/traces", false),
+        ("GET", "/v1/live", false),
+        ("GET", "/health", false),
+        ("POST", "/v1/traces", true),
+        ("OPTIONS", "/v1/traces", true),
+    ] {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.body(Body::empty()).unwrap();
+        let response = edge_readable(false).oneshot(request).await.unwrap();
+        let origin = response.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+        assert_eq!(origin.is_some(), allowed, "{method} {path}");
+    }
 }
 
 #[tokio::test]

@@ -51,6 +51,7 @@ pub async fn serve<S: TraceReader + TraceWriter>(
     limits: Limits,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
+    let address = listener.local_addr()?;
     let counts = Counts::new(limits, MonotonicClock);
     let live = Arc::new(Live::new());
     let render = metrics::recorder()?;
@@ -62,9 +63,9 @@ pub async fn serve<S: TraceReader + TraceWriter>(
         sleep: Arc::new(|span| Box::pin(tokio::time::sleep(span))),
         render_metrics: Arc::new(move || render.render()),
         live: Arc::clone(&live),
+        readable_by_other_sites: !address.ip().to_canonical().is_loopback(),
     };
     let router = edge_core::router(ports);
-    let address = listener.local_addr()?;
     tracing::info!(%address, "the edge listens");
     let sweeping = async {
         loop {

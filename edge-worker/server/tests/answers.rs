@@ -37,15 +37,13 @@ fn shown(answer: &Answer) -> String {
         "ratelimit-policy",
         "retry-after",
     ];
-    let mut text = format!("{}\n", answer.status.as_u16());
-    for name in names
+    let headers: String = names
         .iter()
         .filter(|name| answer.headers.contains_key(**name))
-    {
-        text += &format!("{name}: {}\n", answer.header(name));
-    }
+        .map(|name| [name, ": ", answer.header(name), "\n"].concat())
+        .collect();
     let body = serde_json::to_string_pretty(&answer.body).expect("JSON");
-    text + "\n" + &body
+    format!("{}\n{headers}\n{body}", answer.status.as_u16())
 }
 
 #[tokio::test]

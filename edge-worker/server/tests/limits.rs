@@ -182,7 +182,7 @@ async fn new_agents_are_budgeted_by_network_and_known_ones_are_not() {
         "another network brings it"
     );
     assert_eq!(post("192.0.2.1", 3, 2).await.status, 201, "now it is known");
-    edge.clock.advance(Duration::from_secs(1800));
+    edge.clock.advance(Duration::from_mins(30));
     assert_eq!(post("192.0.2.1", 4, 1).await.status, 201);
 }
 
@@ -243,7 +243,7 @@ async fn keys_are_forgotten_once_they_have_their_limit_again() {
     assert_eq!(edge.counts.keys(), 5000);
     edge.counts.sweep();
     assert_eq!(edge.counts.keys(), 5000, "they still count");
-    edge.clock.advance(Duration::from_secs(120));
+    edge.clock.advance(Duration::from_mins(2));
     edge.counts.sweep();
     assert_eq!(edge.counts.keys(), 0);
 }
@@ -256,4 +256,25 @@ async fn limits_that_are_off_say_nothing() {
         answer.headers.get("ratelimit").is_none()
             && answer.headers.get("ratelimit-policy").is_none()
     );
+}
+
+#[tokio::test]
+async fn a_batch_for_many_agents_counts_for_each_and_says_who_is_nearest() {
+    let edge = in_process(Limits {
+        per_minute: 2,
+        new_agents_per_hour: 60,
+        ..OFF
+    });
+    edge.submit(flat(2, 1, 0, "ok").to_string()).await;
+    let all: Vec<_> = (1..=3).map(|agent| flat(agent, 9, 0, "ok")).collect();
+    let batch = serde_json::json!({"batch": all}).to_string();
+    let answer = edge.submit(batch.clone()).await;
+    assert_eq!(answer.status, 201);
+    assert_eq!(
+        answer.header("ratelimit"),
+        "\"agent\";r=0;t=30, \"new_agents\";r=57;t=60"
+    );
+    let refused = edge.submit(batch).await;
+    assert_eq!(refused.header("ratelimit"), "\"agent\";r=0;t=30");
+    refused.problem(429);
 }

@@ -168,6 +168,7 @@ pub fn in_process(limits: Limits) -> InProcess {
         sleep: Arc::new(|span| Box::pin(tokio::time::sleep(span))),
         render_metrics: Arc::new(String::new),
         live: Arc::new(Live::new()),
+        readable_by_other_sites: true,
     });
     InProcess {
         router,

@@ -157,8 +157,8 @@ fn a_reader_that_does_not_read_falls_behind_and_costs_nothing() {
         panic!("this place is in the window");
     };
     assert!(text.len() < PIECE_BYTES * 2, "sent in pieces");
-    let sent = positions(&text);
-    assert_eq!((sent[0], *sent.last().unwrap()), (newest - 999, position));
+    let told = positions(&text);
+    assert_eq!((told[0], *told.last().unwrap()), (newest - 999, position));
 }
 
 #[test]
