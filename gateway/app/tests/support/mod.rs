@@ -1,5 +1,6 @@
 //! The real binary, in a home of its own, on ports of its own.
 #![allow(dead_code, reason = "each test file uses its part of this")]
+#![allow(clippy::unwrap_used, reason = "a failed assertion is the message")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
