@@ -45,24 +45,142 @@ pub(crate) fn language(name: &str) -> Option<Language> {
 
 /// Calls that start a program or a shell.
 const SPAWNS: &[&str] = &[
-    "system", "popen", "popen2", "Popen", "call", "check_call", "check_output", "subprocess.run", "getoutput", "getstatusoutput", "execSync", "spawnSync", "execFile", "execFileSync",
-    "spawn", "exec", "shell_exec", "passthru", "proc_open", "qx", "execute", "os.execute", "io.popen", "capture2", "capture3", "execvp", "execv", "execl", "execlp", "execve", "spawnl",
-    "script", "Command", "$", "create_subprocess_shell", "create_subprocess_exec", "sh.run",
+    "system",
+    "popen",
+    "popen2",
+    "Popen",
+    "call",
+    "check_call",
+    "check_output",
+    "subprocess.run",
+    "getoutput",
+    "getstatusoutput",
+    "execSync",
+    "spawnSync",
+    "execFile",
+    "execFileSync",
+    "spawn",
+    "exec",
+    "shell_exec",
+    "passthru",
+    "proc_open",
+    "qx",
+    "execute",
+    "os.execute",
+    "io.popen",
+    "capture2",
+    "capture3",
+    "execvp",
+    "execv",
+    "execl",
+    "execlp",
+    "execve",
+    "spawnl",
+    "script",
+    "Command",
+    "$",
+    "create_subprocess_shell",
+    "create_subprocess_exec",
+    "sh.run",
 ];
 
 /// Calls that delete a tree, and calls that delete a file.
-const DELETES_TREE: &[&str] = &["rmtree", "rm_rf", "rm_r", "remove_entry_secure", "rmSync", "remove_tree", "rmdirSync", "rimraf", "removeSync", "remove_dir_all", "fs.rm", "promises.rm", "emptyDirSync"];
-const DELETES_FILE: &[&str] = &["unlink", "os.remove", "unlinkSync", "File.delete", "os.rmdir", "rmdir", "Deno.remove", "os.unlink"];
-
-/// Calls that write to the path that they are given first.
-const WRITES: &[&str] = &["writeFileSync", "writeFile", "file_put_contents", "File.write", "appendFileSync", "truncate", "write_text"];
-
-const NETWORK: &[&str] = &[
-    "urllib", "requests.", "http.client", "urlopen", "socket", "fetch(", "axios", "http.get", "https.get", "http.request", "https.request", "Net::HTTP", "open-uri", "LWP", "curl_init", "XMLHttpRequest",
-    "smtplib", "ftplib", "httpx", "file_get_contents('http", "file_get_contents(\"http", "URI.open", "HTTP::Tiny", "/inet/tcp",
+const DELETES_TREE: &[&str] = &[
+    "rmtree",
+    "rm_rf",
+    "rm_r",
+    "remove_entry_secure",
+    "rmSync",
+    "remove_tree",
+    "rmdirSync",
+    "rimraf",
+    "removeSync",
+    "remove_dir_all",
+    ".rm",
+    ".rmdir",
+    "fs.rm",
+    "emptyDirSync",
+];
+const DELETES_FILE: &[&str] = &[
+    "unlink",
+    "os.remove",
+    "unlinkSync",
+    "File.delete",
+    "os.rmdir",
+    "rmdir",
+    "Deno.remove",
+    "os.unlink",
 ];
 
-const DECODERS: &[&str] = &["b64decode", "base64", "fromhex", "atob(", "unhexlify", "decode64", "Buffer.from(", "zlib", "codecs.decode", "unpack(", "pack(", "chr(", "fromCharCode", "rot13"];
+/// Calls that list what is in a directory.
+const LISTS: &[&str] = &[
+    "listdir",
+    "walk",
+    "glob",
+    "scandir",
+    "iglob",
+    "readdirSync",
+    "opendir",
+    "Dir.glob",
+    "Dir.entries",
+];
+
+/// Calls that write to the path that they are given first.
+const WRITES: &[&str] = &[
+    "writeFileSync",
+    "writeFile",
+    "file_put_contents",
+    "File.write",
+    "appendFileSync",
+    "truncate",
+    "write_text",
+];
+
+const NETWORK: &[&str] = &[
+    "urllib",
+    "requests.",
+    "http.client",
+    "urlopen",
+    "socket",
+    "fetch(",
+    "axios",
+    "http.get",
+    "https.get",
+    "http.request",
+    "https.request",
+    "Net::HTTP",
+    "open-uri",
+    "LWP",
+    "curl_init",
+    "XMLHttpRequest",
+    "Socket",
+    "fsockopen",
+    "smtplib",
+    "ftplib",
+    "httpx",
+    "file_get_contents('http",
+    "file_get_contents(\"http",
+    "URI.open",
+    "HTTP::Tiny",
+    "/inet/tcp",
+];
+
+const DECODERS: &[&str] = &[
+    "b64decode",
+    "base64",
+    "fromhex",
+    "atob(",
+    "unhexlify",
+    "decode64",
+    "Buffer.from(",
+    "zlib",
+    "codecs.decode",
+    "unpack(",
+    "pack(",
+    "chr(",
+    "fromCharCode",
+    "rot13",
+];
 
 impl Shell<'_> {
     /// An interpreter with its arguments: code on the line, in a file that the line has written, or on standard input.
@@ -77,13 +195,21 @@ impl Shell<'_> {
         };
         let mut codes: Vec<Field> = call.values(flags);
         if language == Language::Awk {
-            codes.extend(call.operands(&["-F", "-v", "-f"]).first().map(|field| (*field).clone()));
+            codes.extend(
+                call.operands(&["-F", "-v", "-f"])
+                    .first()
+                    .map(|field| (*field).clone()),
+            );
         }
         for code in &codes {
             self.code_taint(&code.taint, call.name);
             self.read_code(&code.text, language, call.name);
         }
-        let awk_files = if language == Language::Awk { call.operands(&["-F", "-v", "-f"]) } else { Vec::new() };
+        let awk_files = if language == Language::Awk {
+            call.operands(&["-F", "-v", "-f"])
+        } else {
+            Vec::new()
+        };
         let mut out = Flow::unforeseen();
         for file in awk_files.iter().skip(1) {
             out.taint.merge(&self.read(file, call.name).taint);
@@ -92,12 +218,23 @@ impl Shell<'_> {
             out.taint.merge(&call.stdin.taint);
             return out;
         }
-        match call.operands(&["-W", "-X", "-I", "-r", "--require", "-M"]).first() {
+        match call
+            .operands(&["-W", "-X", "-I", "-r", "--require", "-M"])
+            .first()
+        {
             Some(file) if !matches!(file.text.as_str(), "-" | "/dev/stdin") => {
                 if let Some(flow) = self.script(file) {
                     self.run_code(&flow, language, call.name);
                 } else if file.text.ends_with("manage.py") || file.text.ends_with("artisan") {
-                    let tool = Call { name: if file.text.ends_with("artisan") { "artisan" } else { "manage.py" }, args: call.args, stdin: call.stdin };
+                    let tool = Call {
+                        name: if file.text.ends_with("artisan") {
+                            "artisan"
+                        } else {
+                            "manage.py"
+                        },
+                        args: call.args,
+                        stdin: call.stdin,
+                    };
                     return crate::programs::read(self, &tool);
                 }
             }
@@ -131,43 +268,142 @@ impl Shell<'_> {
         }
         let has = |words: &[&str]| words.iter().any(|word| code.contains(word));
         let network = has(NETWORK);
-        let runs = has(&["exec(", "eval(", "system(", "system ", "subprocess", "os.popen", "child_process", "Function(", "compile(", "`"]);
+        let runs = has(&[
+            "exec(",
+            "eval(",
+            "system(",
+            "system ",
+            "subprocess",
+            "os.popen",
+            "child_process",
+            "Function(",
+            "compile(",
+            "`",
+        ]);
         let mut sent = Taint::default();
         let mut peer = String::new();
+        let deletes = DELETES_TREE
+            .iter()
+            .chain(DELETES_FILE)
+            .any(|name| code.contains(name));
+        if deletes
+            && has(&[
+                "Path.home())",
+                "homedir())",
+                "homedir(),",
+                "Dir.home)",
+                "$HOME)",
+            ])
+        {
+            self.delete(&Field::known("~"), true, true, program);
+        }
         for group in literals(code, language) {
             self.code_call(&group, language, program);
+            // A listing whose entries are deleted one by one.
+            if let Some(first) = group
+                .literals
+                .first()
+                .filter(|_| deletes && group.is(LISTS))
+            {
+                let all = if first.contains('*') {
+                    first.clone()
+                } else {
+                    format!("{}/*", first.trim_end_matches('/'))
+                };
+                self.delete(&Field::known(all), true, true, program);
+            }
             for literal in &group.literals {
                 if literal.contains("://") && peer.is_empty() {
                     peer = host::of_url(literal);
                     self.request(&peer.clone(), program);
                 }
                 let path = self.path(literal);
-                if looks_like_path(literal) && secret::secret_of(&path).is_some() && !group.is(DELETES_TREE) && !group.is(DELETES_FILE) {
+                if looks_like_path(literal)
+                    && secret::secret_of(&path).is_some()
+                    && !group.is(DELETES_TREE)
+                    && !group.is(DELETES_FILE)
+                {
                     sent.secrets.extend(self.secret_at(&path, program));
                 }
             }
         }
-        let peer = if peer.is_empty() { "the network".to_owned() } else { peer };
-        if network && has(&["os.environ", "process.env", "%ENV", "ENV.to_h", "getenv()"]) && !has(&["os.environ[", "os.environ.get(", "process.env."]) {
+        let peer = if peer.is_empty() {
+            "the network".to_owned()
+        } else {
+            peer
+        };
+        if network
+            && has(&["os.environ", "process.env", "%ENV", "ENV.to_h", "getenv()"])
+            && !has(&["os.environ[", "os.environ.get(", "process.env."])
+        {
             sent.bulk = Some("the environment");
         }
         if network {
             self.send(&peer, &Flow::tainted(sent), program);
         }
-        if network && has(&["dup2", "pty.spawn", "/bin/sh", "/bin/bash", "'sh'", "\"sh\"", "cmd.exe"]) && has(&["socket", "Socket", "net.", "TCPSocket", "fsockopen", "inet"]) {
+        if network
+            && has(&[
+                "dup2",
+                "pty.spawn",
+                "/bin/sh",
+                "/bin/bash",
+                "'sh'",
+                "\"sh\"",
+                "cmd.exe",
+            ])
+            && has(&["socket", "Socket", "net.", "TCPSocket", "fsockopen", "inet"])
+        {
             self.emit(Effect::new(EffectKind::RemoteShell, peer.clone()).program(program));
-        } else if network && runs && has(&["exec(", "eval(", "Function("]) && !has(&["re.compile("]) || network && has(&["os.system(urllib", "system(requests"]) {
+        } else if network && runs && has(&["exec(", "eval(", "Function("]) && !has(&["re.compile("])
+            || network && has(&["os.system(urllib", "system(requests"])
+        {
             self.emit(Effect::new(EffectKind::RunDownloaded, peer).program(program));
         }
-        if has(DECODERS) && has(&["exec(", "eval(", "system(", "popen(", "subprocess.", "execSync(", "eval "]) {
+        if has(DECODERS)
+            && has(&[
+                "exec(",
+                "eval(",
+                "system(",
+                "popen(",
+                "subprocess.",
+                "execSync(",
+                "eval ",
+            ])
+        {
             self.emit(Effect::new(EffectKind::RunHidden, "").program(program));
         }
-        let forks = has(&["os.fork()", "fork()", "fork while", "fork while fork", "fork;"]);
-        if forks && has(&["while", "for "]) && has(&["while True", "while 1", "while(1)", "while (1)", "while fork", "while(true)", "while true", "loop"]) {
-            self.emit(Effect::new(EffectKind::Exhaust, "processes").manner("fork_bomb").program(program));
+        let forks = has(&[
+            "os.fork()",
+            "fork()",
+            "fork while",
+            "fork while fork",
+            "fork;",
+        ]);
+        if forks
+            && has(&["while", "for "])
+            && has(&[
+                "while True",
+                "while 1",
+                "while(1)",
+                "while (1)",
+                "while fork",
+                "while(true)",
+                "while true",
+                "loop",
+            ])
+        {
+            self.emit(
+                Effect::new(EffectKind::Exhaust, "processes")
+                    .manner("fork_bomb")
+                    .program(program),
+            );
         }
         if has(&["os.kill(-1", "kill(-1", "kill 9, -1", "kill -9, -1"]) {
-            self.emit(Effect::new(EffectKind::Kill, "every process").manner("all").program(program));
+            self.emit(
+                Effect::new(EffectKind::Kill, "every process")
+                    .manner("all")
+                    .program(program),
+            );
         }
         if code.contains("getattr(") && has(&["'sys'+", "\"sys\"+", "__import__("]) {
             self.emit(Effect::new(EffectKind::RunHidden, "").program(program));
@@ -179,7 +415,9 @@ impl Shell<'_> {
         let Some(first) = call.literals.first() else {
             return;
         };
-        if language == Language::Python && call.named(&["exec", "eval", "compile"]) || language != Language::Python && call.named(&["eval", "Function"]) {
+        if language == Language::Python && call.named(&["exec", "eval", "compile"])
+            || language != Language::Python && call.named(&["eval", "Function"])
+        {
             self.read_code(&first.clone(), language, program);
             return;
         }
@@ -194,8 +432,18 @@ impl Shell<'_> {
             self.delete(&Field::known(first), true, true, program);
         } else if call.is(DELETES_FILE) {
             self.delete(&Field::known(first), false, true, program);
-        } else if call.is(WRITES) || call.named(&["open"]) && call.literals.get(1).is_some_and(|mode| mode.starts_with(['w', 'a', '>'])) || call.named(&["open"]) && first.starts_with('>') {
-            let append = call.literals.get(1).is_some_and(|mode| mode.starts_with('a'));
+        } else if call.is(WRITES)
+            || call.named(&["open"])
+                && call
+                    .literals
+                    .get(1)
+                    .is_some_and(|mode| mode.starts_with(['w', 'a', '>']))
+            || call.named(&["open"]) && first.starts_with('>')
+        {
+            let append = call
+                .literals
+                .get(1)
+                .is_some_and(|mode| mode.starts_with('a'));
             let target = first.trim_start_matches('>').trim();
             self.write(&Field::known(target), append, &Flow::unforeseen(), program);
         }
@@ -203,7 +451,12 @@ impl Shell<'_> {
 }
 
 fn looks_like_path(text: &str) -> bool {
-    (text.contains('/') || text.starts_with('.') || text.starts_with('~') || text.starts_with("id_")) && !text.contains([' ', '\n']) && text.len() < 300
+    (text.contains('/')
+        || text.starts_with('.')
+        || text.starts_with('~')
+        || text.starts_with("id_"))
+        && !text.contains([' ', '\n'])
+        && text.len() < 300
         && Path::parse(text, &Path::here(), None).last().is_some()
 }
 
@@ -218,7 +471,9 @@ struct CodeCall {
 impl CodeCall {
     /// Whether it, or a call around it, ends in one of `names`.
     fn is(&self, names: &[&str]) -> bool {
-        std::iter::once(&self.name).chain(&self.outer).any(|call| names.iter().any(|name| ends_in(call, name)))
+        std::iter::once(&self.name)
+            .chain(&self.outer)
+            .any(|call| names.iter().any(|name| ends_in(call, name)))
     }
 
     fn named(&self, names: &[&str]) -> bool {
@@ -228,7 +483,11 @@ impl CodeCall {
 
 /// `shutil.rmtree` ends in `rmtree`; `myrmtree` does not.
 fn ends_in(call: &str, name: &str) -> bool {
-    call.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with(['.', ':', '>', '&', '@', '!', '$']) || name.contains('.'))
+    call.strip_suffix(name).is_some_and(|before| {
+        before.is_empty()
+            || before.ends_with(['.', ':', '>', '&', '@', '!', '$'])
+            || name.contains('.')
+    })
 }
 
 /// All calls that are given text, in order. A literal that follows a word without a bracket belongs to that word
@@ -238,6 +497,10 @@ fn literals(code: &str, language: Language) -> Vec<CodeCall> {
     let mut calls: Vec<CodeCall> = Vec::new();
     let mut open: Vec<(String, usize)> = Vec::new();
     let mut word = String::new();
+    // The word before the last, as in `unlink glob("…")`.
+    let mut before = String::new();
+    // The call without brackets that further literals belong to: `system "rm", "-rf"`.
+    let mut loosely: Option<usize> = None;
     let mut joining = false;
     let mut at = 0;
     while at < chars.len() {
@@ -250,21 +513,54 @@ fn literals(code: &str, language: Language) -> Vec<CodeCall> {
                 let tick = c == '`' && language != Language::JavaScript;
                 let named = if tick { "`".to_owned() } else { word.clone() };
                 let loose = !named.is_empty() && !joining;
-                if loose && (tick || !matches!(named.as_str(), "f" | "r" | "b" | "u" | "rb" | "br" | "print" | "return" | "in" | "and" | "or" | "not" | "if" | "else" | "import" | "from")) {
-                    calls.push(CodeCall { name: named, outer: open.iter().map(|(name, _)| name.clone()).collect(), literals: vec![text] });
+                if loose
+                    && (tick
+                        || !matches!(
+                            named.as_str(),
+                            "f" | "r"
+                                | "b"
+                                | "u"
+                                | "rb"
+                                | "br"
+                                | "print"
+                                | "return"
+                                | "in"
+                                | "and"
+                                | "or"
+                                | "not"
+                                | "if"
+                                | "else"
+                                | "import"
+                                | "from"
+                        ))
+                {
+                    calls.push(CodeCall {
+                        name: named,
+                        outer: outer(&open, &before),
+                        literals: vec![text],
+                    });
+                    loosely = Some(calls.len() - 1);
+                } else if let Some(call) = loosely {
+                    add(&mut calls, call, text, joining);
                 } else if let Some((_, call)) = open.last() {
                     add(&mut calls, *call, text, joining);
                 } else if joining && calls.last().is_some_and(|last| !last.literals.is_empty()) {
                     let last = calls.len() - 1;
                     add(&mut calls, last, text, true);
                 } else {
-                    calls.push(CodeCall { name: String::new(), outer: Vec::new(), literals: vec![text] });
+                    calls.push(CodeCall {
+                        name: String::new(),
+                        outer: Vec::new(),
+                        literals: vec![text],
+                    });
                 }
                 joining = false;
                 word.clear();
                 continue;
             }
-            '#' if matches!(language, Language::Python | Language::Ruby | Language::Perl) && (at == 0 || chars[at - 1].is_whitespace()) => {
+            '#' if matches!(language, Language::Python | Language::Ruby | Language::Perl)
+                && (at == 0 || chars[at - 1].is_whitespace()) =>
+            {
                 while at < chars.len() && chars[at] != '\n' {
                     at += 1;
                 }
@@ -273,9 +569,13 @@ fn literals(code: &str, language: Language) -> Vec<CodeCall> {
             '(' | '[' | '{' => {
                 let inherited = c != '(' && word.is_empty() || c == '{';
                 match open.last().cloned().filter(|_| inherited) {
-                    Some(outer) => open.push(outer),
+                    Some(around) => open.push(around),
                     None => {
-                        calls.push(CodeCall { name: word.clone(), outer: open.iter().map(|(name, _)| name.clone()).collect(), literals: Vec::new() });
+                        calls.push(CodeCall {
+                            name: word.clone(),
+                            outer: outer(&open, &before),
+                            literals: Vec::new(),
+                        });
                         open.push((word.clone(), calls.len() - 1));
                     }
                 }
@@ -285,6 +585,8 @@ fn literals(code: &str, language: Language) -> Vec<CodeCall> {
             ')' | ']' | '}' => {
                 open.pop();
                 word.clear();
+                before.clear();
+                loosely = None;
                 joining = false;
             }
             '+' => {
@@ -294,19 +596,38 @@ fn literals(code: &str, language: Language) -> Vec<CodeCall> {
             '.' if language != Language::Python && word.is_empty() => joining = true,
             c if c.is_whitespace() => {
                 // A word and a blank may still be a call without brackets.
-                if chars.get(at + 1).is_some_and(|next| next.is_alphanumeric() || *next == '_') && !word.is_empty() {
-                    word.clear();
+                if chars
+                    .get(at + 1)
+                    .is_some_and(|next| next.is_alphanumeric() || *next == '_')
+                    && !word.is_empty()
+                {
+                    before = std::mem::take(&mut word);
                 }
             }
-            c if c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '$' | '>' | '-' | '!' | '&' | '@') => word.push(c),
+            c if c.is_alphanumeric()
+                || matches!(c, '_' | '.' | ':' | '$' | '>' | '-' | '!' | '&' | '@') =>
+            {
+                word.push(c)
+            }
             _ => {
+                if matches!(c, ';' | '\n') {
+                    loosely = None;
+                }
                 word.clear();
+                before.clear();
                 joining = false;
             }
         }
         at += 1;
     }
     calls
+}
+
+fn outer(open: &[(String, usize)], before: &str) -> Vec<String> {
+    open.iter()
+        .map(|(name, _)| name.clone())
+        .chain((!before.is_empty()).then(|| before.to_owned()))
+        .collect()
 }
 
 fn add(calls: &mut [CodeCall], call: usize, text: String, joining: bool) {

@@ -46,7 +46,9 @@ pub(crate) fn unescape(text: &str) -> String {
         };
         let mut value = first.unwrap_or(0);
         for _ in 0..digits {
-            let Some(digit) = chars.peek().and_then(|c| c.to_digit(radix)) else { break };
+            let Some(digit) = chars.peek().and_then(|c| c.to_digit(radix)) else {
+                break;
+            };
             value = value.wrapping_mul(radix).wrapping_add(digit);
             chars.next();
         }
@@ -82,8 +84,15 @@ pub(crate) fn base64(text: &str) -> Option<String> {
 /// Hexadecimal digits (blanks, `\x` and `0x` ignored) to text.
 pub(crate) fn hex(text: &str) -> Option<String> {
     let text = text.replace("\\x", "").replace("0x", "");
-    let digits: Option<Vec<u32>> = text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_digit(16)).collect();
-    let bytes: Option<Vec<u8>> = digits?.chunks(2).map(|pair| u8::try_from(pair.first()? * 16 + pair.get(1)?).ok()).collect();
+    let digits: Option<Vec<u32>> = text
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .map(|c| c.to_digit(16))
+        .collect();
+    let bytes: Option<Vec<u8>> = digits?
+        .chunks(2)
+        .map(|pair| u8::try_from(pair.first()? * 16 + pair.get(1)?).ok())
+        .collect();
     String::from_utf8(bytes?).ok()
 }
 

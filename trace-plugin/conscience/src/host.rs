@@ -6,14 +6,27 @@ pub(crate) fn of_url(url: &str) -> String {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     let host = authority.rsplit('@').next().unwrap_or(authority);
     if let Some(inner) = host.strip_prefix('[') {
-        return inner.split(']').next().unwrap_or(inner).to_ascii_lowercase();
+        return inner
+            .split(']')
+            .next()
+            .unwrap_or(inner)
+            .to_ascii_lowercase();
     }
     host.split(':').next().unwrap_or(host).to_ascii_lowercase()
 }
 
 /// Whether a host hands out the machine's own cloud credentials.
 pub(crate) fn is_metadata(host: &str) -> bool {
-    if matches!(host, "metadata.google.internal" | "metadata" | "metadata.goog" | "fd00:ec2::254" | "100.100.100.200" | "169.254.170.2" | "metadata.azure.internal") {
+    if matches!(
+        host,
+        "metadata.google.internal"
+            | "metadata"
+            | "metadata.goog"
+            | "fd00:ec2::254"
+            | "100.100.100.200"
+            | "169.254.170.2"
+            | "metadata.azure.internal"
+    ) {
         return true;
     }
     address(host) == Some([169, 254, 169, 254])
@@ -21,7 +34,10 @@ pub(crate) fn is_metadata(host: &str) -> bool {
 
 /// Whether a host is this machine.
 pub(crate) fn is_local(host: &str) -> bool {
-    host == "localhost" || host == "::1" || host == "0.0.0.0" || address(host).is_some_and(|address| address[0] == 127)
+    host == "localhost"
+        || host == "::1"
+        || host == "0.0.0.0"
+        || address(host).is_some_and(|address| address[0] == 127)
 }
 
 /// An IPv4 address, also written as one number (`2852039166`, `0xa9fea9fe`) or with octal or hexadecimal parts.
@@ -38,7 +54,12 @@ fn address(host: &str) -> Option<[u8; 4]> {
     let parts: Option<Vec<u32>> = host.split('.').map(number).collect();
     match parts?.as_slice() {
         [one] => Some(one.to_be_bytes()),
-        [a, b, c, d] => Some([u8::try_from(*a).ok()?, u8::try_from(*b).ok()?, u8::try_from(*c).ok()?, u8::try_from(*d).ok()?]),
+        [a, b, c, d] => Some([
+            u8::try_from(*a).ok()?,
+            u8::try_from(*b).ok()?,
+            u8::try_from(*c).ok()?,
+            u8::try_from(*d).ok()?,
+        ]),
         _ => None,
     }
 }
@@ -49,10 +70,20 @@ mod tests {
 
     #[test]
     fn knows_the_metadata_address_in_every_spelling() {
-        for url in ["http://169.254.169.254/latest", "http://2852039166/", "http://0xa9fea9fe", "http://user@169.254.169.254:80/x", "metadata.google.internal/computeMetadata"] {
+        for url in [
+            "http://169.254.169.254/latest",
+            "http://2852039166/",
+            "http://0xa9fea9fe",
+            "http://user@169.254.169.254:80/x",
+            "metadata.google.internal/computeMetadata",
+        ] {
             assert!(is_metadata(&of_url(url)), "{url}");
         }
-        for url in ["http://example.com", "http://169.254.1.1", "http://127.0.0.1"] {
+        for url in [
+            "http://example.com",
+            "http://169.254.1.1",
+            "http://127.0.0.1",
+        ] {
             assert!(!is_metadata(&of_url(url)), "{url}");
         }
     }

@@ -73,32 +73,60 @@ impl Conscience {
         let found = read(call, world);
         let (verdict, objections) = self.judge_effects(call, &found);
         let commands = found.runs.into_iter().map(|run| run.target).collect();
-        Explanation { verdict, commands, effects: found.effects, objections }
+        Explanation {
+            verdict,
+            commands,
+            effects: found.effects,
+            objections,
+        }
     }
 
     /// Every rule in force, built-in ones first.
     pub fn rules(&self) -> Vec<RuleInfo> {
         let builtin = policy::packs().iter().map(policy::Pack::rules);
-        builtin.chain(&self.user).flat_map(|rules| rules.infos().cloned()).collect()
+        builtin
+            .chain(&self.user)
+            .flat_map(|rules| rules.infos().cloned())
+            .collect()
     }
 
     fn judge_effects(&self, call: &ToolCall, found: &Found) -> (Verdict, Vec<Objection>) {
-        let runs: &[Effect] = if self.user.is_empty() { &[] } else { &found.runs };
+        let runs: &[Effect] = if self.user.is_empty() {
+            &[]
+        } else {
+            &found.runs
+        };
         if found.effects.is_empty() && runs.is_empty() {
             return (Verdict::allow(ALLOWED), Vec::new());
         }
         let judge = Judge::new(&call.runtime, &call.tool, &found.effects, &self.user);
-        let mut objections: Vec<Objection> = found.effects.iter().chain(runs).flat_map(|effect| judge.judge(effect)).collect();
+        let mut objections: Vec<Objection> = found
+            .effects
+            .iter()
+            .chain(runs)
+            .flat_map(|effect| judge.judge(effect))
+            .collect();
         // Refusals before questions, the gravest first; the sort is stable, so the first found wins a tie.
-        objections.sort_by_key(|objection| std::cmp::Reverse((objection.rule.decision() == Decision::Deny, objection.rule.severity)));
+        objections.sort_by_key(|objection| {
+            std::cmp::Reverse((
+                objection.rule.decision() == Decision::Deny,
+                objection.rule.severity,
+            ))
+        });
         let mut effects: Vec<String> = found.effects.iter().map(ToString::to_string).collect();
         effects.sort_unstable();
         effects.dedup();
         let verdict = match objections.first() {
-            None => Verdict { effects, ..Verdict::allow(ALLOWED) },
+            None => Verdict {
+                effects,
+                ..Verdict::allow(ALLOWED)
+            },
             Some(gravest) => {
                 let mut values: Vec<String> = Vec::new();
-                for value in objections.iter().flat_map(|objection| &objection.rule.values) {
+                for value in objections
+                    .iter()
+                    .flat_map(|objection| &objection.rule.values)
+                {
                     if !values.contains(value) {
                         values.push(value.clone());
                     }

@@ -29,7 +29,12 @@ const CLIMBS_TO_ROOT: usize = 3;
 impl Path {
     /// The unknown working directory.
     pub(crate) fn here() -> Self {
-        Self { base: Base::Cwd, up: 0, parts: Vec::new(), contents: false }
+        Self {
+            base: Base::Cwd,
+            up: 0,
+            parts: Vec::new(),
+            contents: false,
+        }
     }
 
     /// Reads `text` as a path seen from `cwd`; `home` is the home directory, where it is known.
@@ -42,21 +47,56 @@ impl Path {
         } else {
             text
         };
-        let home = home.map(|home| home.trim_end_matches('/')).filter(|home| home.len() > 1);
+        let home = home
+            .map(|home| home.trim_end_matches('/'))
+            .filter(|home| home.len() > 1);
         let (mut path, rest) = if let Some(rest) = text.strip_prefix('~') {
             match rest.split_once('/') {
-                None if rest.is_empty() || rest == "+" || rest == "-" => (Self { base: Base::Home, ..Self::here() }, ""),
-                Some(("", rest)) => (Self { base: Base::Home, ..Self::here() }, rest),
+                None if rest.is_empty() || rest == "+" || rest == "-" => (
+                    Self {
+                        base: Base::Home,
+                        ..Self::here()
+                    },
+                    "",
+                ),
+                Some(("", rest)) => (
+                    Self {
+                        base: Base::Home,
+                        ..Self::here()
+                    },
+                    rest,
+                ),
                 Some((user, rest)) if is_user(user) => (Self::of_user(user), rest),
                 None if is_user(rest) => (Self::of_user(rest), ""),
                 _ => (cwd.clone(), text),
             }
-        } else if let Some(rest) = home.and_then(|home| text.strip_prefix(home)).filter(|rest| rest.is_empty() || rest.starts_with('/')) {
-            (Self { base: Base::Home, ..Self::here() }, rest)
+        } else if let Some(rest) = home
+            .and_then(|home| text.strip_prefix(home))
+            .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+        {
+            (
+                Self {
+                    base: Base::Home,
+                    ..Self::here()
+                },
+                rest,
+            )
         } else if text.starts_with('/') {
-            (Self { base: Base::Root, ..Self::here() }, text)
+            (
+                Self {
+                    base: Base::Root,
+                    ..Self::here()
+                },
+                text,
+            )
         } else if let Some(rest) = drive(text) {
-            (Self { base: Base::Root, ..Self::here() }, rest)
+            (
+                Self {
+                    base: Base::Root,
+                    ..Self::here()
+                },
+                rest,
+            )
         } else {
             (cwd.clone(), text)
         };
@@ -67,8 +107,16 @@ impl Path {
     }
 
     fn of_user(user: &str) -> Self {
-        let parts = if user == "root" { vec!["root".to_owned()] } else { vec!["home".to_owned(), user.to_owned()] };
-        Self { base: Base::Root, parts, ..Self::here() }
+        let parts = if user == "root" {
+            vec!["root".to_owned()]
+        } else {
+            vec!["home".to_owned(), user.to_owned()]
+        };
+        Self {
+            base: Base::Root,
+            parts,
+            ..Self::here()
+        }
     }
 
     fn walk(&mut self, rest: &str) {
@@ -80,7 +128,13 @@ impl Path {
                         match self.base {
                             Base::Root => {}
                             // Above a home directory are all homes.
-                            Base::Home => *self = Self { base: Base::Root, parts: vec!["home".to_owned()], ..Self::here() },
+                            Base::Home => {
+                                *self = Self {
+                                    base: Base::Root,
+                                    parts: vec!["home".to_owned()],
+                                    ..Self::here()
+                                }
+                            }
                             Base::Cwd => self.up += 1,
                         }
                     }
@@ -88,7 +142,12 @@ impl Path {
                 part => self.parts.push(part.to_owned()),
             }
         }
-        if self.parts.last().is_some_and(|last| matches!(last.as_str(), "*" | "**" | ".*" | ".[!.]*" | ".??*" | "*.*" | "?*")) {
+        if self.parts.last().is_some_and(|last| {
+            matches!(
+                last.as_str(),
+                "*" | "**" | ".*" | ".[!.]*" | ".??*" | "*.*" | "?*"
+            )
+        }) {
             self.parts.pop();
             self.contents = true;
         }
@@ -99,7 +158,21 @@ impl Path {
         let first = self.parts.first().map(String::as_str);
         if self.base == Base::Cwd
             && self.up >= CLIMBS_TO_ROOT
-            && matches!(first, Some("etc" | "usr" | "boot" | "home" | "root" | "var" | "dev" | "bin" | "lib" | "proc"))
+            && matches!(
+                first,
+                Some(
+                    "etc"
+                        | "usr"
+                        | "boot"
+                        | "home"
+                        | "root"
+                        | "var"
+                        | "dev"
+                        | "bin"
+                        | "lib"
+                        | "proc"
+                )
+            )
         {
             self.base = Base::Root;
             self.up = 0;
@@ -124,12 +197,18 @@ impl Path {
     }
 
     pub(crate) fn ends_with(&self, tail: &[&str]) -> bool {
-        self.parts.len() >= tail.len() && self.parts[self.parts.len() - tail.len()..].iter().zip(tail).all(|(a, b)| a == b)
+        self.parts.len() >= tail.len()
+            && self.parts[self.parts.len() - tail.len()..]
+                .iter()
+                .zip(tail)
+                .all(|(a, b)| a == b)
     }
 
     /// The parts with a slash before each.
     pub(crate) fn joined(&self) -> String {
-        self.parts.iter().fold(String::new(), |text, part| text + "/" + part)
+        self.parts
+            .iter()
+            .fold(String::new(), |text, part| text + "/" + part)
     }
 
     /// What follows a home directory (this user's or any other's), if the path is in one.
@@ -137,7 +216,9 @@ impl Path {
         match (self.base, self.parts.as_slice()) {
             (Base::Home, rest) => Some(rest),
             (Base::Root, [root, rest @ ..]) if root == "root" => Some(rest),
-            (Base::Root, [homes, _user, rest @ ..]) if homes == "home" || homes == "Users" => Some(rest),
+            (Base::Root, [homes, _user, rest @ ..]) if homes == "home" || homes == "Users" => {
+                Some(rest)
+            }
             _ => None,
         }
     }
@@ -167,7 +248,11 @@ impl Path {
                 while text.ends_with('/') {
                     text.pop();
                 }
-                if text.is_empty() { ".".to_owned() } else { text }
+                if text.is_empty() {
+                    ".".to_owned()
+                } else {
+                    text
+                }
             }
         };
         if self.contents {
@@ -179,17 +264,32 @@ impl Path {
     /// The absolute path, where it can be told.
     fn absolute(&self, home: Option<&str>) -> Option<String> {
         match self.base {
-            Base::Root => Some(if self.parts.is_empty() { "/".to_owned() } else { self.joined() }),
-            Base::Home => home.map(|home| format!("{}{}", home.trim_end_matches('/'), self.joined())),
+            Base::Root => Some(if self.parts.is_empty() {
+                "/".to_owned()
+            } else {
+                self.joined()
+            }),
+            Base::Home => {
+                home.map(|home| format!("{}{}", home.trim_end_matches('/'), self.joined()))
+            }
             Base::Cwd => None,
         }
     }
 
     /// Where the path leads through symbolic links, if that is elsewhere. With `follow_last` unset the last part
     /// itself is not followed: deleting a link deletes the link.
-    pub(crate) fn resolved(&self, world: &dyn World, home: Option<&str>, follow_last: bool) -> Option<Self> {
+    pub(crate) fn resolved(
+        &self,
+        world: &dyn World,
+        home: Option<&str>,
+        follow_last: bool,
+    ) -> Option<Self> {
         let mut parent = self.clone();
-        let kept = if follow_last || self.contents { None } else { parent.parts.pop() };
+        let kept = if follow_last || self.contents {
+            None
+        } else {
+            parent.parts.pop()
+        };
         let mut left = kept.map_or_else(Vec::new, |last| vec![last]);
         // A file that does not exist yet is where its nearest existing directory is.
         for _ in 0..=parent.parts.len() {
@@ -206,14 +306,16 @@ impl Path {
 }
 
 fn is_user(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
 /// `C:/Users` → `/Users`.
 fn drive(text: &str) -> Option<&str> {
     let mut chars = text.chars();
     let letter = chars.next()?;
-    (letter.is_ascii_alphabetic() && chars.next() == Some(':') && matches!(chars.next(), None | Some('/'))).then(|| &text[2..])
+    // `C:\Users` loses its backslash in a POSIX shell.
+    (letter.is_ascii_uppercase() && chars.next() == Some(':')).then(|| &text[2..])
 }
 
 #[cfg(test)]

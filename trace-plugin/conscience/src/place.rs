@@ -72,27 +72,110 @@ impl Place {
 
 /// Directories under `/` that belong to the operating system.
 const SYSTEM_DIRS: &[&str] = &[
-    "bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "media", "mnt", "opt", "proc", "root", "run", "sbin", "srv", "sys",
-    "usr", "var", "Applications", "Library", "System", "Users", "Volumes", "private", "Windows", "Program Files", "ProgramData",
+    "bin",
+    "boot",
+    "dev",
+    "etc",
+    "home",
+    "lib",
+    "lib32",
+    "lib64",
+    "media",
+    "mnt",
+    "opt",
+    "proc",
+    "root",
+    "run",
+    "sbin",
+    "srv",
+    "sys",
+    "usr",
+    "var",
+    "Applications",
+    "Library",
+    "System",
+    "Users",
+    "Volumes",
+    "private",
+    "Windows",
+    "Program Files",
+    "ProgramData",
 ];
 
 /// Personal directories and settings right under a home directory.
 const HOME_DATA: &[&str] = &[
-    ".aws", ".azure", ".config", ".docker", ".gnupg", ".kube", ".local", ".mozilla", ".password-store", ".ssh", ".thunderbird",
-    "Applications", "Desktop", "Documents", "Downloads", "Dropbox", "Library", "Movies", "Music", "OneDrive", "Pictures", "Projects",
-    "Videos", "code", "dev", "projects", "repos", "src", "work", "workspace",
+    ".aws",
+    ".azure",
+    ".config",
+    ".docker",
+    ".gnupg",
+    ".kube",
+    ".local",
+    ".mozilla",
+    ".password-store",
+    ".ssh",
+    ".thunderbird",
+    "Applications",
+    "Desktop",
+    "Documents",
+    "Downloads",
+    "Dropbox",
+    "Library",
+    "Movies",
+    "Music",
+    "OneDrive",
+    "Pictures",
+    "Projects",
+    "Videos",
+    "code",
+    "dev",
+    "projects",
+    "repos",
+    "src",
+    "work",
+    "workspace",
 ];
 
 /// Files that a shell or a session runs when it starts.
 const START_UP: &[&str] = &[
-    ".bash_aliases", ".bash_login", ".bash_logout", ".bash_profile", ".bashrc", ".cshrc", ".inputrc", ".kshrc", ".login", ".profile",
-    ".pam_environment", ".tcshrc", ".xinitrc", ".xprofile", ".xsession", ".zlogin", ".zprofile", ".zshenv", ".zshrc", "config.fish",
+    ".bash_aliases",
+    ".bash_login",
+    ".bash_logout",
+    ".bash_profile",
+    ".bashrc",
+    ".cshrc",
+    ".inputrc",
+    ".kshrc",
+    ".login",
+    ".profile",
+    ".pam_environment",
+    ".tcshrc",
+    ".xinitrc",
+    ".xprofile",
+    ".xsession",
+    ".zlogin",
+    ".zprofile",
+    ".zshenv",
+    ".zshrc",
+    "config.fish",
 ];
 
 /// Histories of shells and clients.
 const HISTORIES: &[&str] = &[
-    ".bash_history", ".zsh_history", ".history", ".sh_history", "fish_history", ".mysql_history", ".psql_history", ".python_history",
-    ".node_repl_history", ".rediscli_history", ".sqlite_history", ".lesshst", ".viminfo", ".zhistory",
+    ".bash_history",
+    ".zsh_history",
+    ".history",
+    ".sh_history",
+    "fish_history",
+    ".mysql_history",
+    ".psql_history",
+    ".python_history",
+    ".node_repl_history",
+    ".rediscli_history",
+    ".sqlite_history",
+    ".lesshst",
+    ".viminfo",
+    ".zhistory",
 ];
 
 /// Settings of agents, as the end of a path: what decides what an agent may do and which hooks see it.
@@ -121,8 +204,15 @@ pub(crate) fn place_of(path: &Path, roots: &[Path]) -> Place {
     if named > Place::Ordinary {
         return named.max(by_position(path));
     }
-    if roots.iter().any(|root| path.strictly_inside(root) && by_position(root) < Place::System) {
-        return if path.last() == Some(".git") { Place::VersionControl } else { Place::Ordinary };
+    if roots
+        .iter()
+        .any(|root| path.strictly_inside(root) && by_position(root) < Place::System)
+    {
+        return if path.last() == Some(".git") {
+            Place::VersionControl
+        } else {
+            Place::Ordinary
+        };
     }
     let position = by_position(path);
     if roots.iter().any(|root| root.inside(path)) {
@@ -141,7 +231,8 @@ fn by_name(path: &Path) -> Place {
     if AGENT_SETTINGS.iter().any(|tail| path.ends_with(tail)) {
         return Place::AgentConfig;
     }
-    if path.ends_with(&[".openclaw"]) || path.ends_with(&[".claude"]) && path.home_rest().is_some() {
+    if path.ends_with(&[".openclaw"]) || path.ends_with(&[".claude"]) && path.home_rest().is_some()
+    {
         return Place::AgentConfig;
     }
     if last == "authorized_keys" || last == "authorized_keys2" {
@@ -150,13 +241,22 @@ fn by_name(path: &Path) -> Place {
     if HISTORIES.contains(&last) {
         return Place::History;
     }
-    if START_UP.contains(&last) || path.ends_with(&[".ssh", "rc"]) || path.ends_with(&[".ssh", "config"]) {
+    if START_UP.contains(&last)
+        || path.ends_with(&[".ssh", "rc"])
+        || path.ends_with(&[".ssh", "config"])
+    {
         return Place::StartUp;
     }
     let folded = path.joined();
-    if ["/.config/systemd/user/", "/.config/autostart/", "/LaunchAgents/", "/LaunchDaemons/", "/.config/cron"]
-        .iter()
-        .any(|part| folded.contains(part))
+    if [
+        "/.config/systemd/user/",
+        "/.config/autostart/",
+        "/LaunchAgents/",
+        "/LaunchDaemons/",
+        "/.config/cron",
+    ]
+    .iter()
+    .any(|part| folded.contains(part))
     {
         return Place::Schedule;
     }
@@ -189,7 +289,10 @@ fn in_root(path: &Path, parts: &[String]) -> Place {
     let words: Vec<&str> = parts.iter().map(String::as_str).collect();
     match words.as_slice() {
         [] => Place::Root,
-        ["dev", "null" | "zero" | "full" | "random" | "urandom" | "stdin" | "stdout" | "stderr" | "tty"]
+        [
+            "dev",
+            "null" | "zero" | "full" | "random" | "urandom" | "stdin" | "stdout" | "stderr" | "tty",
+        ]
         | ["dev", "fd" | "shm" | "pts" | "tcp" | "udp", ..]
         | ["tmp" | "var", "tmp", ..]
         | ["tmp", _, ..]
@@ -199,19 +302,36 @@ fn in_root(path: &Path, parts: &[String]) -> Place {
         | ["run", "user", _, _, ..]
         | ["usr", "src", _, ..]
         | ["usr", "local", _, _, ..]
-        | ["srv" | "opt" | "mnt" | "media" | "Volumes" | "Applications", _, ..]
+        | [
+            "srv" | "opt" | "mnt" | "media" | "Volumes" | "Applications",
+            _,
+            ..,
+        ]
         | ["var", "www" | "app" | "task", _, _, ..] => Place::Ordinary,
         ["dev", ..] => Place::Device,
         ["proc", "sysrq-trigger"] => Place::System,
         ["var", "log", ..] => Place::Logs,
-        ["var", "spool", "cron", ..] | ["etc", "crontab" | "anacrontab" | "rc.local"] => Place::Schedule,
-        ["etc", "systemd" | "init.d" | "cron.d" | "cron.daily" | "cron.hourly" | "cron.weekly" | "cron.monthly", _, ..] => Place::Schedule,
-        ["usr" | "lib", "lib" | "systemd", "systemd" | "system", ..] => Place::Schedule,
-        ["etc", "profile" | "bash.bashrc" | "bashrc" | "zshrc" | "environment"] | ["etc", "profile.d", _, ..] => Place::StartUp,
+        ["var", "spool", "cron", ..] | ["etc", "crontab" | "anacrontab" | "rc.local"] => {
+            Place::Schedule
+        }
         [
             "etc",
-            "passwd" | "shadow" | "group" | "gshadow" | "sudoers" | "sudoers.d" | "fstab" | "hosts" | "ssh" | "pam.d" | "ld.so.preload"
-            | "resolv.conf" | "security" | "selinux" | "apt" | "ssl" | "nsswitch.conf" | "inittab" | "default",
+            "systemd" | "init.d" | "cron.d" | "cron.daily" | "cron.hourly" | "cron.weekly"
+            | "cron.monthly",
+            _,
+            ..,
+        ] => Place::Schedule,
+        ["usr" | "lib", "lib" | "systemd", "systemd" | "system", ..] => Place::Schedule,
+        [
+            "etc",
+            "profile" | "bash.bashrc" | "bashrc" | "zshrc" | "environment",
+        ]
+        | ["etc", "profile.d", _, ..] => Place::StartUp,
+        [
+            "etc",
+            "passwd" | "shadow" | "group" | "gshadow" | "sudoers" | "sudoers.d" | "fstab" | "hosts"
+            | "ssh" | "pam.d" | "ld.so.preload" | "resolv.conf" | "security" | "selinux" | "apt"
+            | "ssl" | "nsswitch.conf" | "inittab" | "default",
             ..,
         ] => Place::System,
         ["etc", _, ..] => Place::SystemConfig,

@@ -59,9 +59,27 @@ const STORES: &[&[&str]] = &[
 
 /// Browsers' and wallets' files, wherever they are.
 const NAMES: &[&str] = &[
-    "Login Data", "Cookies", "cookies.sqlite", "key4.db", "logins.json", "wallet.dat", "master.key", "secring.gpg", "login.keychain",
-    "login.keychain-db", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".git-credentials", ".pgpass", ".netrc", ".vault-token",
-    "kubeconfig", ".htpasswd", "ntds.dit",
+    "Login Data",
+    "Cookies",
+    "cookies.sqlite",
+    "key4.db",
+    "logins.json",
+    "wallet.dat",
+    "master.key",
+    "secring.gpg",
+    "login.keychain",
+    "login.keychain-db",
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    ".git-credentials",
+    ".pgpass",
+    ".netrc",
+    ".vault-token",
+    "kubeconfig",
+    ".htpasswd",
+    "ntds.dit",
 ];
 
 /// What kind of secret `path` holds, if any.
@@ -72,12 +90,20 @@ pub(crate) fn secret_of(path: &Path) -> Option<&'static str> {
         return Some(STORE);
     }
     if parts.iter().any(|part| part == ".smoltbot") {
-        return (last.starts_with("identity") || last.contains("token") || last.contains("key") || last == ".smoltbot").then_some(STORE);
+        return (last.starts_with("identity")
+            || last.contains("token")
+            || last.contains("key")
+            || last == ".smoltbot")
+            .then_some(STORE);
     }
     if harmless(last) {
         return None;
     }
-    if NAMES.contains(&last) || IN_HOME.iter().any(|tail| tail.len() > 1 && path.ends_with(tail)) {
+    if NAMES.contains(&last)
+        || IN_HOME
+            .iter()
+            .any(|tail| tail.len() > 1 && path.ends_with(tail))
+    {
         return Some(STORE);
     }
     if path.home_rest().is_some() && IN_HOME.iter().any(|tail| path.ends_with(tail)) {
@@ -88,19 +114,35 @@ pub(crate) fn secret_of(path: &Path) -> Option<&'static str> {
         return (!path.ends_with(&[".aws", "config"])).then_some(STORE);
     }
     let (stem, extension) = last.rsplit_once('.').unwrap_or((last, ""));
-    if matches!(extension, "p12" | "pfx" | "jks" | "keystore" | "kdbx" | "ppk" | "agekey")
-        || matches!(extension, "pem" | "key") && key_like(stem, extension)
+    if matches!(
+        extension,
+        "p12" | "pfx" | "jks" | "keystore" | "kdbx" | "ppk" | "agekey"
+    ) || matches!(extension, "pem" | "key") && key_like(stem, extension)
     {
         return Some(STORE);
     }
     let lower = last.to_ascii_lowercase();
-    if lower == ".env" || lower.starts_with(".env.") || lower.ends_with(".env") && !lower.starts_with("dev") {
+    if lower == ".env"
+        || lower == ".env*"
+        || lower.starts_with(".env.")
+        || lower.ends_with(".env") && !lower.starts_with("dev")
+    {
         return Some(SETTINGS);
     }
     let (stem, extension) = lower.rsplit_once('.').unwrap_or((lower.as_str(), ""));
-    if matches!(stem, "credentials" | "secrets" | "secret" | "client_secret" | "service-account" | "service_account" | "serviceaccount")
-        && matches!(extension, "json" | "yml" | "yaml" | "toml" | "ini" | "txt" | "xml" | "properties" | "csv")
-        || extension == "tfvars" && stem.contains("secret")
+    if matches!(
+        stem,
+        "credentials"
+            | "secrets"
+            | "secret"
+            | "client_secret"
+            | "service-account"
+            | "service_account"
+            | "serviceaccount"
+    ) && matches!(
+        extension,
+        "json" | "yml" | "yaml" | "toml" | "ini" | "txt" | "xml" | "properties" | "csv"
+    ) || extension == "tfvars" && stem.contains("secret")
     {
         return Some(SETTINGS);
     }
@@ -125,31 +167,55 @@ fn harmless(last: &str) -> bool {
 
 fn key_like(stem: &str, extension: &str) -> bool {
     let stem = stem.to_ascii_lowercase();
-    if ["cert", "public", "chain", "ca-", "-ca", "pub", "bundle"].iter().any(|word| stem.contains(word)) || stem == "ca" {
+    if ["cert", "public", "chain", "ca-", "-ca", "pub", "bundle"]
+        .iter()
+        .any(|word| stem.contains(word))
+        || stem == "ca"
+    {
         return false;
     }
-    extension == "key" || stem.contains("key") || stem.contains("private") || stem.contains("secret") || stem.contains("id_")
+    extension == "key"
+        || stem == "*"
+        || stem.contains("key")
+        || stem.contains("private")
+        || stem.contains("secret")
+        || stem.contains("id_")
 }
 
 fn contains(parts: &[String], store: &[&str]) -> bool {
-    let Some(at) = parts.windows(store.len()).position(|window| window.iter().zip(store).all(|(a, b)| a == b)) else {
+    let Some(at) = parts
+        .windows(store.len())
+        .position(|window| window.iter().zip(store).all(|(a, b)| a == b))
+    else {
         return false;
     };
     // `~/.ssh/config` says where to connect, not how to get in.
-    !(store == [".ssh"] && parts[at + 1..].first().is_some_and(|file| matches!(file.as_str(), "config" | "authorized_keys" | "environment")))
+    !(store == [".ssh"]
+        && parts[at + 1..].first().is_some_and(|file| {
+            matches!(file.as_str(), "config" | "authorized_keys" | "environment")
+        }))
 }
 
 fn in_system(parts: &[String]) -> bool {
     let words: Vec<&str> = parts.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["etc", "shadow" | "shadow-" | "gshadow" | "gshadow-" | "sudoers" | "master.passwd" | "krb5.keytab"]
+        [
+            "etc",
+            "shadow" | "shadow-" | "gshadow" | "gshadow-" | "sudoers" | "master.passwd"
+            | "krb5.keytab",
+        ]
         | ["etc", "ssl", "private", ..]
         | ["etc", "kubernetes", "admin.conf"]
         | ["run" | "var", "secrets", ..]
         | ["var", "run", "secrets", ..]
         | ["proc", _, "environ" | "mem"]
         | ["dev", "mem" | "kmem"]
-        | ["Windows", "System32", "config", "SAM" | "SYSTEM" | "SECURITY"] => true,
+        | [
+            "Windows",
+            "System32",
+            "config",
+            "SAM" | "SYSTEM" | "SECURITY",
+        ] => true,
         ["etc", "ssh", file] => file.starts_with("ssh_host_") && !file.ends_with(".pub"),
         _ => false,
     }
@@ -158,9 +224,22 @@ fn in_system(parts: &[String]) -> bool {
 /// Whether a variable of this name holds a secret, as names go.
 pub(crate) fn secret_variable(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
-    ["SECRET", "PASSWORD", "PASSWD", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIAL"].iter().any(|word| upper.contains(word))
+    [
+        "SECRET",
+        "PASSWORD",
+        "PASSWD",
+        "API_KEY",
+        "APIKEY",
+        "ACCESS_KEY",
+        "PRIVATE_KEY",
+        "CREDENTIAL",
+    ]
+    .iter()
+    .any(|word| upper.contains(word))
         || upper.ends_with("_TOKEN")
-        || upper.ends_with("_KEY") && !upper.ends_with("PUBLIC_KEY") && !upper.ends_with("CACHE_KEY")
+        || upper.ends_with("_KEY")
+            && !upper.ends_with("PUBLIC_KEY")
+            && !upper.ends_with("CACHE_KEY")
         || upper == "TOKEN"
         || upper == "PGPASSWORD"
         || upper.ends_with("_PAT")
@@ -176,13 +255,31 @@ mod tests {
 
     #[test]
     fn tells_secret_files_from_their_public_kin() {
-        for secret in ["~/.ssh/id_rsa", "~/.ssh", "/home/a/.aws/credentials", "/etc/shadow", "~/.kube/config", "server.key", "~/.smoltbot/identity.key"] {
+        for secret in [
+            "~/.ssh/id_rsa",
+            "~/.ssh",
+            "/home/a/.aws/credentials",
+            "/etc/shadow",
+            "~/.kube/config",
+            "server.key",
+            "~/.smoltbot/identity.key",
+        ] {
             assert_eq!(kind(secret), Some(STORE), "{secret}");
         }
         for settings in [".env", "app/.env.production", "config/secrets.yml"] {
             assert_eq!(kind(settings), Some(SETTINGS), "{settings}");
         }
-        for open in ["~/.ssh/id_rsa.pub", "~/.ssh/config", "~/.ssh/known_hosts", ".env.example", "cert.pem", "/etc/passwd", "~/.aws/config", "src/key.rs", ".npmrc"] {
+        for open in [
+            "~/.ssh/id_rsa.pub",
+            "~/.ssh/config",
+            "~/.ssh/known_hosts",
+            ".env.example",
+            "cert.pem",
+            "/etc/passwd",
+            "~/.aws/config",
+            "src/key.rs",
+            ".npmrc",
+        ] {
             assert_eq!(kind(open), None, "{open}");
         }
     }

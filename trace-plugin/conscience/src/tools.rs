@@ -7,7 +7,6 @@ use crate::{
     effect::{Effect, EffectKind},
     host,
     limits::{MAX_PARAMS_DEPTH, MAX_TEXT_BYTES},
-
     shell::{
         Shell,
         flow::{Field, Flow},
@@ -17,36 +16,175 @@ use crate::{
 
 /// Tools that run a shell line.
 const SHELLS: &[&str] = &[
-    "exec", "bash", "shell", "execute_command", "run_shell_command", "run_terminal_cmd", "run_terminal_command", "local_shell", "run_command", "terminal", "execute_bash", "powershell",
-    "bashtool", "run_in_terminal", "shell_command", "exec_command", "container.exec", "runcommand", "shelltool", "unified_exec", "process",
+    "exec",
+    "bash",
+    "shell",
+    "execute_command",
+    "run_shell_command",
+    "run_terminal_cmd",
+    "run_terminal_command",
+    "local_shell",
+    "run_command",
+    "terminal",
+    "execute_bash",
+    "powershell",
+    "bashtool",
+    "run_in_terminal",
+    "shell_command",
+    "exec_command",
+    "container.exec",
+    "runcommand",
+    "shelltool",
+    "unified_exec",
+    "process",
 ];
 
-const READS: &[&str] = &["read", "read_file", "readfile", "view", "cat", "open_file", "get_file", "glob", "grep", "search_files", "list_files", "list_directory", "ls", "notebookread", "read_many_files", "search"];
-const WRITES: &[&str] = &[
-    "write", "write_file", "writefile", "create_file", "edit", "edit_file", "multiedit", "notebookedit", "str_replace", "str_replace_editor", "str_replace_based_edit_tool", "replace", "insert",
-    "append_file", "search_replace", "write_to_file", "replace_in_file", "create", "editfile", "update_file", "save_file", "insert_edit_into_file",
+const READS: &[&str] = &[
+    "read",
+    "read_file",
+    "readfile",
+    "view",
+    "cat",
+    "open_file",
+    "get_file",
+    "glob",
+    "grep",
+    "search_files",
+    "list_files",
+    "list_directory",
+    "ls",
+    "notebookread",
+    "read_many_files",
+    "search",
 ];
-const DELETES: &[&str] = &["delete", "delete_file", "remove", "remove_file", "deletefile", "delete_directory", "delete_path", "rm", "unlink"];
+const WRITES: &[&str] = &[
+    "write",
+    "write_file",
+    "writefile",
+    "create_file",
+    "edit",
+    "edit_file",
+    "multiedit",
+    "notebookedit",
+    "str_replace",
+    "str_replace_editor",
+    "str_replace_based_edit_tool",
+    "replace",
+    "insert",
+    "append_file",
+    "search_replace",
+    "write_to_file",
+    "replace_in_file",
+    "create",
+    "editfile",
+    "update_file",
+    "save_file",
+    "insert_edit_into_file",
+];
+const DELETES: &[&str] = &[
+    "delete",
+    "delete_file",
+    "remove",
+    "remove_file",
+    "deletefile",
+    "delete_directory",
+    "delete_path",
+    "rm",
+    "unlink",
+];
 const MOVES: &[&str] = &["move", "move_file", "rename", "rename_file", "mv"];
-const FETCHES: &[&str] = &["http_fetch", "web_fetch", "webfetch", "fetch", "http_request", "http", "browser_navigate", "navigate", "open_url", "read_url", "curl", "url_fetch", "browser"];
-const QUERIES: &[&str] = &["sql", "query", "execute_sql", "run_sql", "run_query", "database", "execute_query", "postgres_query", "db_query", "sqlite_query", "mysql_query"];
+const FETCHES: &[&str] = &[
+    "http_fetch",
+    "web_fetch",
+    "webfetch",
+    "fetch",
+    "http_request",
+    "http",
+    "browser_navigate",
+    "navigate",
+    "open_url",
+    "read_url",
+    "curl",
+    "url_fetch",
+    "browser",
+];
+const QUERIES: &[&str] = &[
+    "sql",
+    "query",
+    "execute_sql",
+    "run_sql",
+    "run_query",
+    "database",
+    "execute_query",
+    "postgres_query",
+    "db_query",
+    "sqlite_query",
+    "mysql_query",
+];
 
 /// Arguments that hold a path, a command, an address, a statement.
 const PATH_KEYS: &[&str] = &[
-    "path", "file_path", "filePath", "filepath", "file", "filename", "fileName", "absolute_path", "target_file", "notebook_path", "paths", "files", "source", "src", "from", "old_path", "oldPath", "dir",
-    "directory", "target", "relative_workspace_path", "uri", "source_path", "dir_path",
+    "path",
+    "file_path",
+    "filePath",
+    "filepath",
+    "file",
+    "filename",
+    "fileName",
+    "absolute_path",
+    "target_file",
+    "notebook_path",
+    "paths",
+    "files",
+    "source",
+    "src",
+    "from",
+    "old_path",
+    "oldPath",
+    "dir",
+    "directory",
+    "target",
+    "relative_workspace_path",
+    "uri",
+    "source_path",
+    "dir_path",
 ];
-const NEW_PATH_KEYS: &[&str] = &["destination", "dest", "dst", "to", "new_path", "newPath", "target", "destination_path", "new_name"];
-const COMMAND_KEYS: &[&str] = &["command", "cmd", "script", "commands", "code", "input", "args", "argv", "line", "chars", "action"];
+const NEW_PATH_KEYS: &[&str] = &[
+    "destination",
+    "dest",
+    "dst",
+    "to",
+    "new_path",
+    "newPath",
+    "target",
+    "destination_path",
+    "new_name",
+];
+const COMMAND_KEYS: &[&str] = &[
+    "command", "cmd", "script", "commands", "code", "input", "args", "argv", "line", "chars",
+    "action",
+];
 const URL_KEYS: &[&str] = &["url", "uri", "href", "urls", "address", "link"];
-const SQL_KEYS: &[&str] = &["sql", "query", "statement", "queries", "statements", "command", "text"];
+const SQL_KEYS: &[&str] = &[
+    "sql",
+    "query",
+    "statement",
+    "queries",
+    "statements",
+    "command",
+    "text",
+];
 
 /// Notes what `call` would do in `shell`.
 pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
     // `mcp__server__tool` and `server.tool` are judged by the tool's own name.
     let whole = call.tool.to_ascii_lowercase();
     let name = whole.rsplit("__").next().unwrap_or(&whole);
-    let name = if SHELLS.contains(&name) { name } else { name.rsplit(['.', '/', ':']).next().unwrap_or(name) };
+    let name = if SHELLS.contains(&name) {
+        name
+    } else {
+        name.rsplit(['.', '/', ':']).next().unwrap_or(name)
+    };
     let params = &call.params;
     if SHELLS.contains(&name) {
         directory(shell, params);
@@ -61,13 +199,30 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
         paths.iter().for_each(|path| read_path(shell, path, name));
     } else if WRITES.contains(&name) {
         let view = params.get("command").and_then(Value::as_str) == Some("view");
-        let content = texts(params, &["content", "contents", "text", "file_text", "new_string", "new_str", "data"]);
+        let content = texts(
+            params,
+            &[
+                "content",
+                "contents",
+                "text",
+                "file_text",
+                "new_string",
+                "new_str",
+                "data",
+            ],
+        );
         let content = content.first().map_or_else(Flow::unforeseen, Flow::text);
         for path in &paths {
-            if view { read_path(shell, path, name) } else { shell.write(&Field::known(path), false, &content, name) }
+            if view {
+                read_path(shell, path, name)
+            } else {
+                shell.write(&Field::known(path), false, &content, name)
+            }
         }
     } else if DELETES.contains(&name) {
-        paths.iter().for_each(|path| shell.delete(&Field::known(path), true, false, name));
+        paths
+            .iter()
+            .for_each(|path| shell.delete(&Field::known(path), true, false, name));
     } else if MOVES.contains(&name) {
         for path in &paths {
             let display = shell.path(path);
@@ -87,7 +242,9 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
             }
         }
     } else if QUERIES.contains(&name) {
-        texts(params, SQL_KEYS).iter().for_each(|text| sql::read(shell, text, name));
+        texts(params, SQL_KEYS)
+            .iter()
+            .for_each(|text| sql::read(shell, text, name));
     } else {
         unknown(shell, params, name);
     }
@@ -96,10 +253,19 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
 /// A tool nobody told us about. What it was given is read as what it looks like: a statement, an address, a secret's
 /// path, or a command, which cannot be judged for a tool whose doing is not known.
 fn unknown(shell: &mut Shell<'_>, params: &Value, name: &str) {
-    let database = ["sql", "query", "db", "postgres", "mysql", "database"].iter().any(|word| name.contains(word));
+    let database = ["sql", "query", "db", "postgres", "mysql", "database"]
+        .iter()
+        .any(|word| name.contains(word));
     for text in texts(params, SQL_KEYS) {
         // A search for "delete from x" is no statement; a database's tool, or a shouted keyword, makes it one.
-        let shouted = text.trim_start().starts_with(|c: char| c.is_ascii_uppercase()) && text.trim_start().chars().nth(1).is_some_and(|c| c.is_ascii_uppercase());
+        let shouted = text
+            .trim_start()
+            .starts_with(|c: char| c.is_ascii_uppercase())
+            && text
+                .trim_start()
+                .chars()
+                .nth(1)
+                .is_some_and(|c| c.is_ascii_uppercase());
         if (database || shouted) && sql::looks_like_sql(&text) {
             sql::read(shell, &text, name);
         }
@@ -114,7 +280,16 @@ fn unknown(shell: &mut Shell<'_>, params: &Value, name: &str) {
 
 /// The directory that a shell tool's own arguments name.
 fn directory(shell: &mut Shell<'_>, params: &Value) {
-    if let Some(directory) = ["cwd", "workdir", "working_directory", "workingDirectory", "directory"].iter().find_map(|key| params.get(key).and_then(Value::as_str)) {
+    if let Some(directory) = [
+        "cwd",
+        "workdir",
+        "working_directory",
+        "workingDirectory",
+        "directory",
+    ]
+    .iter()
+    .find_map(|key| params.get(key).and_then(Value::as_str))
+    {
         shell.scope.cwd = shell.path(directory);
     }
 }
@@ -124,7 +299,9 @@ fn shell_tool(shell: &mut Shell<'_>, params: &Value, depth: usize) {
         shell.opaque("too_complex", "params");
         return;
     }
-    let variables = ["env", "environment"].iter().find_map(|key| params.get(key).and_then(Value::as_object));
+    let variables = ["env", "environment"]
+        .iter()
+        .find_map(|key| params.get(key).and_then(Value::as_object));
     for (name, value) in variables.into_iter().flatten() {
         if let Some(text) = value.as_str() {
             let field = Field::known(text);
@@ -140,7 +317,12 @@ fn shell_tool(shell: &mut Shell<'_>, params: &Value, depth: usize) {
         match params.get(key) {
             Some(Value::String(text)) => {
                 // `{"command":"rm","args":["-rf","/"]}`: the words belong together.
-                match params.get("args").or_else(|| params.get("arguments")).and_then(words).filter(|_| *key == "command" || *key == "cmd") {
+                match params
+                    .get("args")
+                    .or_else(|| params.get("arguments"))
+                    .and_then(words)
+                    .filter(|_| *key == "command" || *key == "cmd")
+                {
                     Some(rest) => argv(shell, std::iter::once(text.clone()).chain(rest).collect()),
                     None => finish(shell, text),
                 }
@@ -150,9 +332,13 @@ fn shell_tool(shell: &mut Shell<'_>, params: &Value, depth: usize) {
             }
             Some(value @ Value::Array(items)) => match words(value) {
                 // A list of lines is not a list of words.
-                Some(lines) if *key == "commands" => lines.iter().for_each(|line| finish(shell, line)),
+                Some(lines) if *key == "commands" => {
+                    lines.iter().for_each(|line| finish(shell, line))
+                }
                 Some(words) => argv(shell, words),
-                None => items.iter().for_each(|item| shell_tool(shell, item, depth + 1)),
+                None => items
+                    .iter()
+                    .for_each(|item| shell_tool(shell, item, depth + 1)),
             },
             // `{"action":{"command":[…]}}`
             Some(value @ Value::Object(_)) => shell_tool(shell, value, depth + 1),
@@ -164,7 +350,12 @@ fn shell_tool(shell: &mut Shell<'_>, params: &Value, depth: usize) {
 /// Reads a shell line; a secret variable that ends up on the screen is read out.
 fn finish(shell: &mut Shell<'_>, text: &str) {
     let flow = shell.run(text, &Flow::default());
-    for name in flow.taint.secrets.iter().filter(|name| name.starts_with('$')) {
+    for name in flow
+        .taint
+        .secrets
+        .iter()
+        .filter(|name| name.starts_with('$'))
+    {
         shell.emit(Effect::new(EffectKind::ReadSecret, name.clone()).manner("variable"));
     }
 }
@@ -189,7 +380,11 @@ fn read_path(shell: &mut Shell<'_>, path: &str, name: &str) {
 
 /// The headers of an `apply_patch` envelope, and of a unified diff.
 fn patch(shell: &mut Shell<'_>, params: &Value) {
-    let all = if let Some(text) = params.as_str() { vec![text.to_owned()] } else { texts(params, &["input", "patch", "diff", "patchText", "content"]) };
+    let all = if let Some(text) = params.as_str() {
+        vec![text.to_owned()]
+    } else {
+        texts(params, &["input", "patch", "diff", "patchText", "content"])
+    };
     for text in all {
         if text.len() > MAX_TEXT_BYTES * 16 {
             shell.opaque("too_long", "apply_patch");
@@ -198,15 +393,32 @@ fn patch(shell: &mut Shell<'_>, params: &Value) {
         for line in text.lines() {
             if let Some(path) = line.strip_prefix("*** Delete File: ") {
                 shell.delete(&Field::known(path.trim()), false, false, "apply_patch");
-            } else if let Some(path) = ["*** Add File: ", "*** Update File: ", "*** Move to: ", "+++ b/"].iter().find_map(|head| line.strip_prefix(head)) {
-                shell.write(&Field::known(path.trim()), false, &Flow::unforeseen(), "apply_patch");
+            } else if let Some(path) = [
+                "*** Add File: ",
+                "*** Update File: ",
+                "*** Move to: ",
+                "+++ b/",
+            ]
+            .iter()
+            .find_map(|head| line.strip_prefix(head))
+            {
+                shell.write(
+                    &Field::known(path.trim()),
+                    false,
+                    &Flow::unforeseen(),
+                    "apply_patch",
+                );
             }
         }
     }
     for path in texts(params, &["path", "file_path"]) {
-        shell.write(&Field::known(path), false, &Flow::unforeseen(), "apply_patch");
+        shell.write(
+            &Field::known(path),
+            false,
+            &Flow::unforeseen(),
+            "apply_patch",
+        );
     }
-
 }
 
 /// All texts under `keys`: strings, and strings in arrays (also `{path: …}` objects in arrays).
@@ -219,7 +431,10 @@ fn texts(params: &Value, keys: &[&str]) -> Vec<String> {
                 for item in items.iter().take(256) {
                     match item {
                         Value::String(text) => found.push(text.clone()),
-                        Value::Object(object) => found.extend(keys.iter().filter_map(|key| object.get(*key)?.as_str().map(str::to_owned))),
+                        Value::Object(object) => found.extend(
+                            keys.iter()
+                                .filter_map(|key| object.get(*key)?.as_str().map(str::to_owned)),
+                        ),
                         _ => {}
                     }
                 }
@@ -231,5 +446,9 @@ fn texts(params: &Value, keys: &[&str]) -> Vec<String> {
 }
 
 fn words(value: &Value) -> Option<Vec<String>> {
-    value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+    value
+        .as_array()?
+        .iter()
+        .map(|item| item.as_str().map(str::to_owned))
+        .collect()
 }

@@ -19,10 +19,17 @@ struct Row {
 fn catches_what_is_dangerous_and_lets_honest_work_pass() {
     let conscience = Conscience::builtin();
     let mut misses = Vec::new();
-    println!("{:<10} {:<14} {:>7} {:>7}", "label", "class", "stopped", "allowed");
+    println!(
+        "{:<10} {:<14} {:>7} {:>7}",
+        "label", "class", "stopped", "allowed"
+    );
     for (label, text, want_stop) in [("dangerous", DANGEROUS, true), ("benign", BENIGN, false)] {
         let samples = corpus(text);
-        assert!(samples.len() >= 120, "{label} has only {} samples", samples.len());
+        assert!(
+            samples.len() >= 120,
+            "{label} has only {} samples",
+            samples.len()
+        );
         let mut rows: BTreeMap<String, Row> = BTreeMap::new();
         for sample in samples {
             let verdict = conscience.judge(&sample.call, &NoWorld);
@@ -31,26 +38,58 @@ fn catches_what_is_dangerous_and_lets_honest_work_pass() {
             row.stopped += usize::from(stopped);
             row.allowed += usize::from(!stopped);
             if stopped != want_stop {
-                misses.push(format!("{label} {}: {} -> {:?} {:?} {:?}", sample.class, sample.text, verdict.decision, verdict.rule_id, verdict.effects));
+                misses.push(format!(
+                    "{label} {}: {} -> {:?} {:?} {:?}",
+                    sample.class, sample.text, verdict.decision, verdict.rule_id, verdict.effects
+                ));
             }
         }
         for (class, row) in rows {
-            println!("{label:<10} {class:<14} {:>7} {:>7}", row.stopped, row.allowed);
+            println!(
+                "{label:<10} {class:<14} {:>7} {:>7}",
+                row.stopped, row.allowed
+            );
         }
     }
-    assert!(misses.is_empty(), "{} misses:\n{}", misses.len(), misses.join("\n"));
+    assert!(
+        misses.is_empty(),
+        "{} misses:\n{}",
+        misses.len(),
+        misses.join("\n")
+    );
 }
 
 #[test]
 fn every_rule_fires_for_some_dangerous_call() {
     let conscience = Conscience::builtin();
     let mut fired = BTreeSet::new();
-    let long = common::shell(&format!("echo {}", "x".repeat(conscience::limits::MAX_TEXT_BYTES)));
+    let long = common::shell(&format!(
+        "echo {}",
+        "x".repeat(conscience::limits::MAX_TEXT_BYTES)
+    ));
     let deep = common::shell(&format!("{}rm{}", "(".repeat(60), ")".repeat(60)));
-    for call in corpus(DANGEROUS).into_iter().map(|sample| sample.call).chain([long, deep]) {
-        fired.extend(conscience.explain(&call, &NoWorld).objections.into_iter().map(|objection| objection.rule.id));
+    for call in corpus(DANGEROUS)
+        .into_iter()
+        .map(|sample| sample.call)
+        .chain([long, deep])
+    {
+        fired.extend(
+            conscience
+                .explain(&call, &NoWorld)
+                .objections
+                .into_iter()
+                .map(|objection| objection.rule.id),
+        );
     }
-    let silent: Vec<String> = conscience.rules().into_iter().map(|rule| rule.id).filter(|id| !fired.contains(id)).collect();
-    assert!(silent.is_empty(), "rules that nothing in the corpus calls for: {silent:?}");
+    let silent: Vec<String> = conscience
+        .rules()
+        .into_iter()
+        .map(|rule| rule.id)
+        .filter(|id| !fired.contains(id))
+        .collect();
+    assert!(
+        silent.is_empty(),
+        "rules that nothing in the corpus calls for: {silent:?}"
+    );
     assert!(fired.len() >= 25);
 }

@@ -17,10 +17,24 @@ fn value() -> impl Strategy<Value = Value> {
         line().prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 32, 6, |inner| {
-        let key = prop_oneof![Just("command"), Just("path"), Just("args"), Just("query"), Just("url"), Just("input"), Just("action"), Just("env"), Just("x")];
+        let key = prop_oneof![
+            Just("command"),
+            Just("path"),
+            Just("args"),
+            Just("query"),
+            Just("url"),
+            Just("input"),
+            Just("action"),
+            Just("env"),
+            Just("x")
+        ];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            prop::collection::vec((key, inner), 0..6).prop_map(|pairs| pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<serde_json::Map<_, _>>().into()),
+            prop::collection::vec((key, inner), 0..6).prop_map(|pairs| pairs
+                .into_iter()
+                .map(|(k, v)| (k.to_owned(), v))
+                .collect::<serde_json::Map<_, _>>()
+                .into()),
         ]
     })
 }
@@ -28,11 +42,64 @@ fn value() -> impl Strategy<Value = Value> {
 /// Text that is nearly shell.
 fn line() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        Just("rm -rf "), Just("/"), Just("~"), Just("$("), Just(")"), Just("`"), Just("'"), Just("\""), Just("\\"), Just("${"), Just("}"), Just("{a,b}"), Just("<<EOF\n"),
-        Just("\nEOF\n"), Just("|"), Just("&&"), Just(";"), Just("&"), Just(">"), Just("<("), Just("$'"), Just("x=1 "), Just("if "), Just("then "), Just("fi"), Just("for i in "), Just("do "),
-        Just("done"), Just("case "), Just("in "), Just("esac"), Just("f() {"), Just("curl "), Just("sh "), Just("-c "), Just("python -c "), Just("find . -exec "), Just("99999999999999999999"),
-        Just("~99999999999999999999"), Just("{1..99999999999999999999}"), Just("$((1+"), Just("))"), Just("[["), Just("]]"), Just("é"), Just("\0"), Just(" "), Just("\n"), Just("git push "),
-        Just("sed -i "), Just("${x:0:-5}"), Just("${x//a/b}"), Just("tr a b"), Just("base64 -d"), Just("tar cf "), Just("--"), Just("-"), Just("=")
+        Just("rm -rf "),
+        Just("/"),
+        Just("~"),
+        Just("$("),
+        Just(")"),
+        Just("`"),
+        Just("'"),
+        Just("\""),
+        Just("\\"),
+        Just("${"),
+        Just("}"),
+        Just("{a,b}"),
+        Just("<<EOF\n"),
+        Just("\nEOF\n"),
+        Just("|"),
+        Just("&&"),
+        Just(";"),
+        Just("&"),
+        Just(">"),
+        Just("<("),
+        Just("$'"),
+        Just("x=1 "),
+        Just("if "),
+        Just("then "),
+        Just("fi"),
+        Just("for i in "),
+        Just("do "),
+        Just("done"),
+        Just("case "),
+        Just("in "),
+        Just("esac"),
+        Just("f() {"),
+        Just("curl "),
+        Just("sh "),
+        Just("-c "),
+        Just("python -c "),
+        Just("find . -exec "),
+        Just("99999999999999999999"),
+        Just("~99999999999999999999"),
+        Just("{1..99999999999999999999}"),
+        Just("$((1+"),
+        Just("))"),
+        Just("[["),
+        Just("]]"),
+        Just("é"),
+        Just("\0"),
+        Just(" "),
+        Just("\n"),
+        Just("git push "),
+        Just("sed -i "),
+        Just("${x:0:-5}"),
+        Just("${x//a/b}"),
+        Just("tr a b"),
+        Just("base64 -d"),
+        Just("tar cf "),
+        Just("--"),
+        Just("-"),
+        Just("=")
     ];
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
@@ -92,7 +159,12 @@ fn quote(word: &str, style: usize) -> String {
         1 => format!("'{word}'"),
         2 => format!("\"{word}\""),
         3 => word.chars().map(|c| format!("\\{c}")).collect(),
-        4 => format!("$'{}'", word.bytes().map(|b| format!("\\x{b:02x}")).collect::<String>()),
+        4 => format!(
+            "$'{}'",
+            word.bytes()
+                .map(|b| format!("\\x{b:02x}"))
+                .collect::<String>()
+        ),
         _ => word.chars().map(|c| format!("{c}''")).collect(),
     }
 }

@@ -18,14 +18,21 @@ pub(crate) struct Pack {
 
 impl Pack {
     const fn new(name: &'static str, kinds: &'static [EffectKind], text: &'static str) -> Self {
-        Self { name, kinds, text, rules: OnceLock::new() }
+        Self {
+            name,
+            kinds,
+            text,
+            rules: OnceLock::new(),
+        }
     }
 
     pub(crate) fn rules(&self) -> &Rules {
         self.rules.get_or_init(|| {
             // The files are part of the program; a test parses and validates every one of them.
             let policies = PolicySet::from_str(self.text).expect("built-in policies parse");
-            Rules::new(policies).map_err(|(_, what)| what).expect("built-in policies are complete")
+            Rules::new(policies)
+                .map_err(|(_, what)| what)
+                .expect("built-in policies are complete")
         })
     }
 }
@@ -33,19 +40,66 @@ impl Pack {
 use EffectKind as Kind;
 
 static PACKS: [Pack; 9] = [
-    Pack::new("files", &[Kind::Delete, Kind::Overwrite], include_str!("../../policies/files.cedar")),
-    Pack::new("disks", &[Kind::DiskWrite], include_str!("../../policies/disks.cedar")),
-    Pack::new("version_control", &[Kind::DiscardWork, Kind::RewriteHistory], include_str!("../../policies/version_control.cedar")),
-    Pack::new("secrets", &[Kind::ReadSecret, Kind::SendData], include_str!("../../policies/secrets.cedar")),
-    Pack::new("execution", &[Kind::RunDownloaded, Kind::RunHidden, Kind::RemoteShell, Kind::Opaque], include_str!("../../policies/execution.cedar")),
-    Pack::new("rights", &[Kind::RaisePrivileges, Kind::ChangePermissions, Kind::Persistence], include_str!("../../policies/rights.cedar")),
+    Pack::new(
+        "files",
+        &[Kind::Delete, Kind::Overwrite],
+        include_str!("../../policies/files.cedar"),
+    ),
+    Pack::new(
+        "disks",
+        &[Kind::DiskWrite],
+        include_str!("../../policies/disks.cedar"),
+    ),
+    Pack::new(
+        "version_control",
+        &[Kind::DiscardWork, Kind::RewriteHistory],
+        include_str!("../../policies/version_control.cedar"),
+    ),
+    Pack::new(
+        "secrets",
+        &[Kind::ReadSecret, Kind::SendData],
+        include_str!("../../policies/secrets.cedar"),
+    ),
+    Pack::new(
+        "execution",
+        &[
+            Kind::RunDownloaded,
+            Kind::RunHidden,
+            Kind::RemoteShell,
+            Kind::Opaque,
+        ],
+        include_str!("../../policies/execution.cedar"),
+    ),
+    Pack::new(
+        "rights",
+        &[
+            Kind::RaisePrivileges,
+            Kind::ChangePermissions,
+            Kind::Persistence,
+        ],
+        include_str!("../../policies/rights.cedar"),
+    ),
     Pack::new(
         "machine",
-        &[Kind::StopSystem, Kind::Exhaust, Kind::Kill, Kind::HideTracks, Kind::LowerDefences],
+        &[
+            Kind::StopSystem,
+            Kind::Exhaust,
+            Kind::Kill,
+            Kind::HideTracks,
+            Kind::LowerDefences,
+        ],
         include_str!("../../policies/machine.cedar"),
     ),
-    Pack::new("services", &[Kind::DropDatabase, Kind::DestroyService], include_str!("../../policies/services.cedar")),
-    Pack::new("conscience", &[Kind::TamperConscience], include_str!("../../policies/conscience.cedar")),
+    Pack::new(
+        "services",
+        &[Kind::DropDatabase, Kind::DestroyService],
+        include_str!("../../policies/services.cedar"),
+    ),
+    Pack::new(
+        "conscience",
+        &[Kind::TamperConscience],
+        include_str!("../../policies/conscience.cedar"),
+    ),
 ];
 
 /// All built-in packs.

@@ -8,14 +8,15 @@ use std::sync::OnceLock;
 
 use aap::Decision;
 use cedar_policy::{
-    ActionConstraint, Authorizer, Context, Entities, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression,
+    ActionConstraint, Authorizer, Context, Entities, EntityId, EntityTypeName, EntityUid, PolicyId,
+    PolicySet, Request, RestrictedExpression,
 };
 
 use crate::effect::{Effect, EffectKind};
 
 pub(crate) use builtin::{Pack, pack_of, packs};
-pub use user::{PolicyError, PolicyFile};
 pub(crate) use user::load;
+pub use user::{PolicyError, PolicyFile};
 
 /// A rule as people read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,13 +40,25 @@ pub struct RuleInfo {
 impl RuleInfo {
     /// What a match of this rule decides.
     pub fn decision(&self) -> Decision {
-        if self.effect == "ask" { Decision::Ask } else { Decision::Deny }
+        if self.effect == "ask" {
+            Decision::Ask
+        } else {
+            Decision::Deny
+        }
     }
 }
 
 /// Values of AAP's standard set, the only ones a rule may name.
-pub const STANDARD_VALUES: [&str; 8] =
-    ["principal_benefit", "transparency", "minimal_data", "harm_prevention", "honesty", "user_control", "privacy", "fairness"];
+pub const STANDARD_VALUES: [&str; 8] = [
+    "principal_benefit",
+    "transparency",
+    "minimal_data",
+    "harm_prevention",
+    "honesty",
+    "user_control",
+    "privacy",
+    "fairness",
+];
 
 /// Severity of a rule that declares none.
 const DEFAULT_SEVERITY: u32 = 50;
@@ -62,34 +75,74 @@ impl Rules {
         let mut infos = Vec::new();
         for policy in policies.policies() {
             let wrong = |what: &str| (policy.id().clone(), what.to_owned());
-            let annotation = |key: &str| policy.annotation(key).filter(|text| !text.trim().is_empty());
+            let annotation = |key: &str| {
+                policy
+                    .annotation(key)
+                    .filter(|text| !text.trim().is_empty())
+            };
             let id = annotation("id").ok_or_else(|| wrong("the policy has no @id(\"…\")"))?;
-            let reason = annotation("reason").ok_or_else(|| wrong("the policy has no @reason(\"…\")"))?;
-            let values: Vec<String> = annotation("values").unwrap_or_default().split(',').map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect();
-            if let Some(value) = values.iter().find(|value| !STANDARD_VALUES.contains(&value.as_str())) {
-                return Err(wrong(&format!("@values names `{value}`, which is none of {}", STANDARD_VALUES.join(", "))));
+            let reason =
+                annotation("reason").ok_or_else(|| wrong("the policy has no @reason(\"…\")"))?;
+            let values: Vec<String> = annotation("values")
+                .unwrap_or_default()
+                .split(',')
+                .map(|value| value.trim().to_owned())
+                .filter(|value| !value.is_empty())
+                .collect();
+            if let Some(value) = values
+                .iter()
+                .find(|value| !STANDARD_VALUES.contains(&value.as_str()))
+            {
+                return Err(wrong(&format!(
+                    "@values names `{value}`, which is none of {}",
+                    STANDARD_VALUES.join(", ")
+                )));
             }
             if values.is_empty() {
                 return Err(wrong("the policy has no @values(\"…\")"));
             }
             if policy.effect() == cedar_policy::Effect::Permit {
-                return Err(wrong("`permit` has no meaning here: whatever no rule objects to is allowed; write `forbid`"));
+                return Err(wrong(
+                    "`permit` has no meaning here: whatever no rule objects to is allowed; write `forbid`",
+                ));
             }
             let effect = match annotation("effect") {
                 None | Some("forbid") => "forbid",
                 Some("ask") => "ask",
-                Some(other) => return Err(wrong(&format!("@effect is `{other}`; it must be \"ask\" or \"forbid\""))),
+                Some(other) => {
+                    return Err(wrong(&format!(
+                        "@effect is `{other}`; it must be \"ask\" or \"forbid\""
+                    )));
+                }
             };
             let severity = match annotation("severity") {
                 None => DEFAULT_SEVERITY,
-                Some(text) => text.parse().ok().filter(|severity| *severity <= 100).ok_or_else(|| wrong("@severity must be a number from 0 to 100"))?,
+                Some(text) => text
+                    .parse()
+                    .ok()
+                    .filter(|severity| *severity <= 100)
+                    .ok_or_else(|| wrong("@severity must be a number from 0 to 100"))?,
             };
             let effects = match policy.action_constraint() {
-                ActionConstraint::Any => EffectKind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect(),
+                ActionConstraint::Any => EffectKind::ALL
+                    .iter()
+                    .map(|kind| kind.as_str().to_owned())
+                    .collect(),
                 ActionConstraint::Eq(action) => vec![action.id().unescaped().to_owned()],
-                ActionConstraint::In(actions) => actions.iter().map(|action| action.id().unescaped().to_owned()).collect(),
+                ActionConstraint::In(actions) => actions
+                    .iter()
+                    .map(|action| action.id().unescaped().to_owned())
+                    .collect(),
             };
-            let info = RuleInfo { id: id.to_owned(), reason: reason.to_owned(), values, advice: annotation("advice").map(str::to_owned), effect, severity, effects };
+            let info = RuleInfo {
+                id: id.to_owned(),
+                reason: reason.to_owned(),
+                values,
+                advice: annotation("advice").map(str::to_owned),
+                effect,
+                severity,
+                effects,
+            };
             infos.push((policy.id().clone(), info));
         }
         Ok(Self { policies, infos })
@@ -100,10 +153,19 @@ impl Rules {
     }
 
     /// The rules that object to what `request` describes.
-    fn matching(&self, authorizer: &Authorizer, request: &Request, entities: &Entities) -> Vec<RuleInfo> {
+    fn matching(
+        &self,
+        authorizer: &Authorizer,
+        request: &Request,
+        entities: &Entities,
+    ) -> Vec<RuleInfo> {
         let response = authorizer.is_authorized(request, &self.policies, entities);
         let matched: Vec<&PolicyId> = response.diagnostics().reason().collect();
-        self.infos.iter().filter(|(id, _)| matched.contains(&id)).map(|(_, info)| info.clone()).collect()
+        self.infos
+            .iter()
+            .filter(|(id, _)| matched.contains(&id))
+            .map(|(_, info)| info.clone())
+            .collect()
     }
 }
 
@@ -130,7 +192,8 @@ pub(crate) struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     pub(crate) fn new(runtime: &str, tool: &str, effects: &[Effect], user: &'a [Rules]) -> Self {
-        let mut kinds: Vec<&'static str> = effects.iter().map(|effect| effect.kind.as_str()).collect();
+        let mut kinds: Vec<&'static str> =
+            effects.iter().map(|effect| effect.kind.as_str()).collect();
         kinds.sort_unstable();
         kinds.dedup();
         Self {
@@ -151,7 +214,14 @@ impl<'a> Judge<'a> {
         }
         // A context of plain texts and flags under fixed names cannot be wrong, nor can a request without a schema.
         let request = self.context(effect).and_then(|context| {
-            Request::new(self.principal.clone(), action(effect.kind).clone(), self.resource.clone(), context, None).ok()
+            Request::new(
+                self.principal.clone(),
+                action(effect.kind).clone(),
+                self.resource.clone(),
+                context,
+                None,
+            )
+            .ok()
         });
         let Some(request) = request else {
             return Vec::new();
@@ -160,7 +230,11 @@ impl<'a> Judge<'a> {
             .into_iter()
             .chain(self.user)
             .flat_map(|rules| rules.matching(&self.authorizer, &request, &self.entities))
-            .map(|rule| Objection { reason: rule.reason.replace("{target}", shown(&effect.target)), effect: effect.to_string(), rule })
+            .map(|rule| Objection {
+                reason: rule.reason.replace("{target}", shown(&effect.target)),
+                effect: effect.to_string(),
+                rule,
+            })
             .collect()
     }
 
@@ -171,9 +245,18 @@ impl<'a> Judge<'a> {
             ("place".to_owned(), text(effect.place.as_str())),
             ("manner".to_owned(), text(effect.manner)),
             ("program".to_owned(), text(&effect.program)),
-            ("recursive".to_owned(), RestrictedExpression::new_bool(effect.recursive)),
-            ("forced".to_owned(), RestrictedExpression::new_bool(effect.forced)),
-            ("also".to_owned(), RestrictedExpression::new_set(self.kinds.iter().map(|kind| text(kind)))),
+            (
+                "recursive".to_owned(),
+                RestrictedExpression::new_bool(effect.recursive),
+            ),
+            (
+                "forced".to_owned(),
+                RestrictedExpression::new_bool(effect.forced),
+            ),
+            (
+                "also".to_owned(),
+                RestrictedExpression::new_set(self.kinds.iter().map(|kind| text(kind))),
+            ),
         ])
         .ok()
     }
@@ -202,9 +285,15 @@ fn action(kind: EffectKind) -> &'static EntityUid {
     static ACTIONS: OnceLock<Vec<EntityUid>> = OnceLock::new();
     let actions = ACTIONS.get_or_init(|| {
         let action = type_name("Action");
-        EffectKind::ALL.iter().map(|kind| entity(&action, kind.as_str())).collect()
+        EffectKind::ALL
+            .iter()
+            .map(|kind| entity(&action, kind.as_str()))
+            .collect()
     });
-    &actions[EffectKind::ALL.iter().position(|other| *other == kind).unwrap_or_default()]
+    &actions[EffectKind::ALL
+        .iter()
+        .position(|other| *other == kind)
+        .unwrap_or_default()]
 }
 
 fn type_name(name: &str) -> EntityTypeName {

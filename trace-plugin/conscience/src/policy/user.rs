@@ -41,7 +41,10 @@ pub(crate) fn load(files: &[PolicyFile]) -> (Vec<Rules>, Vec<PolicyError>) {
     // The schema is part of the program; a test parses it.
     let (schema, _) = Schema::from_cedarschema_str(SCHEMA).expect("the built-in schema parses");
     let validator = Validator::new(schema);
-    let mut taken: Vec<String> = packs().iter().flat_map(|pack| pack.rules().infos().map(|info| info.id.clone())).collect();
+    let mut taken: Vec<String> = packs()
+        .iter()
+        .flat_map(|pack| pack.rules().infos().map(|info| info.id.clone()))
+        .collect();
     for file in files {
         match check(file, &validator, &taken) {
             Ok(rules) => {
@@ -54,28 +57,51 @@ pub(crate) fn load(files: &[PolicyFile]) -> (Vec<Rules>, Vec<PolicyError>) {
     (all, errors)
 }
 
-fn check(file: &PolicyFile, validator: &Validator, taken: &[String]) -> Result<Rules, Vec<PolicyError>> {
-    let error = |line: usize, what: String| PolicyError { file: file.name.clone(), line, what };
+fn check(
+    file: &PolicyFile,
+    validator: &Validator,
+    taken: &[String],
+) -> Result<Rules, Vec<PolicyError>> {
+    let error = |line: usize, what: String| PolicyError {
+        file: file.name.clone(),
+        line,
+        what,
+    };
     let policies = PolicySet::from_str(&file.text).map_err(|found| {
         found
             .iter()
             .map(|one| {
-                let offset = one.labels().and_then(|mut labels| labels.next()).map_or(0, |label| label.offset());
-                let help = one.help().map_or_else(String::new, |help| format!(" ({help})"));
+                let offset = one
+                    .labels()
+                    .and_then(|mut labels| labels.next())
+                    .map_or(0, |label| label.offset());
+                let help = one
+                    .help()
+                    .map_or_else(String::new, |help| format!(" ({help})"));
                 error(line_of(&file.text, offset), format!("{one}{help}"))
             })
             .collect::<Vec<_>>()
     })?;
     let report = validator.validate(&policies, ValidationMode::Strict);
-    let invalid: Vec<PolicyError> = report.validation_errors().map(|one| error(policy_line(&file.text, one.policy_id()), one.to_string())).collect();
+    let invalid: Vec<PolicyError> = report
+        .validation_errors()
+        .map(|one| error(policy_line(&file.text, one.policy_id()), one.to_string()))
+        .collect();
     if !invalid.is_empty() {
         return Err(invalid);
     }
-    let rules = Rules::new(policies).map_err(|(id, what)| vec![error(policy_line(&file.text, &id), what)])?;
+    let rules = Rules::new(policies)
+        .map_err(|(id, what)| vec![error(policy_line(&file.text, &id), what)])?;
     let mut seen: Vec<&str> = taken.iter().map(String::as_str).collect();
     for (id, info) in &rules.infos {
         if seen.contains(&info.id.as_str()) {
-            return Err(vec![error(policy_line(&file.text, id), format!("the rule id `{}` is already taken; choose another @id", info.id))]);
+            return Err(vec![error(
+                policy_line(&file.text, id),
+                format!(
+                    "the rule id `{}` is already taken; choose another @id",
+                    info.id
+                ),
+            )]);
         }
         seen.push(&info.id);
     }
@@ -83,12 +109,20 @@ fn check(file: &PolicyFile, validator: &Validator, taken: &[String]) -> Result<R
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+    1 + text
+        .bytes()
+        .take(offset)
+        .filter(|byte| *byte == b'\n')
+        .count()
 }
 
 /// The line of the policy that the parser named `policyN`: its (N+1)th `forbid` or `permit`.
 fn policy_line(text: &str, id: &PolicyId) -> usize {
-    let number: usize = id.to_string().trim_start_matches("policy").parse().unwrap_or_default();
+    let number: usize = id
+        .to_string()
+        .trim_start_matches("policy")
+        .parse()
+        .unwrap_or_default();
     let heads = text.lines().enumerate().filter(|(_, line)| {
         let line = line.trim_start();
         line.starts_with("forbid") || line.starts_with("permit")

@@ -28,12 +28,18 @@ impl<'a> Call<'a> {
 
     /// Whether one of the arguments is any of `words`.
     pub(crate) fn any(&self, words: &[&str]) -> bool {
-        self.args.iter().any(|arg| words.contains(&arg.text.as_str()))
+        self.args
+            .iter()
+            .any(|arg| words.contains(&arg.text.as_str()))
     }
 
     /// The arguments that start with `-`, up to `--`.
     fn options(&self) -> impl Iterator<Item = &'a str> {
-        self.args.iter().map(|arg| arg.text.as_str()).take_while(|text| *text != "--").filter(|text| text.len() > 1 && text.starts_with('-'))
+        self.args
+            .iter()
+            .map(|arg| arg.text.as_str())
+            .take_while(|text| *text != "--")
+            .filter(|text| text.len() > 1 && text.starts_with('-'))
     }
 
     /// The arguments that are not options. `with_value` names options whose value is the next argument.
@@ -82,7 +88,9 @@ impl<'a> Call<'a> {
 
     /// The text of operand `n`, or nothing.
     pub(crate) fn operand(&self, n: usize) -> &'a str {
-        self.operands(&[]).get(n).map_or("", |field| field.text.as_str())
+        self.operands(&[])
+            .get(n)
+            .map_or("", |field| field.text.as_str())
     }
 
     /// All arguments with blanks between.
@@ -94,7 +102,12 @@ impl<'a> Call<'a> {
 
 /// What follows the options of a wrapper: skips options (`with_value` name those that take the next word),
 /// `NAME=value` words if `assignments`, and then `skip` operands.
-pub(crate) fn after_options<'a>(args: &'a [Field], with_value: &[&str], assignments: bool, skip: usize) -> &'a [Field] {
+pub(crate) fn after_options<'a>(
+    args: &'a [Field],
+    with_value: &[&str],
+    assignments: bool,
+    skip: usize,
+) -> &'a [Field] {
     let mut at = 0;
     while let Some(arg) = args.get(at) {
         let text = arg.text.as_str();
@@ -116,6 +129,8 @@ pub(crate) fn after_options<'a>(args: &'a [Field], with_value: &[&str], assignme
 /// Whether a word reads `NAME=value`.
 pub(crate) fn is_assignment(text: &str) -> bool {
     text.split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        !name.is_empty()
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     })
 }

@@ -14,8 +14,15 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     Some(match call.name {
         "echo" | "printf" | "print" => print(call),
         "cd" | "pushd" | "chdir" => {
-            let target = call.operands(&[]).first().map_or_else(|| Field::known("~"), |field| (*field).clone());
-            if target.text == "-" { shell.scope.cwd = crate::path::Path::here() } else { shell.scope.cwd = shell.path(&target.text) }
+            let target = call
+                .operands(&[])
+                .first()
+                .map_or_else(|| Field::known("~"), |field| (*field).clone());
+            if target.text == "-" {
+                shell.scope.cwd = crate::path::Path::here()
+            } else {
+                shell.scope.cwd = shell.path(&target.text)
+            }
             Flow::text("")
         }
         "pwd" => Flow::text(shell.scope.cwd.display()),
@@ -23,17 +30,34 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         "unset" => {
             for name in call.args {
                 if name.text == "HISTFILE" {
-                    shell.emit(Effect::new(EffectKind::HideTracks, "HISTFILE").manner("history_off").program("unset"));
+                    shell.emit(
+                        Effect::new(EffectKind::HideTracks, "HISTFILE")
+                            .manner("history_off")
+                            .program("unset"),
+                    );
                 }
-                shell.scope.variables.insert(name.text.clone(), crate::shell::Variable { text: Some(String::new()), taint: Taint::default() });
+                shell.scope.variables.insert(
+                    name.text.clone(),
+                    crate::shell::Variable {
+                        text: Some(String::new()),
+                        taint: Taint::default(),
+                    },
+                );
             }
             Flow::text("")
         }
         "read" => {
-            let line = call.stdin.text.as_deref().and_then(|text| text.lines().next().map(str::to_owned));
+            let line = call
+                .stdin
+                .text
+                .as_deref()
+                .and_then(|text| text.lines().next().map(str::to_owned));
             for name in call.operands(&["-p", "-n", "-t", "-d", "-u", "-a", "-N", "-i"]) {
-                let mut field = Field { taint: call.stdin.taint.clone(), ..Field::default() };
-                match &line {
+                let mut field = Field {
+                    taint: call.stdin.taint.clone(),
+                    ..Field::default()
+                };
+                match line.as_ref().or(call.stdin.taint.listing.as_ref()) {
                     Some(line) => line.clone_into(&mut field.text),
                     None => field.push_unknown(&format!("${}", name.text), true),
                 }
@@ -51,21 +75,46 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
             Flow::text("")
         }
         "printenv" => printenv(call),
-        "true" | "false" | ":" | "test" | "[" | "shift" | "return" | "exit" | "break" | "continue" | "wait" | "sleep" | "mkdir" | "touch" | "type" | "which" | "hash"
-        | "getopts" | "ulimit" | "umask" | "shopt" | "bind" | "fg" | "bg" | "jobs" | "disown" | "let" => Flow::text(""),
-        "mktemp" => Flow::text(if call.has('d', "directory") { "/tmp/tmp.dir\n" } else { "/tmp/tmp.file\n" }),
-        "whoami" | "id" | "hostname" | "date" | "uname" | "nproc" | "basename" | "dirname" | "seq" | "ls" | "stat" | "file" | "du" | "df" | "man" | "info" | "wc" | "tree" => {
-            passing(call)
+        "true" | "false" | ":" | "test" | "[" | "shift" | "return" | "exit" | "break"
+        | "continue" | "wait" | "sleep" | "mkdir" | "touch" | "type" | "which" | "hash"
+        | "getopts" | "ulimit" | "umask" | "shopt" | "bind" | "fg" | "bg" | "jobs" | "disown"
+        | "let" => Flow::text(""),
+        "mktemp" => Flow::text(if call.has('d', "directory") {
+            "/tmp/tmp.dir\n"
+        } else {
+            "/tmp/tmp.file\n"
+        }),
+        "ls" => {
+            let shown = call.operands(&[]).first().map_or_else(
+                || "./*".to_owned(),
+                |field| {
+                    if field.glob || call.has('d', "directory") {
+                        field.text.clone()
+                    } else {
+                        format!("{}/*", field.text.trim_end_matches('/'))
+                    }
+                },
+            );
+            let mut flow = passing(call);
+            flow.taint.listing = Some(shown);
+            flow
         }
+        "whoami" | "id" | "hostname" | "date" | "uname" | "nproc" | "basename" | "dirname"
+        | "seq" | "stat" | "file" | "du" | "df" | "man" | "info" | "wc" | "tree" => passing(call),
         "yes" => bulk("endless data"),
-        "cat" | "bat" | "batcat" | "tac" | "nl" | "less" | "more" | "most" | "zcat" | "gzcat" | "xzcat" | "bzcat" | "type-file" | "Get-Content" => show(shell, call),
-        "head" | "tail" | "strings" | "xxd" | "od" | "hexdump" | "sort" | "uniq" | "cut" | "paste" | "rev" | "fold" | "fmt" | "column" | "tr" | "base64" | "base32" | "gbase64"
-        | "uuencode" | "uudecode" | "openssl" | "gunzip" | "gzip" | "xz" | "bzip2" | "zstd" | "vim" | "vi" | "nano" | "emacs" | "view" | "diff" | "cmp" | "comm" | "iconv" | "expand"
-        | "jq" | "yq" | "grep" | "egrep" | "fgrep" | "rg" | "ag" | "ack" | "zgrep" | "sed" | "gsed" | "split" | "dos2unix" | "pr" | "look" | "csplit" | "xmllint" | "tail-f" | "numfmt"
-        | "gpg" | "gpg2" | "age" | "sops" => filter(shell, call),
+        "cat" | "bat" | "batcat" | "tac" | "nl" | "less" | "more" | "most" | "zcat" | "gzcat"
+        | "xzcat" | "bzcat" | "type-file" | "Get-Content" => show(shell, call),
+        "head" | "tail" | "strings" | "xxd" | "od" | "hexdump" | "sort" | "uniq" | "cut"
+        | "paste" | "rev" | "fold" | "fmt" | "column" | "tr" | "base64" | "base32" | "gbase64"
+        | "uuencode" | "uudecode" | "openssl" | "gunzip" | "gzip" | "xz" | "bzip2" | "zstd"
+        | "vim" | "vi" | "nano" | "emacs" | "view" | "diff" | "cmp" | "comm" | "iconv"
+        | "expand" | "jq" | "yq" | "grep" | "egrep" | "fgrep" | "rg" | "ag" | "ack" | "zgrep"
+        | "sed" | "gsed" | "split" | "dos2unix" | "pr" | "look" | "csplit" | "xmllint"
+        | "tail-f" | "numfmt" | "gpg" | "gpg2" | "age" | "sops" => filter(shell, call),
         "tar" | "zip" | "7z" | "cpio" | "pax" | "rar" | "bsdtar" => pack(shell, call),
         "history" => history(shell, call),
-        "security" | "secret-tool" | "pass" | "op" | "vault" | "keyring" | "bw" | "lpass" | "gopass" | "cmdkey" => store(shell, call),
+        "security" | "secret-tool" | "pass" | "op" | "vault" | "keyring" | "bw" | "lpass"
+        | "gopass" | "cmdkey" => store(shell, call),
         _ => return None,
     })
 }
@@ -82,8 +131,13 @@ fn print(call: &Call<'_>) -> Flow {
     let mut escapes = call.name == "printf";
     let mut newline = call.name != "printf";
     while let Some((first, rest)) = args.split_first() {
-        let option = first.text.strip_prefix('-').filter(|letters| !letters.is_empty() && letters.chars().all(|c| "neE".contains(c)));
-        let Some(letters) = option.filter(|_| call.name != "printf") else { break };
+        let option = first
+            .text
+            .strip_prefix('-')
+            .filter(|letters| !letters.is_empty() && letters.chars().all(|c| "neE".contains(c)));
+        let Some(letters) = option.filter(|_| call.name != "printf") else {
+            break;
+        };
         escapes |= letters.contains('e');
         newline &= !letters.contains('n');
         args = rest;
@@ -92,17 +146,29 @@ fn print(call: &Call<'_>) -> Flow {
     args.iter().for_each(|arg| taint.merge(&arg.taint));
     taint.unforeseen &= !taint.secrets.is_empty() || taint.downloaded.is_some();
     if !args.iter().all(Field::is_known) {
-        return Flow { text: None, taint, connected: true };
+        return Flow {
+            text: None,
+            taint,
+            connected: true,
+        };
     }
     let words: Vec<&str> = args.iter().map(|arg| arg.text.as_str()).collect();
-    let mut text = if call.name == "printf" { format(&words) } else { words.join(" ") };
+    let mut text = if call.name == "printf" {
+        format(&words)
+    } else {
+        words.join(" ")
+    };
     if escapes {
         text = escape::unescape(&text);
     }
     if newline {
         text.push('\n');
     }
-    Flow { text: Some(text), taint, connected: true }
+    Flow {
+        text: Some(text),
+        taint,
+        connected: true,
+    }
 }
 
 /// `printf`'s `%s`, `%b` and `%d`, reused while there are arguments.
@@ -142,7 +208,12 @@ fn declare(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     }
     for arg in call.args {
         if let Some((name, value)) = arg.text.split_once('=') {
-            let field = Field { text: value.to_owned(), if_empty: arg.if_empty.clone(), taint: arg.taint.clone(), ..Field::default() };
+            let field = Field {
+                text: value.to_owned(),
+                if_empty: arg.if_empty.clone(),
+                taint: arg.taint.clone(),
+                ..Field::default()
+            };
             shell.assigned(name, &field);
             shell.set(name, &field);
         }
@@ -151,12 +222,20 @@ fn declare(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
 }
 
 fn printenv(call: &Call<'_>) -> Flow {
-    let names: Vec<&str> = call.operands(&[]).iter().map(|field| field.text.as_str()).collect();
+    let names: Vec<&str> = call
+        .operands(&[])
+        .iter()
+        .map(|field| field.text.as_str())
+        .collect();
     if names.is_empty() {
         return bulk("the environment");
     }
     let mut taint = Taint::unforeseen();
-    taint.secrets = names.iter().filter(|name| secret::secret_variable(name)).map(|name| format!("${name}")).collect();
+    taint.secrets = names
+        .iter()
+        .filter(|name| secret::secret_variable(name))
+        .map(|name| format!("${name}"))
+        .collect();
     Flow::tainted(taint)
 }
 
@@ -167,9 +246,16 @@ fn show(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     }
     let mut out = Flow::text("");
     for file in files {
-        let flow = if file.text == "-" { call.stdin.clone() } else { shell.read(file, call.name) };
+        let flow = if file.text == "-" {
+            call.stdin.clone()
+        } else {
+            shell.read(file, call.name)
+        };
         out = out.then(&flow);
-        if matches!(file.text.as_str(), "/dev/zero" | "/dev/urandom" | "/dev/random") {
+        if matches!(
+            file.text.as_str(),
+            "/dev/zero" | "/dev/urandom" | "/dev/random"
+        ) {
             out.taint.bulk = Some("endless data");
         }
     }
@@ -178,20 +264,73 @@ fn show(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
 
 /// Options with a value of the filters above.
 const FILTER_VALUES: &[&str] = &[
-    "-n", "-c", "-e", "-f", "-d", "-k", "-t", "-w", "-A", "-B", "-C", "-m", "-s", "-l", "-o", "-g", "--include", "--exclude", "--exclude-dir", "-in", "-out", "-pass", "-r", "-O",
-    "--recipient", "--output",
+    "-n",
+    "-c",
+    "-e",
+    "-f",
+    "-d",
+    "-k",
+    "-t",
+    "-w",
+    "-A",
+    "-B",
+    "-C",
+    "-m",
+    "-s",
+    "-l",
+    "-o",
+    "-g",
+    "--include",
+    "--exclude",
+    "--exclude-dir",
+    "-in",
+    "-out",
+    "-pass",
+    "-r",
+    "-O",
+    "--recipient",
+    "--output",
 ];
 
 fn filter(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
-    let pattern_first = matches!(call.name, "grep" | "egrep" | "fgrep" | "rg" | "ag" | "ack" | "zgrep" | "sed" | "gsed" | "jq" | "yq" | "look");
-    let quiet = matches!(call.name, "grep" | "egrep" | "fgrep" | "rg" | "zgrep") && (call.has('q', "quiet") || call.has('c', "count") || call.has('l', "files-with-matches"))
+    let pattern_first = matches!(
+        call.name,
+        "grep"
+            | "egrep"
+            | "fgrep"
+            | "rg"
+            | "ag"
+            | "ack"
+            | "zgrep"
+            | "sed"
+            | "gsed"
+            | "jq"
+            | "yq"
+            | "look"
+    );
+    let quiet = matches!(call.name, "grep" | "egrep" | "fgrep" | "rg" | "zgrep")
+        && (call.has('q', "quiet")
+            || call.has('c', "count")
+            || call.has('l', "files-with-matches"))
         || call.name == "diff" && call.has('q', "brief");
     let decoder = decodes(call);
     let values: &[&str] = match call.name {
         "base64" | "base32" | "gbase64" => &["-w", "--wrap"],
         "xxd" => &["-c", "-l", "-s", "-g", "-o"],
         "jq" | "yq" => &["--arg", "--argjson", "-f"],
-        "sed" | "gsed" | "grep" | "egrep" | "fgrep" | "rg" => &["-e", "-f", "-A", "-B", "-C", "-m", "--include", "--exclude", "--exclude-dir", "-g", "-t"],
+        "sed" | "gsed" | "grep" | "egrep" | "fgrep" | "rg" => &[
+            "-e",
+            "-f",
+            "-A",
+            "-B",
+            "-C",
+            "-m",
+            "--include",
+            "--exclude",
+            "--exclude-dir",
+            "-g",
+            "-t",
+        ],
         _ => FILTER_VALUES,
     };
     let skip = if matches!(call.name, "tr" | "openssl" | "iconv") {
@@ -199,7 +338,12 @@ fn filter(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     } else {
         usize::from(pattern_first && call.values(&["-e", "--regexp", "--expression"]).is_empty())
     };
-    let mut files: Vec<Field> = call.operands(values).into_iter().skip(skip).cloned().collect();
+    let mut files: Vec<Field> = call
+        .operands(values)
+        .into_iter()
+        .skip(skip)
+        .cloned()
+        .collect();
     files.extend(call.values(&["-in"]));
     if call.name == "vim" || call.name == "vi" || call.name == "nvim" {
         for command in call.values(&["-c"]) {
@@ -208,11 +352,36 @@ fn filter(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
             }
         }
     }
-    if call.name.starts_with("gpg") && call.args.iter().any(|arg| arg.text.starts_with("--export-secret")) {
-        shell.emit(Effect::new(EffectKind::ReadSecret, "the GnuPG key ring").manner(secret::STORE).program(call.name));
+    if matches!(call.name, "sed" | "gsed") {
+        // The command `e` of sed runs the rest of its line.
+        for script in call.args.iter().filter(|arg| !arg.text.starts_with("--")) {
+            if let Some(command) = script
+                .text
+                .trim_start_matches(|c: char| c.is_ascii_digit() || c == '$')
+                .strip_prefix("e ")
+            {
+                shell.subshell(command, Flow::default());
+            }
+        }
+    }
+    if call.name.starts_with("gpg")
+        && call
+            .args
+            .iter()
+            .any(|arg| arg.text.starts_with("--export-secret"))
+    {
+        shell.emit(
+            Effect::new(EffectKind::ReadSecret, "the GnuPG key ring")
+                .manner(secret::STORE)
+                .program(call.name),
+        );
         return Flow::tainted(Taint::secret("the GnuPG key ring"));
     }
-    let mut input = if files.is_empty() { call.stdin.clone() } else { Flow::text("") };
+    let mut input = if files.is_empty() {
+        call.stdin.clone()
+    } else {
+        Flow::text("")
+    };
     for file in files.iter().filter(|_| !quiet) {
         let flow = shell.read(file, call.name);
         input = input.then(&flow);
@@ -227,7 +396,8 @@ fn filter(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     }
     input.text = match call.name {
         "tr" => text.and_then(|text| translate(call, &text, &mut input.taint)),
-        "head" | "tail" | "sort" | "uniq" | "column" | "fold" | "fmt" | "grep" | "egrep" | "fgrep" | "expand" | "dos2unix" => text,
+        "head" | "tail" | "sort" | "uniq" | "column" | "fold" | "fmt" | "grep" | "egrep"
+        | "fgrep" | "expand" | "dos2unix" => text,
         _ => None,
     };
     input
@@ -236,13 +406,25 @@ fn filter(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
 /// The decoding that a program was asked for.
 fn decodes(call: &Call<'_>) -> Option<fn(&str) -> Option<String>> {
     match call.name {
-        "base64" | "gbase64" if call.has('d', "decode") || call.has('D', "") => Some(escape::base64),
+        "base64" | "gbase64" if call.has('d', "decode") || call.has('D', "") => {
+            Some(escape::base64)
+        }
         "base32" if call.has('d', "decode") => Some(|_| None),
         "xxd" if call.has('r', "revert") => Some(escape::hex),
-        "openssl" if call.word("-d") && call.any(&["base64", "-base64", "-a"]) && !call.args.iter().any(|arg| arg.text.starts_with("-aes")) => Some(escape::base64),
+        "openssl"
+            if call.word("-d")
+                && call.any(&["base64", "-base64", "-a"])
+                && !call.args.iter().any(|arg| arg.text.starts_with("-aes")) =>
+        {
+            Some(escape::base64)
+        }
         "openssl" if call.word("-d") => Some(|_| None),
         "rev" => Some(|text| Some(text.trim_end().chars().rev().collect())),
-        "gunzip" | "zcat" | "gzip" | "xz" | "bzip2" | "zstd" if call.name == "gunzip" || call.has('d', "decompress") => Some(|_| None),
+        "gunzip" | "zcat" | "gzip" | "xz" | "bzip2" | "zstd"
+            if call.name == "gunzip" || call.has('d', "decompress") =>
+        {
+            Some(|_| None)
+        }
         "uudecode" => Some(|_| None),
         _ => None,
     }
@@ -255,7 +437,10 @@ fn translate(call: &Call<'_>, text: &str, taint: &mut Taint) -> Option<String> {
             let set = escape::unescape(&set.text);
             Some(text.chars().filter(|c| !set.contains(*c)).collect())
         }
-        [from, to] if from.text.to_lowercase().contains("a-z") && to.text.to_lowercase().contains("n-z") => {
+        [from, to]
+            if from.text.to_lowercase().contains("a-z")
+                && to.text.to_lowercase().contains("n-z") =>
+        {
             taint.decoded = true;
             Some(escape::rot13(text))
         }
@@ -266,7 +451,16 @@ fn translate(call: &Call<'_>, text: &str, taint: &mut Taint) -> Option<String> {
                 return None;
             }
             let to: Vec<char> = to.chars().collect();
-            Some(text.chars().map(|c| from.chars().position(|f| f == c).and_then(|at| to.get(at).or(to.last()).copied()).unwrap_or(c)).collect())
+            Some(
+                text.chars()
+                    .map(|c| {
+                        from.chars()
+                            .position(|f| f == c)
+                            .and_then(|at| to.get(at).or(to.last()).copied())
+                            .unwrap_or(c)
+                    })
+                    .collect(),
+            )
         }
         _ => None,
     }
@@ -276,17 +470,32 @@ fn pack(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     let first = call.args.first().map_or("", |arg| arg.text.as_str());
     for option in call.args {
         // Programs that tar starts on its way.
-        if let Some(command) = option.text.strip_prefix("--checkpoint-action=exec=").or_else(|| option.text.strip_prefix("--to-command=")) {
+        if let Some(command) = option
+            .text
+            .strip_prefix("--checkpoint-action=exec=")
+            .or_else(|| option.text.strip_prefix("--to-command="))
+        {
             shell.subshell(command, Flow::default());
         }
     }
-    let creates = call.name != "tar" && call.name != "bsdtar" || call.has('c', "create") || !first.starts_with('-') && first.contains('c');
+    let creates = call.name != "tar" && call.name != "bsdtar"
+        || call.has('c', "create")
+        || !first.starts_with('-') && first.contains('c');
     if !creates {
         return Flow::unforeseen();
     }
-    let mut taint = Taint { bulk: Some("an archive"), unforeseen: true, ..Taint::default() };
+    let mut taint = Taint {
+        bulk: Some("an archive"),
+        unforeseen: true,
+        ..Taint::default()
+    };
     let mut operands = call.operands(&["-f", "--file", "-C", "--directory", "--exclude", "-x"]);
-    let clustered = call.args.iter().find(|arg| arg.text.ends_with('f') && !arg.text.starts_with("--") && arg.text.len() > 2 && (arg.text.starts_with('-') || arg.text == first));
+    let clustered = call.args.iter().find(|arg| {
+        arg.text.ends_with('f')
+            && !arg.text.starts_with("--")
+            && arg.text.len() > 2
+            && (arg.text.starts_with('-') || arg.text == first)
+    });
     let mut archive = call.values(&["--file"]).first().cloned();
     if call.name == "tar" {
         if !first.starts_with('-') && !operands.is_empty() {
@@ -303,7 +512,10 @@ fn pack(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         taint.merge(&shell.read(file, call.name).taint);
     }
     if call.word("--remove-files") {
-        call.operands(&["-f"]).iter().skip(1).for_each(|file| shell.delete(file, true, true, call.name));
+        call.operands(&["-f"])
+            .iter()
+            .skip(1)
+            .for_each(|file| shell.delete(file, true, true, call.name));
     }
     let flow = Flow::tainted(taint);
     match archive {
@@ -317,7 +529,11 @@ fn pack(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
 
 fn history(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     if call.has('c', "") || call.has('d', "") || call.word("clear") {
-        shell.emit(Effect::new(EffectKind::HideTracks, "history").manner("wipe").program("history"));
+        shell.emit(
+            Effect::new(EffectKind::HideTracks, "history")
+                .manner("wipe")
+                .program("history"),
+        );
         return Flow::text("");
     }
     bulk("the shell's history")
@@ -326,10 +542,24 @@ fn history(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
 /// Password managers and key chains.
 fn store(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     let shows = match call.name {
-        "security" => ["find-generic-password", "find-internet-password", "dump-keychain", "export"].contains(&call.operand(0)) || call.any(&["find-generic-password", "dump-keychain"]),
+        "security" => {
+            [
+                "find-generic-password",
+                "find-internet-password",
+                "dump-keychain",
+                "export",
+            ]
+            .contains(&call.operand(0))
+                || call.any(&["find-generic-password", "dump-keychain"])
+        }
         "secret-tool" => call.operand(0) == "lookup" || call.operand(0) == "search",
-        "pass" | "gopass" => matches!(call.operand(0), "show" | "grep") || call.args.len() == 1 && call.operand(0).contains('/'),
-        "op" => matches!(call.operand(0), "read" | "item" | "get") && !call.any(&["list", "--help"]),
+        "pass" | "gopass" => {
+            matches!(call.operand(0), "show" | "grep")
+                || call.args.len() == 1 && call.operand(0).contains('/')
+        }
+        "op" => {
+            matches!(call.operand(0), "read" | "item" | "get") && !call.any(&["list", "--help"])
+        }
         "vault" => call.operand(0) == "read" || call.operand(0) == "kv" && call.operand(1) == "get",
         "bw" | "lpass" => matches!(call.operand(0), "get" | "show" | "export"),
         _ => false,
@@ -338,6 +568,10 @@ fn store(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         return Flow::unforeseen();
     }
     let name = format!("the {} store", call.name);
-    shell.emit(Effect::new(EffectKind::ReadSecret, name.clone()).manner(secret::STORE).program(call.name));
+    shell.emit(
+        Effect::new(EffectKind::ReadSecret, name.clone())
+            .manner(secret::STORE)
+            .program(call.name),
+    );
     Flow::tainted(Taint::secret(name))
 }

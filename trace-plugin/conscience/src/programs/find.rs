@@ -12,8 +12,27 @@ use crate::{
 
 /// Tests that narrow a search to some of the files.
 const NARROWING: &[&str] = &[
-    "-name", "-iname", "-path", "-ipath", "-wholename", "-regex", "-iregex", "-mtime", "-mmin", "-atime", "-amin", "-ctime", "-cmin", "-newer",
-    "-size", "-empty", "-user", "-group", "-perm", "-inum", "-links", "-maxdepth",
+    "-name",
+    "-iname",
+    "-path",
+    "-ipath",
+    "-wholename",
+    "-regex",
+    "-iregex",
+    "-mtime",
+    "-mmin",
+    "-atime",
+    "-amin",
+    "-ctime",
+    "-cmin",
+    "-newer",
+    "-size",
+    "-empty",
+    "-user",
+    "-group",
+    "-perm",
+    "-inum",
+    "-links",
 ];
 
 pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
@@ -24,13 +43,24 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         let found: Vec<Field> = call
             .args
             .iter()
-            .skip_while(|arg| matches!(arg.text.as_str(), "-H" | "-L" | "-P") || arg.text.starts_with("-O"))
+            .skip_while(|arg| {
+                matches!(arg.text.as_str(), "-H" | "-L" | "-P") || arg.text.starts_with("-O")
+            })
             .take_while(|arg| !arg.text.starts_with('-') && !matches!(arg.text.as_str(), "(" | "!"))
             .cloned()
             .collect();
-        if found.is_empty() { vec![Field::known(".")] } else { found }
+        if found.is_empty() {
+            vec![Field::known(".")]
+        } else {
+            found
+        }
     };
     let narrowed = fd && call.operand(0) != "." || narrowed(call);
+    let name = call
+        .values(&["-name", "-iname"])
+        .first()
+        .map(|field| field.text.clone())
+        .filter(|_| narrowed);
     if call.word("-delete") {
         for start in &starts {
             delete(shell, start, narrowed, call.name);
@@ -45,25 +75,41 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
             }
             continue;
         }
-        let runs = if fd { matches!(arg.text.as_str(), "-x" | "-X" | "--exec" | "--exec-batch") } else { matches!(arg.text.as_str(), "-exec" | "-execdir" | "-ok" | "-okdir") };
+        let runs = if fd {
+            matches!(arg.text.as_str(), "-x" | "-X" | "--exec" | "--exec-batch")
+        } else {
+            matches!(arg.text.as_str(), "-exec" | "-execdir" | "-ok" | "-okdir")
+        };
         if !runs {
             continue;
         }
-        let end = call.args[at..].iter().position(|arg| matches!(arg.text.as_str(), ";" | "+")).map_or(call.args.len(), |end| at + end);
+        let end = call.args[at..]
+            .iter()
+            .position(|arg| matches!(arg.text.as_str(), ";" | "+"))
+            .map_or(call.args.len(), |end| at + end);
         for start in &starts {
-            run(shell, &call.args[at..end], start, narrowed);
+            run(shell, &call.args[at..end], start, narrowed, name.as_deref());
         }
         at = end;
     }
     let mut taint = Taint::unforeseen();
     taint.merge(&call.stdin.taint);
+    taint.listing = starts
+        .first()
+        .map(|start| found(start, narrowed, name.as_deref()));
     Flow::tainted(taint)
 }
 
 /// Whether some test leaves most files alone. `-name '*'` does not.
 fn narrowed(call: &Call<'_>) -> bool {
     call.args.iter().enumerate().any(|(at, arg)| {
-        NARROWING.contains(&arg.text.as_str()) && !call.args.get(at + 1).is_some_and(|value| matches!(value.text.as_str(), "*" | "*.*" | ".*" | "?*"))
+        let negated = at > 0 && matches!(call.args[at - 1].text.as_str(), "!" | "-not");
+        !negated
+            && NARROWING.contains(&arg.text.as_str())
+            && !call
+                .args
+                .get(at + 1)
+                .is_some_and(|value| matches!(value.text.as_str(), "*" | "*.*" | ".*" | "?*"))
     })
 }
 
@@ -71,27 +117,59 @@ fn narrowed(call: &Call<'_>) -> bool {
 fn delete(shell: &mut Shell<'_>, start: &Field, narrowed: bool, program: &str) {
     let path = shell.path(&start.text);
     let place = shell.place(&path, true);
-    if narrowed && matches!(place, Place::Ordinary | Place::Workspace | Place::TopLevel | Place::HomeData | Place::Logs) {
-        shell.emit(Effect::new(EffectKind::Delete, format!("{}/…", path.display())).program(program));
+    if narrowed
+        && matches!(
+            place,
+            Place::Ordinary | Place::Workspace | Place::TopLevel | Place::HomeData | Place::Logs
+        )
+    {
+        shell.emit(
+            Effect::new(EffectKind::Delete, format!("{}/…", path.display())).program(program),
+        );
     } else {
         shell.delete(start, true, true, program);
     }
 }
 
-fn run(shell: &mut Shell<'_>, command: &[Field], start: &Field, narrowed: bool) {
-    let deletes = command.first().is_some_and(|first| matches!(first.text.rsplit('/').next(), Some("rm" | "unlink" | "shred" | "rmdir")));
+/// What is found under `start`, as a pattern: everything, or files of a name.
+fn found(start: &Field, narrowed: bool, name: Option<&str>) -> String {
+    let within = if narrowed {
+        name.unwrap_or("found")
+    } else {
+        "*"
+    };
+    format!("{}/{within}", start.text.trim_end_matches('/'))
+}
+
+fn run(
+    shell: &mut Shell<'_>,
+    command: &[Field],
+    start: &Field,
+    narrowed: bool,
+    name: Option<&str>,
+) {
+    let deletes = command.first().is_some_and(|first| {
+        matches!(
+            first.text.rsplit('/').next(),
+            Some("rm" | "unlink" | "shred" | "rmdir")
+        )
+    });
     if deletes {
         delete(shell, start, narrowed, "find");
         return;
     }
-    let mut found = start.clone();
-    let within = if narrowed { "/found" } else { "/*" };
-    found.text = if start.text == "/" { within.to_owned() } else { format!("{}{within}", start.text.trim_end_matches('/')) };
+    let found = Field {
+        text: found(start, narrowed, name),
+        ..start.clone()
+    };
     let argv: Vec<Field> = command
         .iter()
         .map(|arg| match arg.text.as_str() {
             "{}" => found.clone(),
-            text if text.contains("{}") => Field { text: text.replace("{}", &found.text), ..arg.clone() },
+            text if text.contains("{}") => Field {
+                text: text.replace("{}", &found.text),
+                ..arg.clone()
+            },
             _ => arg.clone(),
         })
         .collect();

@@ -10,10 +10,28 @@ use crate::{
 };
 
 /// Branches that others build on.
-const SHARED: &[&str] = &["main", "master", "develop", "trunk", "production", "prod", "release", "stable"];
+const SHARED: &[&str] = &[
+    "main",
+    "master",
+    "develop",
+    "trunk",
+    "production",
+    "prod",
+    "release",
+    "stable",
+];
 
 /// Settings of git that hold a command.
-const COMMANDS: &[&str] = &["core.sshcommand", "core.pager", "core.editor", "core.fsmonitor", "core.hookspath", "diff.external", "credential.helper", "sequence.editor"];
+const COMMANDS: &[&str] = &[
+    "core.sshcommand",
+    "core.pager",
+    "core.editor",
+    "core.fsmonitor",
+    "core.hookspath",
+    "diff.external",
+    "credential.helper",
+    "sequence.editor",
+];
 
 pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     let mut at = 0;
@@ -21,7 +39,11 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         match arg.text.as_str() {
             "-C" | "--git-dir" | "--work-tree" | "--namespace" | "--exec-path" => at += 2,
             "-c" => {
-                if let Some((name, value)) = call.args.get(at + 1).and_then(|arg| arg.text.split_once('=')) {
+                if let Some((name, value)) = call
+                    .args
+                    .get(at + 1)
+                    .and_then(|arg| arg.text.split_once('='))
+                {
                     setting(shell, name, value);
                 }
                 at += 2;
@@ -33,18 +55,39 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     let Some((verb, rest)) = call.args.get(at..).and_then(<[Field]>::split_first) else {
         return Flow::unforeseen();
     };
-    let inner = Call { name: verb.text.as_str(), args: rest, stdin: call.stdin };
-    let discard = |target: &str, manner: &'static str| Effect::new(EffectKind::DiscardWork, target).manner(manner).program("git");
-    let rewrite = |target: &str, manner: &'static str| Effect::new(EffectKind::RewriteHistory, target).manner(manner).program("git");
+    let inner = Call {
+        name: verb.text.as_str(),
+        args: rest,
+        stdin: call.stdin,
+    };
+    let discard = |target: &str, manner: &'static str| {
+        Effect::new(EffectKind::DiscardWork, target)
+            .manner(manner)
+            .program("git")
+    };
+    let rewrite = |target: &str, manner: &'static str| {
+        Effect::new(EffectKind::RewriteHistory, target)
+            .manner(manner)
+            .program("git")
+    };
     let first = inner.operand(0);
     match inner.name {
-        "reset" if inner.has('\0', "hard") || inner.word("--merge") => shell.emit(discard(if first.is_empty() { "HEAD" } else { first }, "reset_hard")),
+        "reset" if inner.has('\0', "hard") || inner.word("--merge") => shell.emit(discard(
+            if first.is_empty() { "HEAD" } else { first },
+            "reset_hard",
+        )),
         "clean" if inner.has('f', "force") && !inner.has('n', "dry-run") => {
             let all = inner.has('x', "") || inner.has('X', "") || inner.has('d', "");
-            shell.emit(discard("untracked files", "clean").recursive(all).forced(true));
+            shell.emit(
+                discard("untracked files", "clean")
+                    .recursive(all)
+                    .forced(true),
+            );
         }
         "checkout" => checkout(shell, &inner, &discard),
-        "switch" if inner.has('f', "force") || inner.word("--discard-changes") => shell.emit(discard(first, "checkout_force").forced(true)),
+        "switch" if inner.has('f', "force") || inner.word("--discard-changes") => {
+            shell.emit(discard(first, "checkout_force").forced(true))
+        }
         "restore" => {
             let staged_only = inner.has('S', "staged") && !inner.has('W', "worktree");
             if !staged_only && !inner.operands(&["-s", "--source"]).is_empty() {
@@ -52,14 +95,35 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
             }
         }
         "stash" if matches!(first, "drop" | "clear") => {
-            let manner = if first == "clear" { "stash_clear" } else { "stash_drop" };
+            let manner = if first == "clear" {
+                "stash_clear"
+            } else {
+                "stash_drop"
+            };
             shell.emit(discard("stash", manner));
         }
-        "branch" if inner.has('D', "") || inner.has('d', "delete") && inner.has('f', "force") => shell.emit(discard(&targets(&inner), "branch_delete").forced(true)),
-        "worktree" if first == "remove" && inner.has('f', "force") => shell.emit(discard(inner.operand(1), "worktree_remove").forced(true)),
-        "rm" if inner.has('r', "") && !inner.has('\0', "cached") && inner.any(&[".", "*", "./", ":/"]) => shell.emit(discard("every tracked file", "remove_all").forced(inner.has('f', "force"))),
-        "reflog" if matches!(first, "expire" | "delete") => shell.emit(rewrite("reflog", "reflog_expire")),
-        "gc" if inner.args.iter().any(|arg| arg.text == "--prune=now" || arg.text == "--prune=all") => shell.emit(rewrite("unreferenced commits", "prune")),
+        "branch" if inner.has('D', "") || inner.has('d', "delete") && inner.has('f', "force") => {
+            shell.emit(discard(&targets(&inner), "branch_delete").forced(true))
+        }
+        "worktree" if first == "remove" && inner.has('f', "force") => {
+            shell.emit(discard(inner.operand(1), "worktree_remove").forced(true))
+        }
+        "rm" if inner.has('r', "")
+            && !inner.has('\0', "cached")
+            && inner.any(&[".", "*", "./", ":/"]) =>
+        {
+            shell.emit(discard("every tracked file", "remove_all").forced(inner.has('f', "force")))
+        }
+        "reflog" if matches!(first, "expire" | "delete") => {
+            shell.emit(rewrite("reflog", "reflog_expire"))
+        }
+        "gc" if inner
+            .args
+            .iter()
+            .any(|arg| arg.text == "--prune=now" || arg.text == "--prune=all") =>
+        {
+            shell.emit(rewrite("unreferenced commits", "prune"))
+        }
         "update-ref" if inner.has('d', "") => shell.emit(discard(first, "branch_delete")),
         "filter-branch" | "filter-repo" => shell.emit(rewrite("history", "filter")),
         "push" => push(shell, &inner, &rewrite),
@@ -70,20 +134,37 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
             }
         }
         "submodule" if first == "foreach" => {
-            let words: Vec<&str> = inner.operands(&[]).iter().skip(1).map(|field| field.text.as_str()).collect();
+            let words: Vec<&str> = inner
+                .operands(&[])
+                .iter()
+                .skip(1)
+                .map(|field| field.text.as_str())
+                .collect();
             shell.subshell(&words.join(" "), Flow::default());
         }
         "rebase" | "bisect" => {
             let mut texts = inner.values(&["-x", "--exec"]);
             if inner.name == "bisect" && first == "run" {
-                texts.push(Field::known(inner.operands(&[]).iter().skip(1).map(|field| field.text.as_str()).collect::<Vec<_>>().join(" ")));
+                texts.push(Field::known(
+                    inner
+                        .operands(&[])
+                        .iter()
+                        .skip(1)
+                        .map(|field| field.text.as_str())
+                        .collect::<Vec<_>>()
+                        .join(" "),
+                ));
             }
             for text in texts {
                 shell.subshell(&text.text, Flow::default());
             }
         }
         "clone" => {
-            for arg in inner.args.iter().filter(|arg| arg.text.starts_with("ext::")) {
+            for arg in inner
+                .args
+                .iter()
+                .filter(|arg| arg.text.starts_with("ext::"))
+            {
                 shell.subshell(&arg.text[5..], Flow::default());
             }
         }
@@ -97,17 +178,30 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
 }
 
 fn targets(call: &Call<'_>) -> String {
-    let words: Vec<&str> = call.operands(&["-s", "--source"]).iter().take(4).map(|field| field.text.as_str()).collect();
+    let words: Vec<&str> = call
+        .operands(&["-s", "--source"])
+        .iter()
+        .take(4)
+        .map(|field| field.text.as_str())
+        .collect();
     words.join(" ")
 }
 
-fn checkout(shell: &mut Shell<'_>, call: &Call<'_>, discard: &dyn Fn(&str, &'static str) -> Effect) {
+fn checkout(
+    shell: &mut Shell<'_>,
+    call: &Call<'_>,
+    discard: &dyn Fn(&str, &'static str) -> Effect,
+) {
     if call.has('b', "") || call.has('B', "") || call.has('\0', "orphan") {
         return;
     }
     let dashes = call.args.iter().position(|arg| arg.text == "--");
     if let Some(at) = dashes {
-        let files: Vec<&str> = call.args[at + 1..].iter().take(4).map(|arg| arg.text.as_str()).collect();
+        let files: Vec<&str> = call.args[at + 1..]
+            .iter()
+            .take(4)
+            .map(|arg| arg.text.as_str())
+            .collect();
         if !files.is_empty() {
             shell.emit(discard(&files.join(" "), "restore"));
             return;
@@ -122,12 +216,32 @@ fn checkout(shell: &mut Shell<'_>, call: &Call<'_>, discard: &dyn Fn(&str, &'sta
 
 fn push(shell: &mut Shell<'_>, call: &Call<'_>, rewrite: &dyn Fn(&str, &'static str) -> Effect) {
     let operands = call.operands(&["-o", "--push-option", "--repo"]);
-    let refs: Vec<&str> = operands.iter().skip(1).map(|field| field.text.as_str()).collect();
-    let branch = |text: &str| text.trim_start_matches('+').rsplit(':').next().unwrap_or_default().trim_start_matches("refs/heads/").to_owned();
+    let refs: Vec<&str> = operands
+        .iter()
+        .skip(1)
+        .map(|field| field.text.as_str())
+        .collect();
+    let branch = |text: &str| {
+        text.trim_start_matches('+')
+            .rsplit(':')
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("refs/heads/")
+            .to_owned()
+    };
     let deleting = call.has('d', "delete");
-    let lease = call.args.iter().any(|arg| arg.text.starts_with("--force-with-lease"));
+    let lease = call
+        .args
+        .iter()
+        .any(|arg| arg.text.starts_with("--force-with-lease"));
     // `--force-with-lease` is also what an abbreviation of `--force` would match, so it is told by its full name.
-    let forced = call.args.iter().any(|arg| arg.text == "--force" || arg.text.len() > 1 && arg.text.starts_with('-') && !arg.text.starts_with("--") && arg.text.contains('f'));
+    let forced = call.args.iter().any(|arg| {
+        arg.text == "--force"
+            || arg.text.len() > 1
+                && arg.text.starts_with('-')
+                && !arg.text.starts_with("--")
+                && arg.text.contains('f')
+    });
     if call.word("--mirror") || call.word("--prune") && forced {
         shell.emit(rewrite("every branch", "force_push_shared").forced(true));
         return;
@@ -136,9 +250,26 @@ fn push(shell: &mut Shell<'_>, call: &Call<'_>, rewrite: &dyn Fn(&str, &'static 
         let name = branch(text);
         let shared = SHARED.contains(&name.as_str());
         if deleting || text.starts_with(':') {
-            shell.emit(rewrite(&name, if shared { "delete_shared" } else { "delete_remote" }));
+            shell.emit(rewrite(
+                &name,
+                if shared {
+                    "delete_shared"
+                } else {
+                    "delete_remote"
+                },
+            ));
         } else if forced || text.starts_with('+') {
-            shell.emit(rewrite(&name, if shared { "force_push_shared" } else { "force_push" }).forced(true));
+            shell.emit(
+                rewrite(
+                    &name,
+                    if shared {
+                        "force_push_shared"
+                    } else {
+                        "force_push"
+                    },
+                )
+                .forced(true),
+            );
         } else if lease && shared {
             shell.emit(rewrite(&name, "force_push").forced(true));
         }
@@ -150,7 +281,13 @@ fn push(shell: &mut Shell<'_>, call: &Call<'_>, rewrite: &dyn Fn(&str, &'static 
 
 fn setting(shell: &mut Shell<'_>, name: &str, value: &str) {
     let lower = name.to_ascii_lowercase();
-    let command = if lower.starts_with("alias.") { value.strip_prefix('!') } else { COMMANDS.contains(&lower.as_str()).then(|| value.trim_start_matches('!')) };
+    let command = if lower.starts_with("alias.") {
+        value.strip_prefix('!')
+    } else {
+        COMMANDS
+            .contains(&lower.as_str())
+            .then(|| value.trim_start_matches('!'))
+    };
     if let Some(command) = command
         && command.contains(' ')
     {

@@ -12,44 +12,142 @@ use crate::{
 
 /// curl's options that take a value and are neither data nor a file of interest.
 const CURL_VALUES: &[&str] = &[
-    "-H", "--header", "-X", "--request", "-A", "--user-agent", "-e", "--referer", "-u", "--user", "-o", "--output", "-d", "--data", "--data-raw", "--data-binary",
-    "--data-urlencode", "--data-ascii", "--json", "-F", "--form", "-T", "--upload-file", "-b", "--cookie", "-c", "--cookie-jar", "-m", "--max-time", "--connect-timeout",
-    "--retry", "--retry-delay", "-w", "--write-out", "-x", "--proxy", "-K", "--config", "--cacert", "--cert", "--key", "-E", "--resolve", "--proto", "-r", "--range", "-D",
-    "--dump-header", "--interface", "--output-dir", "-z", "-C", "--limit-rate", "--unix-socket", "--tlsv1", "--url",
+    "-H",
+    "--header",
+    "-X",
+    "--request",
+    "-A",
+    "--user-agent",
+    "-e",
+    "--referer",
+    "-u",
+    "--user",
+    "-o",
+    "--output",
+    "-d",
+    "--data",
+    "--data-raw",
+    "--data-binary",
+    "--data-urlencode",
+    "--data-ascii",
+    "--json",
+    "-F",
+    "--form",
+    "-T",
+    "--upload-file",
+    "-b",
+    "--cookie",
+    "-c",
+    "--cookie-jar",
+    "-m",
+    "--max-time",
+    "--connect-timeout",
+    "--retry",
+    "--retry-delay",
+    "-w",
+    "--write-out",
+    "-x",
+    "--proxy",
+    "-K",
+    "--config",
+    "--cacert",
+    "--cert",
+    "--key",
+    "-E",
+    "--resolve",
+    "--proto",
+    "-r",
+    "--range",
+    "-D",
+    "--dump-header",
+    "--interface",
+    "--output-dir",
+    "-z",
+    "-C",
+    "--limit-rate",
+    "--unix-socket",
+    "--tlsv1",
+    "--url",
 ];
 
-const CURL_DATA: &[&str] = &["-d", "--data", "--data-binary", "--data-urlencode", "--data-ascii", "--json", "-F", "--form", "--data-raw"];
+const CURL_DATA: &[&str] = &[
+    "-d",
+    "--data",
+    "--data-binary",
+    "--data-urlencode",
+    "--data-ascii",
+    "--json",
+    "-F",
+    "--form",
+    "--data-raw",
+];
 
-const WGET_VALUES: &[&str] =
-    &["-O", "--output-document", "-o", "-P", "--directory-prefix", "-t", "-T", "-U", "--user-agent", "--header", "-e", "--post-file", "--post-data", "--body-file", "--timeout", "--tries"];
+const WGET_VALUES: &[&str] = &[
+    "-O",
+    "--output-document",
+    "-o",
+    "-P",
+    "--directory-prefix",
+    "-t",
+    "-T",
+    "-U",
+    "--user-agent",
+    "--header",
+    "-e",
+    "--post-file",
+    "--post-data",
+    "--body-file",
+    "--timeout",
+    "--tries",
+];
 
 pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     Some(match call.name {
         "curl" | "curlie" => curl(shell, call),
         "wget" | "wget2" | "aria2c" | "axel" => wget(shell, call),
-        "http" | "https" | "xh" | "lynx" | "w3m" | "GET" | "fetch" | "lwp-request" | "iwr" | "irm" | "Invoke-WebRequest" | "Invoke-RestMethod" => other_client(shell, call),
+        "http" | "https" | "xh" | "lynx" | "w3m" | "GET" | "fetch" | "lwp-request" | "iwr"
+        | "irm" | "Invoke-WebRequest" | "Invoke-RestMethod" => other_client(shell, call),
         "iex" | "Invoke-Expression" => {
             let mut flow = call.stdin.clone();
-            call.args.iter().for_each(|arg| flow.taint.merge(&arg.taint));
-            if ["iwr", "irm", "Invoke-WebRequest", "Net.WebClient", "DownloadString"].iter().any(|word| call.joined().contains(word)) {
+            call.args
+                .iter()
+                .for_each(|arg| flow.taint.merge(&arg.taint));
+            if [
+                "iwr",
+                "irm",
+                "Invoke-WebRequest",
+                "Net.WebClient",
+                "DownloadString",
+            ]
+            .iter()
+            .any(|word| call.joined().contains(word))
+            {
                 flow.taint.downloaded = Some("the network".to_owned());
             }
             shell.execute(&flow, call.name)
         }
-        "nc" | "ncat" | "netcat" | "socat" | "telnet" | "nc.traditional" | "nc.openbsd" => socket(shell, call),
+        "nc" | "ncat" | "netcat" | "socat" | "telnet" | "nc.traditional" | "nc.openbsd" => {
+            socket(shell, call)
+        }
         "scp" | "rsync" | "sftp" | "rclone" | "croc" | "ffsend" => transfer(shell, call),
         "mail" | "mailx" | "sendmail" | "mutt" | "msmtp" | "swaks" => {
             let mut flow = call.stdin.clone();
             for file in call.values(&["-a", "-A", "--attach"]) {
                 flow.taint.merge(&shell.read(&file, call.name).taint);
             }
-            let to = call.operands(&["-s", "-a", "-A", "-c", "-b", "-r"]).last().map_or("mail", |field| field.text.as_str()).to_owned();
+            let to = call
+                .operands(&["-s", "-a", "-A", "-c", "-b", "-r"])
+                .last()
+                .map_or("mail", |field| field.text.as_str())
+                .to_owned();
             shell.send(&to, &flow, call.name);
             Flow::text("")
         }
         "dig" | "nslookup" | "host" | "ping" | "whois" | "drill" | "traceroute" => {
             let mut flow = call.stdin.clone();
-            call.args.iter().for_each(|arg| flow.taint.merge(&arg.taint));
+            call.args
+                .iter()
+                .for_each(|arg| flow.taint.merge(&arg.taint));
             shell.send("a name server", &flow, call.name);
             Flow::unforeseen()
         }
@@ -60,14 +158,20 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
 impl Shell<'_> {
     /// Notes that `flow` leaves for `host`.
     pub(crate) fn send(&mut self, host: &str, flow: &Flow, program: &str) {
-        let effect = |manner: &'static str| Effect::new(EffectKind::SendData, host).manner(manner).program(program);
+        let effect = |manner: &'static str| {
+            Effect::new(EffectKind::SendData, host)
+                .manner(manner)
+                .program(program)
+        };
         if flow.taint.bulk == Some("a shell") {
             self.emit(Effect::new(EffectKind::RemoteShell, host).program(program));
         }
         if !flow.taint.secrets.is_empty() {
             self.emit(effect("secret"));
         } else if let Some(bulk) = flow.taint.bulk {
-            let ordinary = bulk == "endless data" || bulk == "a shell" || bulk == "an archive" && program == "ssh";
+            let ordinary = bulk == "endless data"
+                || bulk == "a shell"
+                || bulk == "an archive" && program == "ssh";
             if !ordinary && !host::is_local(host) {
                 self.emit(effect("bulk"));
             }
@@ -79,7 +183,11 @@ impl Shell<'_> {
         if !host::is_metadata(host) {
             return None;
         }
-        self.emit(Effect::new(EffectKind::ReadSecret, host).manner("metadata").program(program));
+        self.emit(
+            Effect::new(EffectKind::ReadSecret, host)
+                .manner("metadata")
+                .program(program),
+        );
         Some(host.to_owned())
     }
 }
@@ -90,7 +198,11 @@ fn fetched(shell: &mut Shell<'_>, url: &Field, program: &str) -> (String, Flow) 
         return (String::new(), shell.read(&Field::known(path), program));
     }
     let host = host::of_url(&url.text);
-    let mut taint = Taint { downloaded: Some(host.clone()), unforeseen: true, ..Taint::default() };
+    let mut taint = Taint {
+        downloaded: Some(host.clone()),
+        unforeseen: true,
+        ..Taint::default()
+    };
     taint.secrets.extend(shell.request(&host, program));
     if !url.taint.secrets.is_empty() || url.taint.bulk.is_some() {
         shell.send(&host, &Flow::tainted(url.taint.clone()), program);
@@ -113,7 +225,11 @@ fn curl(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     for data in call.values(CURL_DATA) {
         sent.connected = true;
         sent.taint.merge(&data.taint);
-        let file = data.text.strip_prefix('@').or_else(|| data.text.split_once("=@").map(|(_, file)| file)).or_else(|| data.text.split_once("=<").map(|(_, file)| file));
+        let file = data
+            .text
+            .strip_prefix('@')
+            .or_else(|| data.text.split_once("=@").map(|(_, file)| file))
+            .or_else(|| data.text.split_once("=<").map(|(_, file)| file));
         if let Some(file) = file {
             attach(shell, call, file, &mut sent);
         }
@@ -123,12 +239,32 @@ fn curl(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         attach(shell, call, &file.text, &mut sent);
     }
     // A token of one's own in a header is how one signs in; the content of a key file is not.
-    for header in call.values(&["-H", "--header", "-A", "--user-agent", "-e", "--referer", "-b", "--cookie"]) {
-        sent.taint.secrets.extend(header.taint.secrets.iter().filter(|name| !name.starts_with('$')).cloned());
+    for header in call.values(&[
+        "-H",
+        "--header",
+        "-A",
+        "--user-agent",
+        "-e",
+        "--referer",
+        "-b",
+        "--cookie",
+    ]) {
+        sent.taint.secrets.extend(
+            header
+                .taint
+                .secrets
+                .iter()
+                .filter(|name| !name.starts_with('$'))
+                .cloned(),
+        );
     }
     shell.send(&host, &sent, call.name);
     if sent.connected && sent.taint.secrets.is_empty() && sent.taint.bulk.is_none() {
-        shell.emit(Effect::new(EffectKind::SendData, host).manner("plain").program(call.name));
+        shell.emit(
+            Effect::new(EffectKind::SendData, host)
+                .manner("plain")
+                .program(call.name),
+        );
     }
     let mut files = call.values(&["-o", "--output"]);
     if call.has('O', "remote-name") {
@@ -143,14 +279,24 @@ fn attach(shell: &mut Shell<'_>, call: &Call<'_>, file: &str, sent: &mut Flow) {
     if matches!(file, "-" | "." | "/dev/stdin") {
         sent.taint.merge(&call.stdin.taint);
     } else {
-        let read = call.args.iter().find_map(|arg| arg.file.as_ref()).map_or_else(|| shell.read(&Field::known(file), call.name), |flow| (**flow).clone());
+        let read = call
+            .args
+            .iter()
+            .find_map(|arg| arg.file.as_ref())
+            .map_or_else(
+                || shell.read(&Field::known(file), call.name),
+                |flow| (**flow).clone(),
+            );
         sent.taint.merge(&read.taint);
     }
 }
 
 /// Downloads that go to files are remembered there.
 fn save(shell: &mut Shell<'_>, files: &[Field], out: Flow, program: &str) -> Flow {
-    let kept: Vec<&Field> = files.iter().filter(|file| file.text != "-" && file.text != "/dev/stdout").collect();
+    let kept: Vec<&Field> = files
+        .iter()
+        .filter(|file| file.text != "-" && file.text != "/dev/stdout")
+        .collect();
     if kept.is_empty() {
         return out;
     }
@@ -161,7 +307,13 @@ fn save(shell: &mut Shell<'_>, files: &[Field], out: Flow, program: &str) -> Flo
 }
 
 fn base_name(url: &str) -> String {
-    url.split(['?', '#']).next().unwrap_or(url).rsplit('/').next().unwrap_or("index.html").to_owned()
+    url.split(['?', '#'])
+        .next()
+        .unwrap_or(url)
+        .rsplit('/')
+        .next()
+        .unwrap_or("index.html")
+        .to_owned()
 }
 
 fn wget(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
@@ -185,10 +337,16 @@ fn wget(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     // `-qO-`, `-O -`, `-O file`.
     let mut files = call.values(&["-O", "--output-document"]);
     for arg in call.args {
-        if let Some((flags, file)) = arg.text.split_once('O').filter(|(flags, _)| flags.len() > 1 && flags.starts_with('-') && !flags.starts_with("--")) {
+        if let Some((flags, file)) = arg.text.split_once('O').filter(|(flags, _)| {
+            flags.len() > 1 && flags.starts_with('-') && !flags.starts_with("--")
+        }) {
             let _ = flags;
             if file.is_empty() {
-                let at = call.args.iter().position(|other| std::ptr::eq(other, arg)).unwrap_or_default();
+                let at = call
+                    .args
+                    .iter()
+                    .position(|other| std::ptr::eq(other, arg))
+                    .unwrap_or_default();
                 files.extend(call.args.get(at + 1).cloned());
             } else {
                 files.push(Field::known(file));
@@ -196,7 +354,10 @@ fn wget(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         }
     }
     if files.is_empty() {
-        files = urls.iter().map(|url| Field::known(base_name(&url.text))).collect();
+        files = urls
+            .iter()
+            .map(|url| Field::known(base_name(&url.text)))
+            .collect();
     }
     save(shell, &files, out, call.name)
 }
@@ -206,37 +367,92 @@ fn other_client(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     let mut sent = call.stdin.clone();
     let mut to = String::new();
     for arg in call.operands(&[]) {
-        if arg.text.contains("://") || arg.text.contains('.') && to.is_empty() && !arg.text.contains('@') {
+        if arg.text.contains("://")
+            || arg.text.contains('.') && to.is_empty() && !arg.text.contains('@')
+        {
             let (host, flow) = fetched(shell, arg, call.name);
             out.taint.merge(&flow.taint);
             to = host;
-        } else if let Some((_, file)) = arg.text.split_once('@').filter(|(name, _)| !name.contains(':')) {
-            sent.taint.merge(&shell.read(&Field::known(file), call.name).taint);
+        } else if let Some((_, file)) = arg
+            .text
+            .split_once('@')
+            .filter(|(name, _)| !name.contains(':'))
+        {
+            sent.taint
+                .merge(&shell.read(&Field::known(file), call.name).taint);
         }
-        sent.taint.secrets.extend(arg.taint.secrets.iter().filter(|name| !name.starts_with('$')).cloned());
+        sent.taint.secrets.extend(
+            arg.taint
+                .secrets
+                .iter()
+                .filter(|name| !name.starts_with('$'))
+                .cloned(),
+        );
     }
     shell.send(&to, &sent, call.name);
     out
 }
 
 fn socket(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
-    let operands = call.operands(&["-p", "-w", "-s", "-x", "-X", "-i", "-e", "-c", "--exec", "--sh-exec", "-q"]);
+    let operands = call.operands(&[
+        "-p",
+        "-w",
+        "-s",
+        "-x",
+        "-X",
+        "-i",
+        "-e",
+        "-c",
+        "--exec",
+        "--sh-exec",
+        "-q",
+    ]);
     let joined = call.joined();
     let peer = if call.name == "socat" {
-        operands.iter().find_map(|field| field.text.to_ascii_lowercase().contains("tcp").then(|| field.text.split(':').nth(1).unwrap_or_default().to_owned())).unwrap_or_default()
+        operands
+            .iter()
+            .find_map(|field| {
+                field
+                    .text
+                    .to_ascii_lowercase()
+                    .contains("tcp")
+                    .then(|| field.text.split(':').nth(1).unwrap_or_default().to_owned())
+            })
+            .unwrap_or_default()
     } else {
-        operands.first().map_or_else(|| "whoever connects".to_owned(), |field| field.text.clone())
+        operands
+            .first()
+            .map_or_else(|| "whoever connects".to_owned(), |field| field.text.clone())
     };
-    let executes = call.name != "socat" && call.name != "telnet" && (call.has('e', "exec") || call.has('\0', "sh-exec") || call.has('c', "") && joined.contains("sh"));
-    if executes || call.name == "socat" && joined.to_ascii_lowercase().contains("exec:") || call.name == "socat" && joined.to_ascii_lowercase().contains("system:") {
+    let executes = call.name != "socat"
+        && call.name != "telnet"
+        && (call.has('e', "exec")
+            || call.has('\0', "sh-exec")
+            || call.has('c', "") && joined.contains("sh"));
+    if executes
+        || call.name == "socat" && joined.to_ascii_lowercase().contains("exec:")
+        || call.name == "socat" && joined.to_ascii_lowercase().contains("system:")
+    {
         shell.emit(Effect::new(EffectKind::RemoteShell, peer.clone()).program(call.name));
     }
     shell.send(&peer, call.stdin, call.name);
-    let quiet = call.stdin.text.is_some() || call.stdin.taint.bulk.is_some() || !call.stdin.taint.secrets.is_empty() || call.has('z', "") || !call.stdin.connected;
+    let quiet = call.stdin.text.is_some()
+        || call.stdin.taint.bulk.is_some()
+        || !call.stdin.taint.secrets.is_empty()
+        || call.has('z', "")
+        || !call.stdin.connected;
     if !quiet && call.name != "telnet" && !host::is_local(&peer) {
-        shell.emit(Effect::new(EffectKind::SendData, peer.clone()).manner("raw").program(call.name));
+        shell.emit(
+            Effect::new(EffectKind::SendData, peer.clone())
+                .manner("raw")
+                .program(call.name),
+        );
     }
-    Flow::tainted(Taint { downloaded: Some(peer), unforeseen: true, ..Taint::default() })
+    Flow::tainted(Taint {
+        downloaded: Some(peer),
+        unforeseen: true,
+        ..Taint::default()
+    })
 }
 
 /// Whether an operand of a copying program is on another machine.
@@ -250,7 +466,20 @@ fn remote_host(text: &str) -> Option<String> {
 }
 
 fn transfer(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
-    let mut operands = call.operands(&["-i", "-P", "-o", "-e", "-F", "-l", "-c", "-J", "--exclude", "--include", "--rsh", "--bwlimit"]);
+    let mut operands = call.operands(&[
+        "-i",
+        "-P",
+        "-o",
+        "-e",
+        "-F",
+        "-l",
+        "-c",
+        "-J",
+        "--exclude",
+        "--include",
+        "--rsh",
+        "--bwlimit",
+    ]);
     for command in call.values(&["-e", "--rsh"]) {
         if command.text.contains(['/', ';']) && call.name == "rsync" {
             shell.subshell(&command.text, Flow::default());
@@ -274,7 +503,10 @@ fn transfer(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
                 shell.delete(target, true, true, call.name);
             }
         }
-        for source in operands.iter().filter(|source| remote_host(&source.text).is_none()) {
+        for source in operands
+            .iter()
+            .filter(|source| remote_host(&source.text).is_none())
+        {
             let path = shell.path(&source.text);
             if secret::secret_of(&path).is_some() {
                 shell.secret_at(&path, call.name);

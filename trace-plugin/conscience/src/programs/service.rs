@@ -12,39 +12,75 @@ use crate::{
 
 pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     // `docker rm -f` is forced; `docker compose -f` and `kubectl -f` name a file.
-    let mut values = vec!["-n", "--namespace", "--context", "--profile", "--region", "--file", "--project", "-chdir", "-p"];
+    let mut values = vec![
+        "-n",
+        "--namespace",
+        "--context",
+        "--profile",
+        "--region",
+        "--file",
+        "--project",
+        "-chdir",
+        "-p",
+    ];
     if !matches!(call.name, "docker" | "podman" | "nerdctl") || call.word("compose") {
         values.push("-f");
     }
-    let words: Vec<&str> = call.operands(&values).iter().map(|field| field.text.as_str()).collect();
+    let words: Vec<&str> = call
+        .operands(&values)
+        .iter()
+        .map(|field| field.text.as_str())
+        .collect();
     if let Some(name) = shows_secret(call, &words) {
-        shell.emit(Effect::new(EffectKind::ReadSecret, name).manner(secret::STORE).program(call.name));
+        shell.emit(
+            Effect::new(EffectKind::ReadSecret, name)
+                .manner(secret::STORE)
+                .program(call.name),
+        );
         return Some(Flow::tainted(Taint::secret(name)));
     }
     let found = match call.name {
         "docker" | "podman" | "nerdctl" | "docker-compose" => container(call, &words),
         "kubectl" | "oc" | "k" => cluster(call, &words),
-        "helm" => matches!(words.first(), Some(&("uninstall" | "delete" | "del"))).then(|| (joined(&words[1..]), "release")),
+        "helm" => matches!(words.first(), Some(&("uninstall" | "delete" | "del")))
+            .then(|| (joined(&words[1..]), "release")),
         "terraform" | "tofu" | "terragrunt" => terraform(call, &words),
-        "pulumi" | "cdk" | "serverless" | "sls" | "sst" | "copilot" => {
-            words.iter().find(|word| matches!(**word, "destroy" | "remove" | "delete")).map(|_| (call.name.to_owned(), "infrastructure"))
-        }
+        "pulumi" | "cdk" | "serverless" | "sls" | "sst" | "copilot" => words
+            .iter()
+            .find(|word| matches!(**word, "destroy" | "remove" | "delete"))
+            .map(|_| (call.name.to_owned(), "infrastructure")),
         "aws" => aws(shell, call, &words),
-        "gcloud" | "az" | "doctl" | "ibmcloud" | "oci" | "linode-cli" | "hcloud" | "openstack" | "scw" => {
-            words.iter().any(|word| matches!(*word, "delete" | "purge" | "destroy" | "rm")).then(|| (joined(&words), "cloud"))
-        }
+        "gcloud" | "az" | "doctl" | "ibmcloud" | "oci" | "linode-cli" | "hcloud" | "openstack"
+        | "scw" => words
+            .iter()
+            .any(|word| matches!(*word, "delete" | "purge" | "destroy" | "rm"))
+            .then(|| (joined(&words), "cloud")),
         "gsutil" | "s3cmd" | "mc" | "rclone" | "b2" => storage(call, &words),
         "gh" | "glab" | "hub" => forge(shell, call, &words),
-        "heroku" | "fly" | "flyctl" | "vercel" | "netlify" | "firebase" | "supabase" | "railway" | "render" | "wrangler" | "eb" => {
+        "heroku" | "fly" | "flyctl" | "vercel" | "netlify" | "firebase" | "supabase"
+        | "railway" | "render" | "wrangler" | "eb" => {
             let harmful = words.iter().any(|word| {
-                matches!(*word, "destroy" | "delete" | "remove" | "rm" | "reset" | "terminate") || word.ends_with(":destroy") || word.ends_with(":delete") || word.ends_with(":reset")
+                matches!(
+                    *word,
+                    "destroy" | "delete" | "remove" | "rm" | "reset" | "terminate"
+                ) || word.ends_with(":destroy")
+                    || word.ends_with(":delete")
+                    || word.ends_with(":reset")
             });
             harmful.then(|| (joined(&words), "cloud"))
         }
-        "npm" | "pnpm" | "yarn" => matches!(words.first(), Some(&"unpublish")).then(|| (joined(&words[1..]), "package")),
+        "npm" | "pnpm" | "yarn" => {
+            matches!(words.first(), Some(&"unpublish")).then(|| (joined(&words[1..]), "package"))
+        }
         "cargo" => matches!(words.first(), Some(&"yank")).then(|| (joined(&words[1..]), "package")),
-        "virsh" | "VBoxManage" | "multipass" | "vagrant" | "lxc" | "qm" | "limactl" | "minikube" | "kind" => {
-            let harmful = words.iter().any(|word| matches!(*word, "destroy" | "undefine" | "delete" | "unregistervm" | "purge"));
+        "virsh" | "VBoxManage" | "multipass" | "vagrant" | "lxc" | "qm" | "limactl"
+        | "minikube" | "kind" => {
+            let harmful = words.iter().any(|word| {
+                matches!(
+                    *word,
+                    "destroy" | "undefine" | "delete" | "unregistervm" | "purge"
+                )
+            });
             let own = matches!(call.name, "minikube" | "kind");
             (harmful && !own).then(|| (joined(&words), "machine"))
         }
@@ -53,15 +89,39 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         _ => return None,
     };
     if let Some((target, manner)) = found {
-        let forced = call.args.iter().any(|arg| matches!(arg.text.as_str(), "-f" | "--force" | "-y" | "--yes" | "-auto-approve" | "--auto-approve" | "--quiet" | "-q"));
-        shell.emit(Effect::new(EffectKind::DestroyService, target).manner(manner).forced(forced).program(call.name));
+        let forced = call.args.iter().any(|arg| {
+            matches!(
+                arg.text.as_str(),
+                "-f" | "--force"
+                    | "-y"
+                    | "--yes"
+                    | "-auto-approve"
+                    | "--auto-approve"
+                    | "--quiet"
+                    | "-q"
+            )
+        });
+        shell.emit(
+            Effect::new(EffectKind::DestroyService, target)
+                .manner(manner)
+                .forced(forced)
+                .program(call.name),
+        );
     }
-    if call.name == "docker" && words.first() == Some(&"save") || call.name == "kubectl" && words.first() == Some(&"cp") {
+    if call.name == "docker" && words.first() == Some(&"save")
+        || call.name == "kubectl" && words.first() == Some(&"cp")
+    {
         return Some(bulk("an archive"));
     }
     let mut flow = Flow::unforeseen();
     flow.taint.merge(&call.stdin.taint);
     flow.taint.secrets.clear();
+    if matches!(
+        words.as_slice(),
+        ["ps" | "images", ..] | ["container" | "image" | "volume", "ls", ..]
+    ) {
+        flow.taint.listing = Some(format!("$({} {})", call.name, call.joined()));
+    }
     Some(flow)
 }
 
@@ -74,12 +134,35 @@ type Found = Option<(String, &'static str)>;
 fn container(call: &Call<'_>, words: &[&str]) -> Found {
     let volumes = call.word("--volumes") || call.word("-v");
     match words {
-        ["system", "prune", ..] if call.has('a', "all") || call.word("--volumes") || call.has('f', "force") => Some(("unused images and volumes".to_owned(), "prune")),
-        ["volume", "rm" | "prune", rest @ ..] => Some((if rest.is_empty() { "volumes".to_owned() } else { joined(rest) }, "volumes")),
-        ["compose", "down", ..] | ["down", ..] if volumes && (call.name == "docker-compose" || words[0] == "compose") => Some(("the volumes of the project".to_owned(), "volumes")),
-        ["swarm", "leave", ..] if call.has('f', "force") => Some(("the swarm".to_owned(), "cluster")),
+        ["system", "prune", ..]
+            if call.has('a', "all") || call.word("--volumes") || call.has('f', "force") =>
+        {
+            Some(("unused images and volumes".to_owned(), "prune"))
+        }
+        ["volume", "rm" | "prune", rest @ ..] => Some((
+            if rest.is_empty() {
+                "volumes".to_owned()
+            } else {
+                joined(rest)
+            },
+            "volumes",
+        )),
+        ["compose", "down", ..] | ["down", ..]
+            if volumes && (call.name == "docker-compose" || words[0] == "compose") =>
+        {
+            Some(("the volumes of the project".to_owned(), "volumes"))
+        }
+        ["swarm", "leave", ..] if call.has('f', "force") => {
+            Some(("the swarm".to_owned(), "cluster"))
+        }
         ["stack", "rm", rest @ ..] => Some((joined(rest), "cluster")),
-        ["rm" | "rmi" | "kill" | "stop" | "container" | "image", rest @ ..] if rest.iter().any(|word| word.starts_with("$(") && (word.contains("ps") || word.contains("images"))) && call.has('f', "force") => {
+        [
+            "rm" | "rmi" | "kill" | "stop" | "container" | "image",
+            rest @ ..,
+        ] if rest.iter().any(|word| {
+            word.starts_with("$(") && (word.contains("ps") || word.contains("images"))
+        }) && call.has('f', "force") =>
+        {
             Some(("every container or image".to_owned(), "prune"))
         }
         _ => None,
@@ -91,8 +174,21 @@ fn cluster(call: &Call<'_>, words: &[&str]) -> Found {
         ["delete", kind, rest @ ..] => {
             let kind = kind.split('/').next().unwrap_or(kind);
             let target = format!("{kind} {}", joined(rest)).trim_end().to_owned();
-            if matches!(kind, "ns" | "namespace" | "namespaces" | "node" | "nodes" | "no" | "pv" | "pvc" | "persistentvolume" | "persistentvolumeclaim" | "crd" | "all" | "clusterrole")
-                || call.word("--all")
+            if matches!(
+                kind,
+                "ns" | "namespace"
+                    | "namespaces"
+                    | "node"
+                    | "nodes"
+                    | "no"
+                    | "pv"
+                    | "pvc"
+                    | "persistentvolume"
+                    | "persistentvolumeclaim"
+                    | "crd"
+                    | "all"
+                    | "clusterrole"
+            ) || call.word("--all")
                 || call.has('A', "all-namespaces")
             {
                 Some((target, "cluster"))
@@ -104,18 +200,25 @@ fn cluster(call: &Call<'_>, words: &[&str]) -> Found {
         }
         ["delete"] => Some(("what a file describes".to_owned(), "workload")),
         ["drain", node, ..] => Some((format!("node {node}"), "workload")),
-        ["replace", ..] if call.word("--force") => Some(("a running object".to_owned(), "workload")),
+        ["replace", ..] if call.word("--force") => {
+            Some(("a running object".to_owned(), "workload"))
+        }
         _ => None,
     }
 }
 
 fn terraform(call: &Call<'_>, words: &[&str]) -> Found {
-    let all = call.args.iter().any(|arg| matches!(arg.text.as_str(), "-destroy" | "--destroy"));
+    let all = call
+        .args
+        .iter()
+        .any(|arg| matches!(arg.text.as_str(), "-destroy" | "--destroy"));
     match words {
         ["destroy", ..] => Some(("the infrastructure".to_owned(), "infrastructure")),
         ["run-all", "destroy", ..] => Some(("the infrastructure".to_owned(), "infrastructure")),
         ["apply", ..] if all => Some(("the infrastructure".to_owned(), "infrastructure")),
-        ["apply", ..] if call.any(&["-auto-approve", "--auto-approve"]) => Some(("the infrastructure".to_owned(), "apply_unseen")),
+        ["apply", ..] if call.any(&["-auto-approve", "--auto-approve"]) => {
+            Some(("the infrastructure".to_owned(), "apply_unseen"))
+        }
         ["state", "rm", rest @ ..] => Some((joined(rest), "apply_unseen")),
         _ => None,
     }
@@ -126,14 +229,52 @@ fn aws(shell: &mut Shell<'_>, call: &Call<'_>, words: &[&str]) -> Found {
         ["s3", "cp" | "sync" | "mv", source, target, ..] => {
             if target.starts_with("s3://") && !source.starts_with("s3://") {
                 let field = call.args.iter().find(|arg| arg.text == *source)?;
-                let flow = if *source == "-" { call.stdin.clone() } else { shell.read(field, call.name) };
-                shell.send(target.trim_start_matches("s3://").split('/').next().unwrap_or("s3"), &flow, call.name);
+                let flow = if *source == "-" {
+                    call.stdin.clone()
+                } else {
+                    shell.read(field, call.name)
+                };
+                shell.send(
+                    target
+                        .trim_start_matches("s3://")
+                        .split('/')
+                        .next()
+                        .unwrap_or("s3"),
+                    &flow,
+                    call.name,
+                );
             }
-            (words[1] == "sync" && call.word("--delete") && target.matches('/').count() <= 3 && target.starts_with("s3://")).then(|| ((*target).to_owned(), "storage"))
+            (words[1] == "sync"
+                && call.word("--delete")
+                && target.matches('/').count() <= 3
+                && target.starts_with("s3://"))
+            .then(|| ((*target).to_owned(), "storage"))
         }
         ["s3", "rb", bucket, ..] => Some(((*bucket).to_owned(), "storage")),
         ["s3", "rm", what, ..] if call.word("--recursive") => Some(((*what).to_owned(), "storage")),
-        [service, verb, ..] if verb.starts_with("delete-") || verb.starts_with("terminate-") || verb.starts_with("deregister-") || verb.starts_with("purge-") => {
+        [
+            "iam",
+            "create-access-key"
+            | "create-user"
+            | "create-login-profile"
+            | "attach-user-policy"
+            | "put-user-policy"
+            | "attach-role-policy",
+            ..,
+        ] => {
+            shell.emit(
+                Effect::new(EffectKind::RaisePrivileges, joined(words))
+                    .manner("grant")
+                    .program("aws"),
+            );
+            None
+        }
+        [service, verb, ..]
+            if verb.starts_with("delete-")
+                || verb.starts_with("terminate-")
+                || verb.starts_with("deregister-")
+                || verb.starts_with("purge-") =>
+        {
             Some((format!("{service} {verb}"), "cloud"))
         }
         _ => None,
@@ -163,13 +304,22 @@ fn forge(shell: &mut Shell<'_>, call: &Call<'_>, words: &[&str]) -> Found {
             shell.send("gist.github.com", &flow, call.name);
             None
         }
-        ["repo", "delete", rest @ ..] => Some((format!("repository {}", joined(rest)), "repository")),
-        ["repo", "archive", rest @ ..] => Some((format!("repository {}", joined(rest)), "repository")),
-        ["release", "delete", rest @ ..] | ["secret", "delete" | "remove", rest @ ..] => Some((joined(rest), "repository")),
-        ["repo", "edit", ..] if call.joined().contains("--visibility public") => Some(("the repository's privacy".to_owned(), "repository")),
+        ["repo", "delete", rest @ ..] => {
+            Some((format!("repository {}", joined(rest)), "repository"))
+        }
+        ["repo", "archive", rest @ ..] => {
+            Some((format!("repository {}", joined(rest)), "repository"))
+        }
+        ["release", "delete", rest @ ..] | ["secret", "delete" | "remove", rest @ ..] => {
+            Some((joined(rest), "repository"))
+        }
+        ["repo", "edit", ..] if call.joined().contains("--visibility public") => {
+            Some(("the repository's privacy".to_owned(), "repository"))
+        }
         ["api", ..] => {
             let text = call.joined();
-            (text.contains("DELETE") && (text.contains("-X") || text.contains("--method"))).then(|| (joined(words), "repository"))
+            (text.contains("DELETE") && (text.contains("-X") || text.contains("--method")))
+                .then(|| (joined(words), "repository"))
         }
         _ => None,
     }
@@ -179,18 +329,40 @@ fn forge(shell: &mut Shell<'_>, call: &Call<'_>, words: &[&str]) -> Found {
 fn shows_secret(call: &Call<'_>, words: &[&str]) -> Option<&'static str> {
     match (call.name, words) {
         ("aws", ["secretsmanager", "get-secret-value", ..]) => Some("the cloud's secret store"),
-        ("aws", ["ssm", "get-parameter" | "get-parameters", ..]) if call.word("--with-decryption") => Some("the cloud's secret store"),
-        ("aws", ["configure", "get", what, ..]) if what.contains("secret") || what.contains("token") => Some("the cloud's credentials"),
+        ("aws", ["ssm", "get-parameter" | "get-parameters", ..])
+            if call.word("--with-decryption") =>
+        {
+            Some("the cloud's secret store")
+        }
+        ("aws", ["configure", "get", what, ..])
+            if what.contains("secret") || what.contains("token") =>
+        {
+            Some("the cloud's credentials")
+        }
         ("aws", ["configure", "export-credentials", ..]) => Some("the cloud's credentials"),
-        ("gcloud", ["auth", "print-access-token" | "print-identity-token", ..] | ["auth", "application-default", "print-access-token", ..]) => Some("the cloud's credentials"),
+        (
+            "gcloud",
+            ["auth", "print-access-token" | "print-identity-token", ..]
+            | ["auth", "application-default", "print-access-token", ..],
+        ) => Some("the cloud's credentials"),
         ("gcloud", ["secrets", "versions", "access", ..]) => Some("the cloud's secret store"),
-        ("az", ["account", "get-access-token", ..] | ["keyvault", "secret", "show", ..]) => Some("the cloud's secret store"),
+        ("az", ["account", "get-access-token", ..] | ["keyvault", "secret", "show", ..]) => {
+            Some("the cloud's secret store")
+        }
         ("gh", ["auth", "token", ..]) => Some("the forge's token"),
         ("heroku", ["config" | "auth:token", ..]) => Some("the application's settings"),
-        ("kubectl" | "oc", ["get", what, ..]) if what.starts_with("secret") && call.args.iter().any(|arg| arg.text.starts_with("-o") || arg.text.starts_with("--output")) => {
+        ("kubectl" | "oc", ["get", what, ..])
+            if what.starts_with("secret")
+                && call
+                    .args
+                    .iter()
+                    .any(|arg| arg.text.starts_with("-o") || arg.text.starts_with("--output")) =>
+        {
             Some("the cluster's secrets")
         }
-        ("kubectl", ["config", "view", ..]) if call.word("--raw") => Some("the cluster's credentials"),
+        ("kubectl", ["config", "view", ..]) if call.word("--raw") => {
+            Some("the cluster's credentials")
+        }
         _ => None,
     }
 }

@@ -8,14 +8,47 @@ use crate::{
 
 /// Services whose end leaves the machine open or cut off.
 const GUARDS: &[&str] = &[
-    "firewalld", "ufw", "iptables", "nftables", "apparmor", "auditd", "fail2ban", "selinux", "clamav-daemon", "falcon-sensor", "crowdstrike", "rsyslog", "syslog",
-    "systemd-journald", "osqueryd", "wazuh-agent", "ossec", "windefend",
+    "firewalld",
+    "ufw",
+    "iptables",
+    "nftables",
+    "apparmor",
+    "auditd",
+    "fail2ban",
+    "selinux",
+    "clamav-daemon",
+    "falcon-sensor",
+    "crowdstrike",
+    "rsyslog",
+    "syslog",
+    "systemd-journald",
+    "osqueryd",
+    "wazuh-agent",
+    "ossec",
+    "windefend",
 ];
 
 /// Packages without which a machine does not come up.
 const ESSENTIAL: &[&str] = &[
-    "libc6", "glibc", "systemd", "bash", "coreutils", "dpkg", "apt", "sudo", "linux-image", "linux-generic", "kernel", "grub", "openssh-server", "python3-minimal", "base-files",
-    "init", "util-linux", "login", "passwd",
+    "libc6",
+    "glibc",
+    "systemd",
+    "bash",
+    "coreutils",
+    "dpkg",
+    "apt",
+    "sudo",
+    "linux-image",
+    "linux-generic",
+    "kernel",
+    "grub",
+    "openssh-server",
+    "python3-minimal",
+    "base-files",
+    "init",
+    "util-linux",
+    "login",
+    "passwd",
 ];
 
 pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
@@ -26,28 +59,99 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     let lower_first = call.operand(0);
     match name {
         "kill" | "pkill" | "killall" | "killall5" | "taskkill" | "xkill" => kill(shell, call),
-        "shutdown" if !call.any(&["-c", "--help", "-k"]) => emit(shell, EffectKind::StopSystem, "", "halt"),
-        "reboot" | "halt" | "poweroff" | "Stop-Computer" | "Restart-Computer" => emit(shell, EffectKind::StopSystem, "", "halt"),
-        "init" | "telinit" if matches!(lower_first, "0" | "6" | "1") => emit(shell, EffectKind::StopSystem, "", "halt"),
-        "systemctl" | "service" | "rc-service" | "launchctl" | "sc" | "initctl" => service(shell, call),
-        _ if name.starts_with("mkfs") || matches!(name, "mke2fs" | "mkswap" | "newfs" | "mkntfs" | "format" | "Format-Volume" | "Clear-Disk") => {
-            let target = call.operands(&["-t", "-L", "-F", "-b", "-m", "-N", "-U"]).last().map_or("", |field| field.text.as_str());
+        "shutdown" if !call.any(&["-c", "--help", "-k"]) => {
+            emit(shell, EffectKind::StopSystem, "", "halt")
+        }
+        "reboot" | "halt" | "poweroff" | "Stop-Computer" | "Restart-Computer" => {
+            emit(shell, EffectKind::StopSystem, "", "halt")
+        }
+        "init" | "telinit" if matches!(lower_first, "0" | "6" | "1") => {
+            emit(shell, EffectKind::StopSystem, "", "halt")
+        }
+        "systemctl" | "service" | "rc-service" | "launchctl" | "sc" | "initctl" => {
+            service(shell, call)
+        }
+        _ if name.starts_with("mkfs")
+            || matches!(
+                name,
+                "mke2fs"
+                    | "mkswap"
+                    | "newfs"
+                    | "mkntfs"
+                    | "format"
+                    | "Format-Volume"
+                    | "Clear-Disk"
+            ) =>
+        {
+            let target = call
+                .operands(&["-t", "-L", "-F", "-b", "-m", "-N", "-U"])
+                .last()
+                .map_or("", |field| field.text.as_str());
             if !(name == "format" && !target.ends_with(':')) && !call.has('V', "help") {
                 emit(shell, EffectKind::DiskWrite, target, "format");
             }
         }
-        "wipefs" | "blkdiscard" | "hdparm" | "nvme" | "sgdisk" | "sfdisk" | "fdisk" | "gdisk" | "cfdisk" | "parted" | "cryptsetup" | "diskutil" | "diskpart" | "badblocks" | "zpool"
-        | "lvremove" | "vgremove" | "pvremove" | "mdadm" | "zfs" | "flashrom" | "efibootmgr" | "e2label" | "debugfs" => disk(shell, call),
-        "iptables" | "ip6tables" | "nft" | "ufw" | "pfctl" | "firewall-cmd" | "netsh" | "setenforce" | "csrutil" | "spctl" | "Set-MpPreference" | "auditctl" | "aa-teardown"
-        | "aa-disable" | "Set-NetFirewallProfile" => defence(shell, call),
+        "wipefs" | "blkdiscard" | "hdparm" | "nvme" | "sgdisk" | "sfdisk" | "fdisk" | "gdisk"
+        | "cfdisk" | "parted" | "cryptsetup" | "diskutil" | "diskpart" | "badblocks" | "zpool"
+        | "lvremove" | "vgremove" | "pvremove" | "mdadm" | "zfs" | "flashrom" | "efibootmgr"
+        | "e2label" | "debugfs" => disk(shell, call),
+        "iptables"
+        | "ip6tables"
+        | "nft"
+        | "ufw"
+        | "pfctl"
+        | "firewall-cmd"
+        | "netsh"
+        | "setenforce"
+        | "csrutil"
+        | "spctl"
+        | "Set-MpPreference"
+        | "auditctl"
+        | "aa-teardown"
+        | "aa-disable"
+        | "Set-NetFirewallProfile" => defence(shell, call),
         "crontab" => crontab(shell, call),
-        "schtasks" if call.args.iter().any(|arg| arg.text.eq_ignore_ascii_case("/create")) => emit(shell, EffectKind::Persistence, "the task scheduler", "schedule"),
-        "useradd" | "adduser" | "usermod" | "gpasswd" | "passwd" | "chpasswd" | "userdel" | "deluser" | "groupdel" | "visudo" | "vipw" | "net" | "dscl" => account(shell, call),
-        "insmod" | "modprobe" | "kextload" if !call.has('r', "remove") => emit(shell, EffectKind::RaisePrivileges, lower_first, "kernel_module"),
-        "journalctl" if call.args.iter().any(|arg| arg.text.starts_with("--vacuum") || arg.text == "--rotate") => emit(shell, EffectKind::HideTracks, "the system journal", "wipe"),
-        "wevtutil" if lower_first == "cl" => emit(shell, EffectKind::HideTracks, "the event log", "wipe"),
-        "vssadmin" | "wbadmin" if call.joined().to_ascii_lowercase().contains("delete") => emit(shell, EffectKind::DestroyService, "shadow copies", "backups"),
-        "tmutil" if lower_first.starts_with("delete") => emit(shell, EffectKind::DestroyService, "backups", "backups"),
+        "schtasks"
+            if call
+                .args
+                .iter()
+                .any(|arg| arg.text.eq_ignore_ascii_case("/create")) =>
+        {
+            emit(
+                shell,
+                EffectKind::Persistence,
+                "the task scheduler",
+                "schedule",
+            )
+        }
+        "useradd" | "adduser" | "usermod" | "gpasswd" | "passwd" | "chpasswd" | "userdel"
+        | "deluser" | "groupdel" | "visudo" | "vipw" | "net" | "dscl" => account(shell, call),
+        "insmod" | "modprobe" | "kextload" if !call.has('r', "remove") => emit(
+            shell,
+            EffectKind::RaisePrivileges,
+            lower_first,
+            "kernel_module",
+        ),
+        "journalctl"
+            if call
+                .args
+                .iter()
+                .any(|arg| arg.text.starts_with("--vacuum") || arg.text == "--rotate") =>
+        {
+            emit(shell, EffectKind::HideTracks, "the system journal", "wipe")
+        }
+        "wevtutil" if lower_first == "cl" => {
+            emit(shell, EffectKind::HideTracks, "the event log", "wipe")
+        }
+        "vssadmin" | "wbadmin" if call.joined().to_ascii_lowercase().contains("delete") => emit(
+            shell,
+            EffectKind::DestroyService,
+            "shadow copies",
+            "backups",
+        ),
+        "tmutil" if lower_first.starts_with("delete") => {
+            emit(shell, EffectKind::DestroyService, "backups", "backups")
+        }
         "ip" | "ifconfig" | "route" | "nmcli" => {
             let text = call.joined();
             let cut = text.contains("link set") && text.ends_with("down")
@@ -60,16 +164,58 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
                 emit(shell, EffectKind::StopSystem, "the network", "network");
             }
         }
-        "sysctl" if call.args.iter().any(|arg| arg.text.contains("kernel.") && arg.text.contains('=') || arg.text.contains("randomize_va_space")) => {
+        "sysctl"
+            if call.args.iter().any(|arg| {
+                arg.text.contains("kernel.") && arg.text.contains('=')
+                    || arg.text.contains("randomize_va_space")
+            }) =>
+        {
             emit(shell, EffectKind::LowerDefences, lower_first, "kernel");
         }
+        "mount"
+            if call.any(&["--bind", "-B", "--move"])
+                || call
+                    .values(&["-o"])
+                    .iter()
+                    .any(|option| option.text.contains("bind")) =>
+        {
+            if let Some(target) = call.operands(&["-o", "-t"]).last() {
+                shell.write(target, false, &Flow::unforeseen(), name);
+            }
+        }
+        "pip" | "pip3" | "npm" | "yarn" | "pnpm" | "gem" | "easy_install" => {
+            // Packages over a connection that anybody on the way can change.
+            let plain = call.args.iter().find(|arg| {
+                arg.text.contains("http://")
+                    && !crate::host::is_local(&crate::host::of_url(
+                        arg.text.trim_start_matches(|c| c != 'h'),
+                    ))
+            });
+            match plain {
+                Some(arg) if call.any(&["install", "i", "add"]) => shell.emit(
+                    Effect::new(EffectKind::RunDownloaded, crate::host::of_url(&arg.text))
+                        .program(name),
+                ),
+                _ => return None,
+            }
+        }
         "swapoff" if call.has('a', "all") => emit(shell, EffectKind::StopSystem, "swap", "swap"),
-        "xmrig" | "minerd" | "cpuminer" | "ethminer" | "cgminer" | "t-rex" | "nbminer" => emit(shell, EffectKind::Exhaust, "the processor", "mine"),
+        "xmrig" | "minerd" | "cpuminer" | "ethminer" | "cgminer" | "t-rex" | "nbminer" => {
+            emit(shell, EffectKind::Exhaust, "the processor", "mine")
+        }
         "stress" | "stress-ng" => {}
-        "smoltbot" if matches!(lower_first, "reset" | "uninstall") => emit(shell, EffectKind::TamperConscience, "smoltbot", "switch_off"),
-        "apt" | "apt-get" | "yum" | "dnf" | "pacman" | "dpkg" | "rpm" | "zypper" | "apk" | "brew" => packages(shell, call),
+        "smoltbot" if matches!(lower_first, "reset" | "uninstall") => emit(
+            shell,
+            EffectKind::TamperConscience,
+            "smoltbot",
+            "switch_off",
+        ),
+        "apt" | "apt-get" | "yum" | "dnf" | "pacman" | "dpkg" | "rpm" | "zypper" | "apk"
+        | "brew" => packages(shell, call),
         _ => {
-            if call.args.iter().any(|arg| arg.text.contains("stratum+tcp://") || arg.text.contains("stratum+ssl://")) {
+            if call.args.iter().any(|arg| {
+                arg.text.contains("stratum+tcp://") || arg.text.contains("stratum+ssl://")
+            }) {
                 emit(shell, EffectKind::Exhaust, "the processor", "mine");
             }
             return None;
@@ -79,31 +225,87 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
 }
 
 fn kill(shell: &mut Shell<'_>, call: &Call<'_>) {
-    let operands = call.operands(&["-s", "-n", "-u", "-U", "-g", "-t", "-P", "--signal", "-G", "--user"]);
+    let operands = call.operands(&[
+        "-s", "-n", "-u", "-U", "-g", "-t", "-P", "--signal", "-G", "--user",
+    ]);
     let is_pid = |text: &str| matches!(text, "-1" | "1" | "0");
     // `kill -9 -1`: the last words are processes though they look like options.
     let last = call.args.last().map_or("", |arg| arg.text.as_str());
-    let effect = |target: &str, manner: &'static str| Effect::new(EffectKind::Kill, target).manner(manner).program(call.name);
+    let effect = |target: &str, manner: &'static str| {
+        Effect::new(EffectKind::Kill, target)
+            .manner(manner)
+            .program(call.name)
+    };
     match call.name {
-        "kill" if call.args.len() > 1 && last == "-1" || call.name == "kill" && operands.iter().any(|field| is_pid(&field.text) && field.text != "0") && !call.word("-0") => {
-            shell.emit(effect(if last == "1" { "1" } else { "every process" }, "all"));
+        "kill"
+            if call.args.len() > 1 && last == "-1"
+                || call.name == "kill"
+                    && operands
+                        .iter()
+                        .any(|field| is_pid(&field.text) && field.text != "0")
+                    && !call.word("-0") =>
+        {
+            shell.emit(effect(
+                if last == "1" { "1" } else { "every process" },
+                "all",
+            ));
         }
         "killall5" => shell.emit(effect("every process", "all")),
+        "kill" if call.args.iter().any(|arg| arg.text.contains("smoltbot")) => {
+            shell.emit(
+                Effect::new(EffectKind::TamperConscience, "smoltbot")
+                    .manner("switch_off")
+                    .program(call.name),
+            );
+        }
+        // The list of all processes, not searched for anything.
+        "kill"
+            if operands.iter().any(|field| {
+                field.text.starts_with("$(ps ")
+                    && !field.text.contains("grep")
+                    && !field.text.contains('/')
+            }) =>
+        {
+            shell.emit(effect("every process", "all"));
+        }
         "kill" => {}
         _ => {
             if call.args.iter().any(|arg| arg.text.contains("smoltbot")) {
-                shell.emit(Effect::new(EffectKind::TamperConscience, "smoltbot").manner("switch_off").program(call.name));
+                shell.emit(
+                    Effect::new(EffectKind::TamperConscience, "smoltbot")
+                        .manner("switch_off")
+                        .program(call.name),
+                );
                 return;
             }
             let users = call.values(&["-u", "-U", "--user"]);
-            if call.name == "pkill" && operands.is_empty() && !users.is_empty() {
-                shell.emit(effect(&format!("every process of {}", users[0].text), "user"));
+            if matches!(call.name, "pkill" | "killall") && operands.is_empty() && !users.is_empty()
+            {
+                shell.emit(effect(
+                    &format!("every process of {}", users[0].text),
+                    "user",
+                ));
             }
             for field in operands {
                 let text = field.text.as_str();
                 if matches!(text, "." | ".*" | "" | "*") {
                     shell.emit(effect("every process", "all"));
-                } else if matches!(text, "systemd" | "init" | "sshd" | "dockerd" | "containerd" | "launchd" | "Xorg" | "gnome-shell" | "dbus-daemon" | "NetworkManager" | "loginwindow" | "csrss.exe" | "svchost.exe") {
+                } else if matches!(
+                    text,
+                    "systemd"
+                        | "init"
+                        | "sshd"
+                        | "dockerd"
+                        | "containerd"
+                        | "launchd"
+                        | "Xorg"
+                        | "gnome-shell"
+                        | "dbus-daemon"
+                        | "NetworkManager"
+                        | "loginwindow"
+                        | "csrss.exe"
+                        | "svchost.exe"
+                ) {
                     shell.emit(effect(text, "system"));
                 }
             }
@@ -112,44 +314,129 @@ fn kill(shell: &mut Shell<'_>, call: &Call<'_>) {
 }
 
 fn service(shell: &mut Shell<'_>, call: &Call<'_>) {
-    let operands: Vec<&str> = call.operands(&["-t", "-p", "-M", "-H"]).iter().map(|field| field.text.as_str()).collect();
+    let operands: Vec<&str> = call
+        .operands(&["-t", "-p", "-M", "-H"])
+        .iter()
+        .map(|field| field.text.as_str())
+        .collect();
     let name = call.name;
-    if name == "systemctl" && operands.iter().any(|word| matches!(*word, "poweroff" | "reboot" | "halt" | "rescue" | "emergency" | "kexec" | "suspend" | "hibernate")) {
-        shell.emit(Effect::new(EffectKind::StopSystem, "").manner("halt").program(name));
+    if name == "systemctl"
+        && operands.iter().any(|word| {
+            matches!(
+                *word,
+                "poweroff"
+                    | "reboot"
+                    | "halt"
+                    | "rescue"
+                    | "emergency"
+                    | "kexec"
+                    | "suspend"
+                    | "hibernate"
+            )
+        })
+    {
+        shell.emit(
+            Effect::new(EffectKind::StopSystem, "")
+                .manner("halt")
+                .program(name),
+        );
         return;
     }
     if name == "systemctl" && operands.first() == Some(&"isolate") {
-        shell.emit(Effect::new(EffectKind::StopSystem, "").manner("halt").program(name));
+        shell.emit(
+            Effect::new(EffectKind::StopSystem, "")
+                .manner("halt")
+                .program(name),
+        );
     }
-    let stops = operands.iter().any(|word| matches!(*word, "stop" | "disable" | "mask" | "kill" | "unload" | "bootout" | "remove" | "delete"));
+    let stops = operands.iter().any(|word| {
+        matches!(
+            *word,
+            "stop" | "disable" | "mask" | "kill" | "unload" | "bootout" | "remove" | "delete"
+        )
+    });
     if !stops {
         return;
     }
     for word in &operands {
-        let unit = word.trim_end_matches(".service").trim_end_matches(".socket");
+        let unit = word
+            .trim_end_matches(".service")
+            .trim_end_matches(".socket");
         if unit.contains("smoltbot") {
-            shell.emit(Effect::new(EffectKind::TamperConscience, "smoltbot").manner("switch_off").program(name));
+            shell.emit(
+                Effect::new(EffectKind::TamperConscience, "smoltbot")
+                    .manner("switch_off")
+                    .program(name),
+            );
         } else if GUARDS.contains(&unit.to_ascii_lowercase().as_str()) {
-            shell.emit(Effect::new(EffectKind::LowerDefences, unit).manner("service").program(name));
-        } else if matches!(unit, "ssh" | "sshd" | "networking" | "NetworkManager" | "systemd-networkd" | "network" | "dbus" | "docker" | "systemd-logind") {
-            shell.emit(Effect::new(EffectKind::StopSystem, unit).manner("service").program(name));
+            shell.emit(
+                Effect::new(EffectKind::LowerDefences, unit)
+                    .manner("service")
+                    .program(name),
+            );
+        } else if matches!(
+            unit,
+            "ssh"
+                | "sshd"
+                | "networking"
+                | "NetworkManager"
+                | "systemd-networkd"
+                | "network"
+                | "dbus"
+                | "docker"
+                | "systemd-logind"
+        ) {
+            shell.emit(
+                Effect::new(EffectKind::StopSystem, unit)
+                    .manner("service")
+                    .program(name),
+            );
         }
     }
 }
 
 fn disk(shell: &mut Shell<'_>, call: &Call<'_>) {
     let text = call.joined();
-    let target = call.args.iter().map(|arg| arg.text.as_str()).find(|word| word.contains("/dev/") || word.starts_with("disk")).unwrap_or(call.operand(1));
+    let target = call
+        .args
+        .iter()
+        .map(|arg| arg.text.as_str())
+        .find(|word| word.contains("/dev/") || word.starts_with("disk"))
+        .unwrap_or(call.operand(1));
     let harmful = match call.name {
         "wipefs" => call.has('a', "all") || call.has('o', "offset"),
         "blkdiscard" | "lvremove" | "vgremove" | "pvremove" | "flashrom" => true,
         "hdparm" => text.contains("--security-erase") || text.contains("--trim"),
         "nvme" => call.operand(0) == "format" || call.operand(0) == "sanitize",
-        "sgdisk" => call.has('Z', "zap-all") || call.has('z', "zap") || call.has('o', "clear") || call.has('d', "delete"),
-        "fdisk" | "sfdisk" | "gdisk" | "cfdisk" | "diskpart" => !call.has('l', "list") && !call.has('d', "dump") && !call.has('J', "json"),
-        "parted" => ["mklabel", "mkpart", "rm ", "resizepart", "mktable"].iter().any(|word| format!("{text} ").contains(word)),
-        "cryptsetup" => text.contains("luksFormat") || text.contains("erase") || text.contains("luksErase") || text.contains("luksRemoveKey"),
-        "diskutil" => ["erase", "partitionDisk", "zeroDisk", "secureErase", "reformat", "deleteVolume", "apfs deleteContainer"].iter().any(|word| text.contains(word)),
+        "sgdisk" => {
+            call.has('Z', "zap-all")
+                || call.has('z', "zap")
+                || call.has('o', "clear")
+                || call.has('d', "delete")
+        }
+        "fdisk" | "sfdisk" | "gdisk" | "cfdisk" | "diskpart" => {
+            !call.has('l', "list") && !call.has('d', "dump") && !call.has('J', "json")
+        }
+        "parted" => ["mklabel", "mkpart", "rm ", "resizepart", "mktable"]
+            .iter()
+            .any(|word| format!("{text} ").contains(word)),
+        "cryptsetup" => {
+            text.contains("luksFormat")
+                || text.contains("erase")
+                || text.contains("luksErase")
+                || text.contains("luksRemoveKey")
+        }
+        "diskutil" => [
+            "erase",
+            "partitionDisk",
+            "zeroDisk",
+            "secureErase",
+            "reformat",
+            "deleteVolume",
+            "apfs deleteContainer",
+        ]
+        .iter()
+        .any(|word| text.contains(word)),
         "badblocks" => call.has('w', ""),
         "zpool" | "zfs" => call.operand(0) == "destroy",
         "mdadm" => text.contains("--zero-superblock") || text.contains("--stop"),
@@ -158,7 +445,11 @@ fn disk(shell: &mut Shell<'_>, call: &Call<'_>) {
         _ => false,
     };
     if harmful {
-        shell.emit(Effect::new(EffectKind::DiskWrite, target).manner("format").program(call.name));
+        shell.emit(
+            Effect::new(EffectKind::DiskWrite, target)
+                .manner("format")
+                .program(call.name),
+        );
     }
 }
 
@@ -166,14 +457,25 @@ fn defence(shell: &mut Shell<'_>, call: &Call<'_>) {
     let text = call.joined();
     let lower = text.to_ascii_lowercase();
     let lowered = match call.name {
-        "iptables" | "ip6tables" => call.has('F', "flush") || call.has('X', "delete-chain") || text.contains("-P INPUT ACCEPT") || text.contains("-P FORWARD ACCEPT"),
+        "iptables" | "ip6tables" => {
+            call.has('F', "flush")
+                || call.has('X', "delete-chain")
+                || text.contains("-P INPUT ACCEPT")
+                || text.contains("-P FORWARD ACCEPT")
+        }
         "nft" => text.contains("flush ruleset") || text.contains("delete table"),
-        "ufw" => lower.contains("disable") || lower.contains("reset") || lower.contains("default allow"),
+        "ufw" => {
+            lower.contains("disable") || lower.contains("reset") || lower.contains("default allow")
+        }
         "pfctl" => call.has('d', "") || call.has('F', ""),
-        "firewall-cmd" => lower.contains("--panic-off") || lower.contains("--set-default-zone=trusted"),
+        "firewall-cmd" => {
+            lower.contains("--panic-off") || lower.contains("--set-default-zone=trusted")
+        }
         "netsh" => lower.contains("firewall") && lower.contains("off"),
         "setenforce" => matches!(call.operand(0), "0" | "Permissive" | "permissive"),
-        "csrutil" | "aa-teardown" | "aa-disable" => call.name != "csrutil" || lower.contains("disable"),
+        "csrutil" | "aa-teardown" | "aa-disable" => {
+            call.name != "csrutil" || lower.contains("disable")
+        }
         "spctl" => lower.contains("disable"),
         "Set-MpPreference" => lower.contains("disable"),
         "Set-NetFirewallProfile" => lower.contains("false"),
@@ -181,46 +483,105 @@ fn defence(shell: &mut Shell<'_>, call: &Call<'_>) {
         _ => false,
     };
     if lowered {
-        shell.emit(Effect::new(EffectKind::LowerDefences, call.name).manner("firewall").program(call.name));
+        shell.emit(
+            Effect::new(EffectKind::LowerDefences, call.name)
+                .manner("firewall")
+                .program(call.name),
+        );
     }
 }
 
 fn crontab(shell: &mut Shell<'_>, call: &Call<'_>) {
     if call.has('r', "remove") {
-        shell.emit(Effect::new(EffectKind::Delete, "crontab").manner("schedule").program("crontab"));
-    } else if !call.has('l', "list") && (call.stdin.connected || !call.operands(&["-u"]).is_empty()) {
-        shell.emit(Effect::new(EffectKind::Persistence, "crontab").manner("schedule").program("crontab"));
+        shell.emit(
+            Effect::new(EffectKind::Delete, "crontab")
+                .manner("schedule")
+                .program("crontab"),
+        );
+    } else if !call.has('l', "list") && (call.stdin.connected || !call.operands(&["-u"]).is_empty())
+    {
+        shell.emit(
+            Effect::new(EffectKind::Persistence, "crontab")
+                .manner("schedule")
+                .program("crontab"),
+        );
     }
 }
 
 fn account(shell: &mut Shell<'_>, call: &Call<'_>) {
     let text = call.joined();
     let powerful = ["sudo", "wheel", "root", "admin", "docker", "administrators"];
-    let grants = call.args.iter().any(|arg| arg.text.split(',').any(|group| powerful.contains(&group.to_ascii_lowercase().as_str())));
-    let effect = |manner: &'static str| Effect::new(EffectKind::RaisePrivileges, call.operands(&["-G", "-g", "-s", "-d", "-u", "-p"]).last().map_or("", |field| field.text.as_str())).manner(manner).program(call.name);
+    let grants = call.args.iter().any(|arg| {
+        arg.text
+            .split(',')
+            .any(|group| powerful.contains(&group.to_ascii_lowercase().as_str()))
+    });
+    let effect = |manner: &'static str| {
+        Effect::new(
+            EffectKind::RaisePrivileges,
+            call.operands(&["-G", "-g", "-s", "-d", "-u", "-p"])
+                .last()
+                .map_or("", |field| field.text.as_str()),
+        )
+        .manner(manner)
+        .program(call.name)
+    };
     match call.name {
         "usermod" | "gpasswd" if grants => shell.emit(effect("grant")),
-        "useradd" | "adduser" if grants || text.contains("-u 0") || text.contains("--uid 0") => shell.emit(effect("grant")),
+        "useradd" | "adduser" if grants || text.contains("-u 0") || text.contains("--uid 0") => {
+            shell.emit(effect("grant"))
+        }
         "useradd" | "adduser" => shell.emit(effect("account")),
         "net" if text.to_ascii_lowercase().contains("/add") => shell.emit(effect("grant")),
-        "passwd" | "chpasswd" if !call.any(&["-S", "--status", "--help"]) => shell.emit(effect("password")),
-        "dscl" if text.contains("-create") || text.contains("-append") || text.contains("-passwd") => shell.emit(effect("account")),
-        "userdel" | "deluser" | "groupdel" => shell.emit(Effect::new(EffectKind::Delete, call.operand(0)).manner("account").program(call.name)),
+        "passwd" | "chpasswd" if !call.any(&["-S", "--status", "--help"]) => {
+            shell.emit(effect("password"))
+        }
+        "dscl"
+            if text.contains("-create") || text.contains("-append") || text.contains("-passwd") =>
+        {
+            shell.emit(effect("account"))
+        }
+        "userdel" | "deluser" | "groupdel" => shell.emit(
+            Effect::new(EffectKind::Delete, call.operand(0))
+                .manner("account")
+                .program(call.name),
+        ),
         "visudo" | "vipw" if !call.has('c', "check") => shell.emit(effect("grant")),
         _ => {}
     }
 }
 
 fn packages(shell: &mut Shell<'_>, call: &Call<'_>) {
-    let removes = call.any(&["remove", "purge", "autoremove", "erase", "del", "uninstall", "--purge", "-P", "-r", "-e"])
-        || call.args.iter().any(|arg| arg.text.starts_with("-R") && call.name == "pacman");
+    let removes = call.any(&[
+        "remove",
+        "purge",
+        "autoremove",
+        "erase",
+        "del",
+        "uninstall",
+        "--purge",
+        "-P",
+        "-r",
+        "-e",
+    ]) || call
+        .args
+        .iter()
+        .any(|arg| arg.text.starts_with("-R") && call.name == "pacman");
     if !removes {
         return;
     }
     for field in call.operands(&["-o", "-c"]) {
         let package = field.text.as_str();
-        if ESSENTIAL.iter().any(|essential| package == *essential || matches!(*essential, "linux-image" | "kernel" | "grub") && package.starts_with(essential)) {
-            shell.emit(Effect::new(EffectKind::Delete, package).manner("package").program(call.name));
+        if ESSENTIAL.iter().any(|essential| {
+            package == *essential
+                || matches!(*essential, "linux-image" | "kernel" | "grub")
+                    && package.starts_with(essential)
+        }) {
+            shell.emit(
+                Effect::new(EffectKind::Delete, package)
+                    .manner("package")
+                    .program(call.name),
+            );
         }
     }
 }

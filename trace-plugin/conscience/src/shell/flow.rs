@@ -11,6 +11,8 @@ pub(crate) struct Taint {
     pub(crate) secrets: Vec<String>,
     /// Sensitive bulk: the environment, a database, an archive, a history.
     pub(crate) bulk: Option<&'static str>,
+    /// What a list of files or containers names, as a pattern: `/etc/*` for what `find /etc` prints.
+    pub(crate) listing: Option<String>,
     /// Whether its text was left to something that cannot be foreseen (a file, a program's output).
     pub(crate) unforeseen: bool,
 }
@@ -19,6 +21,9 @@ impl Taint {
     pub(crate) fn merge(&mut self, other: &Self) {
         if self.downloaded.is_none() {
             self.downloaded.clone_from(&other.downloaded);
+        }
+        if self.listing.is_none() {
+            self.listing.clone_from(&other.listing);
         }
         self.decoded |= other.decoded;
         self.unforeseen |= other.unforeseen;
@@ -33,11 +38,17 @@ impl Taint {
     }
 
     pub(crate) fn secret(name: impl Into<String>) -> Self {
-        Self { secrets: vec![name.into()], ..Self::default() }
+        Self {
+            secrets: vec![name.into()],
+            ..Self::default()
+        }
     }
 
     pub(crate) fn unforeseen() -> Self {
-        Self { unforeseen: true, ..Self::default() }
+        Self {
+            unforeseen: true,
+            ..Self::default()
+        }
     }
 }
 
@@ -54,11 +65,19 @@ pub(crate) struct Flow {
 
 impl Flow {
     pub(crate) fn text(text: impl Into<String>) -> Self {
-        Self { text: Some(text.into()), taint: Taint::default(), connected: true }
+        Self {
+            text: Some(text.into()),
+            taint: Taint::default(),
+            connected: true,
+        }
     }
 
     pub(crate) fn tainted(taint: Taint) -> Self {
-        Self { text: None, taint, connected: true }
+        Self {
+            text: None,
+            taint,
+            connected: true,
+        }
     }
 
     /// Output of a program that is not followed further.
@@ -94,7 +113,10 @@ pub(crate) struct Field {
 
 impl Field {
     pub(crate) fn known(text: impl Into<String>) -> Self {
-        Self { text: text.into(), ..Self::default() }
+        Self {
+            text: text.into(),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn is_known(&self) -> bool {

@@ -12,8 +12,9 @@ use crate::{
 
 /// Programs that a pattern in a command's place (`/bin/r?`) is compared with.
 const PATTERN_TARGETS: &[&str] = &[
-    "rm", "dd", "sh", "bash", "zsh", "cat", "curl", "wget", "nc", "mkfs", "shred", "chmod", "chown", "mv", "cp", "tee", "python", "python3",
-    "perl", "find", "kill", "reboot", "shutdown", "base64", "unlink", "truncate",
+    "rm", "dd", "sh", "bash", "zsh", "cat", "curl", "wget", "nc", "mkfs", "shred", "chmod",
+    "chown", "mv", "cp", "tee", "python", "python3", "perl", "find", "kill", "reboot", "shutdown",
+    "base64", "unlink", "truncate",
 ];
 
 impl Shell<'_> {
@@ -42,7 +43,10 @@ impl Shell<'_> {
         let base = text.rsplit(['/', '\\']).next().unwrap_or(text);
         let base = base.strip_suffix(".exe").unwrap_or(base);
         let name = if first.glob {
-            match PATTERN_TARGETS.iter().find(|name| matches_pattern(base, name)) {
+            match PATTERN_TARGETS
+                .iter()
+                .find(|name| matches_pattern(base, name))
+            {
                 Some(name) => *name,
                 None => base,
             }
@@ -70,8 +74,15 @@ impl Shell<'_> {
             line.push(' ');
             line.push_str(&arg.text);
         }
-        let program = first.text.rsplit('/').next().unwrap_or(&first.text).to_owned();
-        self.found.runs.push(Effect::new(EffectKind::Run, line).program(&program));
+        let program = first
+            .text
+            .rsplit('/')
+            .next()
+            .unwrap_or(&first.text)
+            .to_owned();
+        self.found
+            .runs
+            .push(Effect::new(EffectKind::Run, line).program(&program));
     }
 
     /// A program whose name came from the network or a decoder.
@@ -89,7 +100,11 @@ impl Shell<'_> {
         self.run_tainted(first, &first.text);
         let destructive = args.iter().any(|arg| {
             let text = arg.text.as_str();
-            text.starts_with('-') && !text.starts_with("--") && text.contains('r') && text.contains('f') || matches!(text, "/" | "/*" | "~" | "~/*")
+            text.starts_with('-')
+                && !text.starts_with("--")
+                && text.contains('r')
+                && text.contains('f')
+                || matches!(text, "/" | "/*" | "~" | "~/*")
         });
         let manner = if first.taint.unforeseen && first.text.starts_with("$(") {
             "substituted"
@@ -98,7 +113,11 @@ impl Shell<'_> {
         } else {
             "command"
         };
-        self.emit(Effect::new(EffectKind::Opaque, first.text.clone()).manner(manner).forced(destructive));
+        self.emit(
+            Effect::new(EffectKind::Opaque, first.text.clone())
+                .manner(manner)
+                .forced(destructive),
+        );
         // `$SUDO rm -rf /` with an empty variable is the rest of the line.
         if first.if_empty.as_deref() == Some("") && !args.is_empty() {
             return self.invoke(args, stdin);
@@ -117,7 +136,11 @@ impl Shell<'_> {
         match &flow.text {
             Some(text) => self.subshell(&text.clone(), Flow::default()),
             None => {
-                if flow.connected && !flow.taint.unforeseen && flow.taint.downloaded.is_none() && !flow.taint.decoded {
+                if flow.connected
+                    && !flow.taint.unforeseen
+                    && flow.taint.downloaded.is_none()
+                    && !flow.taint.decoded
+                {
                     self.opaque("script", program);
                 }
                 Flow::unforeseen()
@@ -142,14 +165,18 @@ fn matches_pattern(pattern: &str, name: &str) -> bool {
             Some(('*', rest)) => (0..=name.len()).any(|skip| step(rest, &name[skip..])),
             Some(('?', rest)) => !name.is_empty() && step(rest, &name[1..]),
             Some(('[', rest)) => match (rest.iter().position(|c| *c == ']'), name.split_first()) {
-                (Some(end), Some((c, tail))) => rest[..end].contains(c) && step(&rest[end + 1..], tail),
+                (Some(end), Some((c, tail))) => {
+                    rest[..end].contains(c) && step(&rest[end + 1..], tail)
+                }
                 _ => false,
             },
             Some((c, rest)) => name.first() == Some(c) && step(rest, &name[1..]),
         }
     }
     let pattern: Vec<char> = pattern.chars().take(32).collect();
-    if pattern.iter().filter(|c| **c == '*').count() > 3 || pattern.iter().all(|c| matches!(c, '*' | '?')) && pattern.contains(&'*') {
+    if pattern.iter().filter(|c| **c == '*').count() > 3
+        || pattern.iter().all(|c| matches!(c, '*' | '?')) && pattern.contains(&'*')
+    {
         return false;
     }
     step(&pattern, &name.chars().collect::<Vec<_>>())

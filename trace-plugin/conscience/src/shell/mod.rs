@@ -64,13 +64,25 @@ pub(crate) struct Shell<'a> {
 impl<'a> Shell<'a> {
     pub(crate) fn new(world: &'a dyn World, cwd: Option<&str>) -> Self {
         let home = world.home();
-        let roots = world.workspace_roots().iter().map(|root| Path::parse(root, &Path::here(), home.as_deref())).collect();
-        let cwd = cwd.map_or_else(Path::here, |cwd| Path::parse(cwd, &Path::here(), home.as_deref()));
+        let roots = world
+            .workspace_roots()
+            .iter()
+            .map(|root| Path::parse(root, &Path::here(), home.as_deref()))
+            .collect();
+        let cwd = cwd.map_or_else(Path::here, |cwd| {
+            Path::parse(cwd, &Path::here(), home.as_deref())
+        });
         Self {
             world,
             home,
             roots,
-            scope: Scope { variables: HashMap::new(), functions: HashMap::new(), aliases: HashMap::new(), cwd, positional: Vec::new() },
+            scope: Scope {
+                variables: HashMap::new(),
+                functions: HashMap::new(),
+                aliases: HashMap::new(),
+                cwd,
+                positional: Vec::new(),
+            },
             found: Found::default(),
             written: HashMap::new(),
             depth: 0,
@@ -124,13 +136,19 @@ impl<'a> Shell<'a> {
                 self.found.effects.push(effect);
             }
         } else if self.found.effects.len() == MAX_EFFECTS {
-            self.found.effects.push(Effect::new(EffectKind::Opaque, "too_complex").manner("too_complex"));
+            self.found
+                .effects
+                .push(Effect::new(EffectKind::Opaque, "too_complex").manner("too_complex"));
         }
     }
 
     /// Something that cannot be told; `manner` says why.
     pub(crate) fn opaque(&mut self, manner: &'static str, program: &str) {
-        self.emit(Effect::new(EffectKind::Opaque, manner).manner(manner).program(program));
+        self.emit(
+            Effect::new(EffectKind::Opaque, manner)
+                .manner(manner)
+                .program(program),
+        );
     }
 
     pub(crate) fn path(&self, text: &str) -> Path {
@@ -158,7 +176,13 @@ impl<'a> Shell<'a> {
         if let Some(empty) = &field.if_empty {
             // What is left when a variable is empty: `$DIR/*` becomes `/*`.
             let left = self.path(empty);
-            if !empty.is_empty() && place < Place::Home && matches!(self.place(&left, true), Place::Root | Place::System | Place::Home) {
+            if !empty.is_empty()
+                && place < Place::Home
+                && matches!(
+                    self.place(&left, true),
+                    Place::Root | Place::System | Place::Home
+                )
+            {
                 manner = "unset";
             } else if field.taint.unforeseen {
                 manner = "unforeseen";
@@ -168,13 +192,24 @@ impl<'a> Shell<'a> {
         if secret && place < Place::Secret {
             place = Place::Secret;
         }
-        let target = if field.is_known() { path.display() } else { field.text.clone() };
+        let target = if field.is_known() {
+            path.display()
+        } else {
+            field.text.clone()
+        };
         let kind = match place {
             Place::Conscience | Place::AgentConfig => EffectKind::TamperConscience,
             Place::History | Place::Logs => EffectKind::HideTracks,
             _ => EffectKind::Delete,
         };
-        self.emit(Effect::new(kind, target).place(place).manner(manner).recursive(recursive).forced(forced).program(program));
+        self.emit(
+            Effect::new(kind, target)
+                .place(place)
+                .manner(manner)
+                .recursive(recursive)
+                .forced(forced)
+                .program(program),
+        );
     }
 
     /// Notes that `field` is written over, or added to, with `content`.
@@ -189,12 +224,19 @@ impl<'a> Shell<'a> {
             };
             self.written.insert(display.clone(), flow);
         }
-        let place = if place == Place::Ordinary && path.home_rest().is_some() && secret::secret_of(&path) == Some(secret::STORE) { Place::Secret } else { place };
+        let place = if place == Place::Ordinary
+            && path.home_rest().is_some()
+            && secret::secret_of(&path) == Some(secret::STORE)
+        {
+            Place::Secret
+        } else {
+            place
+        };
         if place == Place::Ordinary {
             return;
         }
         let manner = match (append, content.text.as_deref()) {
-            (_, Some("")) if !append => "empty",
+            (false, Some(text)) if text.trim().is_empty() => "empty",
             (true, Some(text)) if text.lines().all(plain_setting) => "append_plain",
             (true, _) => "append",
             (false, _) => "replace",
@@ -210,7 +252,12 @@ impl<'a> Shell<'a> {
         if kind == EffectKind::HideTracks && append {
             return;
         }
-        self.emit(Effect::new(kind, display).place(place).manner(manner).program(program));
+        self.emit(
+            Effect::new(kind, display)
+                .place(place)
+                .manner(manner)
+                .program(program),
+        );
     }
 
     /// Notes that `field` is read; answers what is known of its content.
@@ -229,7 +276,16 @@ impl<'a> Shell<'a> {
         let display = path.display();
         if crate::place::place_of(&path, &[]) == Place::History {
             flow.taint.bulk = Some("the shell's history");
-        } else if matches!(display.as_str(), "/etc/passwd" | "/etc/group" | "/etc/hosts") {
+            self.emit(
+                Effect::new(EffectKind::ReadSecret, display.clone())
+                    .place(Place::History)
+                    .manner(secret::SETTINGS)
+                    .program(program),
+            );
+        } else if matches!(
+            display.as_str(),
+            "/etc/passwd" | "/etc/group" | "/etc/hosts"
+        ) {
             flow.taint.bulk = Some("the system's account files");
         } else if path.home_rest().is_some_and(<[String]>::is_empty) || display == "/" {
             flow.taint.bulk = Some("a whole home or root directory");
@@ -241,11 +297,19 @@ impl<'a> Shell<'a> {
     pub(crate) fn secret_at(&mut self, path: &Path, program: &str) -> Option<String> {
         let mut found = secret::secret_of(path);
         if found.is_none() {
-            found = path.resolved(self.world, self.home.as_deref(), true).as_ref().and_then(secret::secret_of);
+            found = path
+                .resolved(self.world, self.home.as_deref(), true)
+                .as_ref()
+                .and_then(secret::secret_of);
         }
         let manner = found?;
         let name = path.display();
-        self.emit(Effect::new(EffectKind::ReadSecret, name.clone()).place(Place::Secret).manner(manner).program(program));
+        self.emit(
+            Effect::new(EffectKind::ReadSecret, name.clone())
+                .place(Place::Secret)
+                .manner(manner)
+                .program(program),
+        );
         Some(name)
     }
 }
@@ -261,7 +325,10 @@ fn plain_setting(line: &str) -> bool {
         return false;
     };
     name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && !matches!(name, "PROMPT_COMMAND" | "BASH_ENV" | "ENV" | "PS1" | "HISTFILE" | "HISTSIZE")
+        && !matches!(
+            name,
+            "PROMPT_COMMAND" | "BASH_ENV" | "ENV" | "PS1" | "HISTFILE" | "HISTSIZE"
+        )
         && !name.starts_with("LD_")
         && !name.starts_with("DYLD_")
         && !value.contains(['`', ';', '|', '&', '<', '>'])

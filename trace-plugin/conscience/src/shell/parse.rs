@@ -39,7 +39,8 @@ pub(crate) fn parse(text: &str) -> Result<Program, Unread> {
     // The parser unwraps a few conversions, of descriptors with twenty digits for instance. Such a text is
     // unparsable, not a reason to fall over.
     catch_unwind(AssertUnwindSafe(|| {
-        let tokens = brush_parser::uncached_tokenize_str(text, &options.tokenizer_options()).ok()?;
+        let tokens =
+            brush_parser::uncached_tokenize_str(text, &options.tokenizer_options()).ok()?;
         brush_parser::parse_tokens(&tokens, &options).ok()
     }))
     .ok()
@@ -77,5 +78,9 @@ fn nesting(text: &str) -> usize {
         deepest = deepest.max(depth);
     }
     // Backticks nest only by escaping, so half of them is far above what can nest; only absurd counts matter.
-    if ticks > MAX_TEXT_BYTES / 16 { usize::MAX } else { deepest }
+    if ticks > MAX_TEXT_BYTES / 16 {
+        usize::MAX
+    } else {
+        deepest
+    }
 }

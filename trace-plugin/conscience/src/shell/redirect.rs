@@ -1,6 +1,8 @@
 //! Redirections: where standard input comes from and where output goes.
 
-use brush_parser::ast::{IoFileRedirectKind as Kind, IoFileRedirectTarget as Target, IoRedirect, ProcessSubstitutionKind};
+use brush_parser::ast::{
+    IoFileRedirectKind as Kind, IoFileRedirectTarget as Target, IoRedirect, ProcessSubstitutionKind,
+};
 
 use super::{
     Shell,
@@ -31,7 +33,9 @@ impl Shell<'_> {
                 };
                 all.stdin = Some(flow);
             }
-            IoRedirect::HereString(_, word) => all.stdin = Some(flow_of(self.expand_one(&word.value))),
+            IoRedirect::HereString(_, word) => {
+                all.stdin = Some(flow_of(self.expand_one(&word.value)))
+            }
             IoRedirect::OutputAndError(word, append) => {
                 let field = self.expand_one(&word.value);
                 add_out(all, field, *append);
@@ -42,14 +46,24 @@ impl Shell<'_> {
                     match kind {
                         Kind::Read | Kind::DuplicateInput => self.input(all, &field),
                         // Messages on standard error are not the data.
-                        _ if *fd == Some(2) && socket_host(&field.text).is_none() => all.messages.push(field),
-                        Kind::Write | Kind::Clobber | Kind::ReadAndWrite | Kind::DuplicateOutput => add_out(all, field, false),
+                        _ if *fd == Some(2) && socket_host(&field.text).is_none() => {
+                            all.messages.push(field)
+                        }
+                        Kind::Write
+                        | Kind::Clobber
+                        | Kind::ReadAndWrite
+                        | Kind::DuplicateOutput => add_out(all, field, false),
                         Kind::Append => add_out(all, field, true),
                     }
                 }
                 Target::Duplicate(word) => {
                     let field = self.expand_one(&word.value);
-                    if !field.text.trim_end_matches('-').chars().all(|c| c.is_ascii_digit()) {
+                    if !field
+                        .text
+                        .trim_end_matches('-')
+                        .chars()
+                        .all(|c| c.is_ascii_digit())
+                    {
                         if matches!(kind, Kind::DuplicateInput | Kind::Read) {
                             self.input(all, &field);
                         } else {
@@ -60,7 +74,9 @@ impl Shell<'_> {
                 Target::ProcessSubstitution(direction, inner) => {
                     let scope = self.scope.clone();
                     match direction {
-                        ProcessSubstitutionKind::Read => all.stdin = Some(self.list(&inner.list, &Flow::default())),
+                        ProcessSubstitutionKind::Read => {
+                            all.stdin = Some(self.list(&inner.list, &Flow::default()))
+                        }
                         ProcessSubstitutionKind::Write => {
                             self.list(&inner.list, stdin);
                         }
@@ -87,7 +103,10 @@ impl Shell<'_> {
     pub(super) fn deliver(&mut self, all: &Redirects, out: Flow, program: &str) -> Flow {
         if let Some(host) = &all.socket {
             let name = program.rsplit('/').next().unwrap_or(program);
-            if matches!(name, "bash" | "sh" | "zsh" | "dash" | "ksh" | "exec" | "csh" | "tcsh" | "ash" | "shell") {
+            if matches!(
+                name,
+                "bash" | "sh" | "zsh" | "dash" | "ksh" | "exec" | "csh" | "tcsh" | "ash" | "shell"
+            ) {
                 self.emit(Effect::new(EffectKind::RemoteShell, host.clone()).program(name));
             }
             self.send(host, &out, program);
@@ -108,14 +127,22 @@ impl Shell<'_> {
     /// Endless data into a file fills the disk.
     fn fill(&mut self, field: &Field, out: &Flow, program: &str) {
         if out.taint.bulk == Some("endless data") && !field.text.starts_with("/dev/") {
-            self.emit(Effect::new(EffectKind::Exhaust, "disk").manner("fill").program(program));
+            self.emit(
+                Effect::new(EffectKind::Exhaust, "disk")
+                    .manner("fill")
+                    .program(program),
+            );
         }
     }
 }
 
 fn flow_of(field: Field) -> Flow {
     let known = field.is_known();
-    Flow { text: known.then_some(field.text), taint: field.taint, connected: true }
+    Flow {
+        text: known.then_some(field.text),
+        taint: field.taint,
+        connected: true,
+    }
 }
 
 fn add_out(all: &mut Redirects, field: Field, append: bool) {
@@ -128,6 +155,8 @@ fn add_out(all: &mut Redirects, field: Field, append: bool) {
 
 /// `/dev/tcp/HOST/PORT` → `HOST`.
 pub(crate) fn socket_host(path: &str) -> Option<String> {
-    let rest = path.strip_prefix("/dev/tcp/").or_else(|| path.strip_prefix("/dev/udp/"))?;
+    let rest = path
+        .strip_prefix("/dev/tcp/")
+        .or_else(|| path.strip_prefix("/dev/udp/"))?;
     Some(rest.split('/').next().unwrap_or(rest).to_owned())
 }

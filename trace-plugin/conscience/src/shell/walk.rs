@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use brush_parser::ast::{
-    AndOr, Assignment, AssignmentName, AssignmentValue, Command, CommandPrefixOrSuffixItem as Item, CompoundCommand, CompoundList,
-    ExtendedTestExpr, FunctionDefinition, Pipeline, ProcessSubstitutionKind, RedirectList, SimpleCommand,
+    AndOr, Assignment, AssignmentName, AssignmentValue, Command, CommandPrefixOrSuffixItem as Item,
+    CompoundCommand, CompoundList, ExtendedTestExpr, FunctionDefinition, Pipeline,
+    ProcessSubstitutionKind, RedirectList, SimpleCommand,
 };
 
 use super::{
@@ -50,17 +51,28 @@ impl Shell<'_> {
         }
         match command {
             Command::Simple(simple) => self.simple(simple, stdin),
-            Command::Compound(compound, redirects) => self.redirected(redirects.as_ref(), stdin, |shell, stdin| shell.compound(compound, stdin)),
+            Command::Compound(compound, redirects) => {
+                self.redirected(redirects.as_ref(), stdin, |shell, stdin| {
+                    shell.compound(compound, stdin)
+                })
+            }
             Command::Function(function) => self.define(function),
-            Command::ExtendedTest(test, redirects) => self.redirected(redirects.as_ref(), stdin, |shell, _| {
-                shell.test(&test.expr);
-                Flow::text("")
-            }),
+            Command::ExtendedTest(test, redirects) => {
+                self.redirected(redirects.as_ref(), stdin, |shell, _| {
+                    shell.test(&test.expr);
+                    Flow::text("")
+                })
+            }
         }
     }
 
     /// Applies redirections around `body`.
-    fn redirected(&mut self, redirects: Option<&RedirectList>, stdin: &Flow, body: impl FnOnce(&mut Self, &Flow) -> Flow) -> Flow {
+    fn redirected(
+        &mut self,
+        redirects: Option<&RedirectList>,
+        stdin: &Flow,
+        body: impl FnOnce(&mut Self, &Flow) -> Flow,
+    ) -> Flow {
         let Some(redirects) = redirects else {
             return body(self, stdin);
         };
@@ -85,7 +97,9 @@ impl Shell<'_> {
             CompoundCommand::ForClause(clause) => {
                 let mut values = Vec::new();
                 match &clause.values {
-                    Some(words) => words.iter().for_each(|word| values.extend(self.expand(&word.value))),
+                    Some(words) => words
+                        .iter()
+                        .for_each(|word| values.extend(self.expand(&word.value))),
                     None => values.clone_from(&self.scope.positional),
                 }
                 let mut out = Flow::text("");
@@ -106,7 +120,9 @@ impl Shell<'_> {
                 out
             }
             CompoundCommand::IfClause(clause) => {
-                let mut out = self.list(&clause.condition, stdin).then(&self.list(&clause.then, stdin));
+                let mut out = self
+                    .list(&clause.condition, stdin)
+                    .then(&self.list(&clause.then, stdin));
                 for other in clause.elses.iter().flatten() {
                     if let Some(condition) = &other.condition {
                         out = out.then(&self.list(condition, stdin));
@@ -116,11 +132,20 @@ impl Shell<'_> {
                 out
             }
             CompoundCommand::WhileClause(clause) | CompoundCommand::UntilClause(clause) => {
+                if endless(&clause.0) && spawns_unchecked(&clause.1.list) {
+                    self.emit(
+                        Effect::new(EffectKind::Exhaust, "processes")
+                            .manner("fork_bomb")
+                            .program("while"),
+                    );
+                }
                 let out = self.list(&clause.0, stdin);
                 out.then(&self.list(&clause.1.list, stdin))
             }
             CompoundCommand::ArithmeticForClause(clause) => {
-                self.scope.variables.clear_loop_counter(clause.initializer.as_ref().map(|expr| expr.value.as_str()));
+                self.scope.variables.clear_loop_counter(
+                    clause.initializer.as_ref().map(|expr| expr.value.as_str()),
+                );
                 self.list(&clause.body.list, stdin)
             }
             CompoundCommand::Coprocess(clause) => self.command(&clause.body, stdin),
@@ -137,7 +162,9 @@ impl Shell<'_> {
                 self.test(a);
                 self.test(b);
             }
-            ExtendedTestExpr::Not(inner) | ExtendedTestExpr::Parenthesized(inner) => self.test(inner),
+            ExtendedTestExpr::Not(inner) | ExtendedTestExpr::Parenthesized(inner) => {
+                self.test(inner)
+            }
             ExtendedTestExpr::UnaryTest(_, word) => {
                 self.expand_one(&word.value);
             }
@@ -150,7 +177,9 @@ impl Shell<'_> {
 
     fn define(&mut self, function: &FunctionDefinition) -> Flow {
         let name = function.fname.value.clone();
-        self.scope.functions.insert(name, Rc::new(function.body.clone()));
+        self.scope
+            .functions
+            .insert(name, Rc::new(function.body.clone()));
         Flow::text("")
     }
 
@@ -161,7 +190,11 @@ impl Shell<'_> {
             return Flow::unforeseen();
         };
         if multiplies(name, &body.0) {
-            self.emit(Effect::new(EffectKind::Exhaust, "processes").manner("fork_bomb").program(name));
+            self.emit(
+                Effect::new(EffectKind::Exhaust, "processes")
+                    .manner("fork_bomb")
+                    .program(name),
+            );
             return Flow::unforeseen();
         }
         if self.depth >= MAX_DEPTH {
@@ -170,7 +203,9 @@ impl Shell<'_> {
         }
         self.depth += 1;
         let positional = std::mem::replace(&mut self.scope.positional, args.to_vec());
-        let out = self.redirected(body.1.as_ref(), stdin, |shell, stdin| shell.compound(&body.0, stdin));
+        let out = self.redirected(body.1.as_ref(), stdin, |shell, stdin| {
+            shell.compound(&body.0, stdin)
+        });
         self.scope.positional = positional;
         self.depth -= 1;
         out
@@ -185,7 +220,9 @@ impl Shell<'_> {
                 Item::AssignmentWord(assignment, _) => assigned.push(self.assignment(assignment)),
                 Item::IoRedirect(redirect) => self.redirect(redirect, &mut redirects, stdin),
                 Item::Word(word) => argv.extend(self.expand(&word.value)),
-                Item::ProcessSubstitution(kind, inner) => argv.push(self.process_substitution(kind, &inner.list, stdin)),
+                Item::ProcessSubstitution(kind, inner) => {
+                    argv.push(self.process_substitution(kind, &inner.list, stdin))
+                }
             }
         }
         if let Some(word) = &simple.word_or_name {
@@ -203,7 +240,9 @@ impl Shell<'_> {
                     }
                 }
                 Item::IoRedirect(redirect) => self.redirect(redirect, &mut redirects, stdin),
-                Item::ProcessSubstitution(kind, inner) => argv.push(self.process_substitution(kind, &inner.list, stdin)),
+                Item::ProcessSubstitution(kind, inner) => {
+                    argv.push(self.process_substitution(kind, &inner.list, stdin))
+                }
             }
         }
         for (name, value) in &assigned {
@@ -222,13 +261,23 @@ impl Shell<'_> {
         let input = redirects.stdin.clone().unwrap_or_else(|| stdin.clone());
         let program = argv[0].text.clone();
         let out = self.invoke(&argv, &input);
-        if !assigned.is_empty() && !matches!(program.as_str(), "export" | "declare" | "local" | "readonly" | "typeset" | "eval" | ".") {
+        if !assigned.is_empty()
+            && !matches!(
+                program.as_str(),
+                "export" | "declare" | "local" | "readonly" | "typeset" | "eval" | "."
+            )
+        {
             self.scope.variables = before;
         }
         self.deliver(&redirects, out, &program)
     }
 
-    fn process_substitution(&mut self, kind: &ProcessSubstitutionKind, list: &CompoundList, stdin: &Flow) -> Field {
+    fn process_substitution(
+        &mut self,
+        kind: &ProcessSubstitutionKind,
+        list: &CompoundList,
+        stdin: &Flow,
+    ) -> Field {
         let scope = self.scope.clone();
         let flow = match kind {
             ProcessSubstitutionKind::Read => self.list(list, &Flow::default()),
@@ -238,7 +287,11 @@ impl Shell<'_> {
             }
         };
         self.scope = scope;
-        Field { text: "/dev/fd/63".to_owned(), file: Some(Box::new(flow)), ..Field::default() }
+        Field {
+            text: "/dev/fd/63".to_owned(),
+            file: Some(Box::new(flow)),
+            ..Field::default()
+        }
     }
 
     /// `name=value` as an argument (`export X=…`, `dd of=…`): one field, and a tilde after the sign is expanded.
@@ -255,13 +308,19 @@ impl Shell<'_> {
 
     fn assignment(&mut self, assignment: &Assignment) -> (String, Field) {
         let name = match &assignment.name {
-            AssignmentName::VariableName(name) | AssignmentName::ArrayElementName(name, _) => name.clone(),
+            AssignmentName::VariableName(name) | AssignmentName::ArrayElementName(name, _) => {
+                name.clone()
+            }
         };
         let mut value = match &assignment.value {
             AssignmentValue::Scalar(word) => self.expand_one(&word.value),
             AssignmentValue::Array(items) => {
                 let mut all = Field::default();
-                for field in items.iter().flat_map(|(_, word)| self.expand(&word.value)).collect::<Vec<_>>() {
+                for field in items
+                    .iter()
+                    .flat_map(|(_, word)| self.expand(&word.value))
+                    .collect::<Vec<_>>()
+                {
                     if !all.text.is_empty() {
                         all.push(" ");
                     }
@@ -290,21 +349,37 @@ impl Shell<'_> {
     pub(crate) fn set(&mut self, name: &str, value: &Field) {
         // A pattern stands for files that are not known here, but their place is.
         let text = value.is_known().then(|| value.text.clone());
-        self.scope.variables.insert(name.to_owned(), Variable { text, taint: value.taint.clone() });
+        self.scope.variables.insert(
+            name.to_owned(),
+            Variable {
+                text,
+                taint: value.taint.clone(),
+            },
+        );
     }
 
     /// What setting a variable does by itself.
     pub(crate) fn assigned(&mut self, name: &str, value: &Field) {
         let off = matches!(value.text.as_str(), "0" | "false" | "no" | "off" | "");
         match name {
-            "SMOLTBOT_ENABLED" if off => self.emit(Effect::new(EffectKind::TamperConscience, name).manner("switch_off")),
-            "HISTFILE" if value.text.is_empty() || value.text == "/dev/null" => self.emit(Effect::new(EffectKind::HideTracks, name).manner("history_off")),
-            "HISTSIZE" | "HISTFILESIZE" if value.text == "0" => self.emit(Effect::new(EffectKind::HideTracks, name).manner("history_off")),
+            "SMOLTBOT_ENABLED" if off => {
+                self.emit(Effect::new(EffectKind::TamperConscience, name).manner("switch_off"))
+            }
+            "HISTFILE" if value.text.is_empty() || value.text == "/dev/null" => {
+                self.emit(Effect::new(EffectKind::HideTracks, name).manner("history_off"))
+            }
+            "HISTSIZE" | "HISTFILESIZE" if value.text == "0" => {
+                self.emit(Effect::new(EffectKind::HideTracks, name).manner("history_off"))
+            }
             "PROMPT_COMMAND" | "BASH_ENV" if value.is_known() => {
                 self.subshell(&value.text, Flow::default());
             }
-            "LD_PRELOAD" | "DYLD_INSERT_LIBRARIES" if value.text.contains("/tmp/") || value.text.contains("/dev/shm/") => {
-                self.emit(Effect::new(EffectKind::RaisePrivileges, value.text.clone()).manner("preload"));
+            "LD_PRELOAD" | "DYLD_INSERT_LIBRARIES"
+                if value.text.contains("/tmp/") || value.text.contains("/dev/shm/") =>
+            {
+                self.emit(
+                    Effect::new(EffectKind::RaisePrivileges, value.text.clone()).manner("preload"),
+                );
             }
             _ => {}
         }
@@ -319,7 +394,13 @@ trait LoopCounter {
 impl LoopCounter for std::collections::HashMap<String, Variable> {
     fn clear_loop_counter(&mut self, initializer: Option<&str>) {
         if let Some((name, _)) = initializer.and_then(|text| text.split_once('=')) {
-            self.insert(name.trim().to_owned(), Variable { text: Some("1".to_owned()), taint: Taint::default() });
+            self.insert(
+                name.trim().to_owned(),
+                Variable {
+                    text: Some("1".to_owned()),
+                    taint: Taint::default(),
+                },
+            );
         }
     }
 }
@@ -329,20 +410,30 @@ fn multiplies(name: &str, body: &CompoundCommand) -> bool {
     let list = match body {
         CompoundCommand::BraceGroup(group) => &group.list,
         CompoundCommand::Subshell(subshell) => &subshell.list,
-        CompoundCommand::WhileClause(clause) | CompoundCommand::UntilClause(clause) => &clause.1.list,
+        CompoundCommand::WhileClause(clause) | CompoundCommand::UntilClause(clause) => {
+            &clause.1.list
+        }
         _ => return false,
     };
     list.0.iter().any(|item| {
         let background = matches!(item.1, brush_parser::ast::SeparatorOperator::Async);
-        let pipelines = std::iter::once(&item.0.first).chain(item.0.additional.iter().map(|next| {
-            let (AndOr::And(pipeline) | AndOr::Or(pipeline)) = next;
-            pipeline
-        }));
+        let pipelines =
+            std::iter::once(&item.0.first).chain(item.0.additional.iter().map(|next| {
+                let (AndOr::And(pipeline) | AndOr::Or(pipeline)) = next;
+                pipeline
+            }));
         let mut calls = 0;
         for pipeline in pipelines {
             for command in &pipeline.seq {
                 match command {
-                    Command::Simple(simple) if simple.word_or_name.as_ref().is_some_and(|word| word.value == name) => calls += 1,
+                    Command::Simple(simple)
+                        if simple
+                            .word_or_name
+                            .as_ref()
+                            .is_some_and(|word| word.value == name) =>
+                    {
+                        calls += 1
+                    }
                     Command::Compound(inner, _) if multiplies(name, inner) => return true,
                     _ => {}
                 }
@@ -350,4 +441,30 @@ fn multiplies(name: &str, body: &CompoundCommand) -> bool {
         }
         calls >= 2 || calls == 1 && background
     })
+}
+
+/// The program words of a list's simple commands.
+fn programs(list: &CompoundList) -> impl Iterator<Item = &str> {
+    list.0
+        .iter()
+        .flat_map(|item| &item.0.first.seq)
+        .filter_map(|command| match command {
+            Command::Simple(simple) => simple.word_or_name.as_ref().map(|word| word.value.as_str()),
+            _ => None,
+        })
+}
+
+/// Whether a loop's condition always holds.
+fn endless(condition: &CompoundList) -> bool {
+    condition.0.len() == 1
+        && programs(condition).all(|word| matches!(word, "true" | ":" | "/bin/true"))
+}
+
+/// Whether a loop's body starts something in the background and never waits.
+fn spawns_unchecked(body: &CompoundList) -> bool {
+    body.0
+        .iter()
+        .any(|item| matches!(item.1, brush_parser::ast::SeparatorOperator::Async))
+        && !programs(body)
+            .any(|word| matches!(word, "sleep" | "wait" | "read" | "break" | "inotifywait"))
 }

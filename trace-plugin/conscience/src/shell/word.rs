@@ -102,7 +102,9 @@ impl Shell<'_> {
             match chars[at] {
                 '\\' if quoted => {
                     match chars.get(at + 1) {
-                        Some(c @ ('$' | '`' | '"' | '\\')) => fields.add(c.encode_utf8(&mut [0; 4])),
+                        Some(c @ ('$' | '`' | '"' | '\\')) => {
+                            fields.add(c.encode_utf8(&mut [0; 4]))
+                        }
                         Some('\n') => {}
                         Some(c) => {
                             fields.add("\\");
@@ -139,7 +141,10 @@ impl Shell<'_> {
                 '$' => at = self.dollar(chars, at, quoted || whole, fields),
                 '`' => {
                     let end = end_of_tick(chars, at + 1);
-                    let inner = text(&chars[at + 1..end]).replace("\\`", "`").replace("\\\\", "\\").replace("\\$", "$");
+                    let inner = text(&chars[at + 1..end])
+                        .replace("\\`", "`")
+                        .replace("\\\\", "\\")
+                        .replace("\\$", "$");
                     self.substitute(&inner, quoted || whole, fields);
                     at = end + 1;
                 }
@@ -153,13 +158,21 @@ impl Shell<'_> {
     }
 
     fn tilde(&mut self, chars: &[char], fields: &mut Fields) -> usize {
-        let end = chars.iter().position(|c| matches!(c, '/' | ':')).unwrap_or(chars.len());
+        let end = chars
+            .iter()
+            .position(|c| matches!(c, '/' | ':'))
+            .unwrap_or(chars.len());
         let name = text(&chars[1..end]);
         match name.as_str() {
             "" => fields.add(self.home.clone().as_deref().unwrap_or("~")),
             "+" => fields.add(&self.scope.cwd.display()),
             "-" => fields.now.push_unknown("~-", true),
-            _ if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')) => fields.add(&format!("~{name}")),
+            _ if name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')) =>
+            {
+                fields.add(&format!("~{name}"))
+            }
             _ => return 0,
         }
         fields.started = true;
@@ -188,7 +201,9 @@ impl Shell<'_> {
                 end + 1
             }
             Some(c) if c.is_ascii_alphabetic() || *c == '_' => {
-                let end = (at + 1..chars.len()).find(|&i| !(chars[i].is_ascii_alphanumeric() || chars[i] == '_')).unwrap_or(chars.len());
+                let end = (at + 1..chars.len())
+                    .find(|&i| !(chars[i].is_ascii_alphanumeric() || chars[i] == '_'))
+                    .unwrap_or(chars.len());
                 self.parameter(&text(&chars[at + 1..end]), whole, fields);
                 end
             }
@@ -216,7 +231,7 @@ impl Shell<'_> {
                 }
             }
             None => {
-                let shown: String = inner.chars().take(40).collect();
+                let shown: String = inner.chars().take(80).collect();
                 fields.now.push_unknown(&format!("$({shown})"), false);
                 fields.now.taint.unforeseen = true;
                 fields.started = true;
@@ -259,25 +274,46 @@ impl Shell<'_> {
         if inner.starts_with('#') && inner.len() > 1 || inner.starts_with('!') {
             return Value::Unknown(format!("${{{inner}}}"), true);
         }
-        let name_end = inner.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(inner.len()).max(1).min(inner.len());
+        let name_end = inner
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .unwrap_or(inner.len())
+            .max(1)
+            .min(inner.len());
         let Some((name, operation)) = inner.split_at_checked(name_end) else {
             return Value::Unknown("$?".to_owned(), true);
         };
-        let operation = if let Some(rest) = operation.strip_prefix('[') { rest.split_once(']').map_or("", |(_, op)| op) } else { operation };
+        let operation = if let Some(rest) = operation.strip_prefix('[') {
+            rest.split_once(']').map_or("", |(_, op)| op)
+        } else {
+            operation
+        };
         let value = self.variable(name, taint);
         let Some(kind) = operation.chars().next() else {
             return value;
         };
         let word = |skip: usize| operation.get(skip..).unwrap_or_default();
         match (kind, value) {
-            (':', value) if matches!(operation.chars().nth(1), Some('-' | '=' | '+' | '?')) => self.default_value(name, word(1), value),
+            (':', value) if matches!(operation.chars().nth(1), Some('-' | '=' | '+' | '?')) => {
+                self.default_value(name, word(1), value)
+            }
             ('-' | '=' | '+' | '?', value) => self.default_value(name, operation, value),
-            (':', Value::Known(text)) => substring(&text, word(1)).map_or_else(|| Value::Unknown(format!("${name}"), false), Value::Known),
-            ('^', Value::Known(text)) => Value::Known(if operation.starts_with("^^") { text.to_uppercase() } else { text }),
-            (',', Value::Known(text)) => Value::Known(if operation.starts_with(",,") { text.to_lowercase() } else { text }),
+            (':', Value::Known(text)) => substring(&text, word(1))
+                .map_or_else(|| Value::Unknown(format!("${name}"), false), Value::Known),
+            ('^', Value::Known(text)) => Value::Known(if operation.starts_with("^^") {
+                text.to_uppercase()
+            } else {
+                text
+            }),
+            (',', Value::Known(text)) => Value::Known(if operation.starts_with(",,") {
+                text.to_lowercase()
+            } else {
+                text
+            }),
             ('/', Value::Known(text)) => {
                 let all = operation.starts_with("//");
-                let (from, to) = word(1 + usize::from(all)).split_once('/').unwrap_or((word(1 + usize::from(all)), ""));
+                let (from, to) = word(1 + usize::from(all))
+                    .split_once('/')
+                    .unwrap_or((word(1 + usize::from(all)), ""));
                 let (from, to) = (self.expand_one(from).text, self.expand_one(to).text);
                 Value::Known(if from.is_empty() {
                     text
@@ -287,12 +323,16 @@ impl Shell<'_> {
                     text.replacen(&from, &to, 1)
                 })
             }
-            ('#', Value::Known(text)) if !operation.contains(['*', '?', '[']) => {
-                Value::Known(text.strip_prefix(operation.trim_start_matches('#')).unwrap_or(&text).to_owned())
-            }
-            ('%', Value::Known(text)) if !operation.contains(['*', '?', '[']) => {
-                Value::Known(text.strip_suffix(operation.trim_start_matches('%')).unwrap_or(&text).to_owned())
-            }
+            ('#', Value::Known(text)) if !operation.contains(['*', '?', '[']) => Value::Known(
+                text.strip_prefix(operation.trim_start_matches('#'))
+                    .unwrap_or(&text)
+                    .to_owned(),
+            ),
+            ('%', Value::Known(text)) if !operation.contains(['*', '?', '[']) => Value::Known(
+                text.strip_suffix(operation.trim_start_matches('%'))
+                    .unwrap_or(&text)
+                    .to_owned(),
+            ),
             (_, Value::Unknown(shown, never_empty)) => Value::Unknown(shown, never_empty),
             _ => Value::Unknown(format!("${name}"), false),
         }
@@ -309,7 +349,11 @@ impl Shell<'_> {
             // Not set on this line, so the default is what it will be, as likely as not.
             ("-" | "=", Value::Unknown(..)) => {
                 let field = self.expand_one(word);
-                if field.is_known() && !field.text.is_empty() { Value::Known(field.text) } else { Value::Unknown(format!("${name}"), false) }
+                if field.is_known() && !field.text.is_empty() {
+                    Value::Known(field.text)
+                } else {
+                    Value::Unknown(format!("${name}"), false)
+                }
             }
             // `${x:?}` stops the line when x is empty.
             ("?", Value::Unknown(shown, _)) => Value::Unknown(shown, true),
@@ -320,7 +364,10 @@ impl Shell<'_> {
     fn variable(&mut self, name: &str, taint: &mut Taint) -> Value {
         if let Some(variable) = self.scope.variables.get(name) {
             taint.merge(&variable.taint);
-            return variable.text.clone().map_or_else(|| Value::Unknown(format!("${name}"), false), Value::Known);
+            return variable
+                .text
+                .clone()
+                .map_or_else(|| Value::Unknown(format!("${name}"), false), Value::Known);
         }
         if let Ok(position) = name.parse::<usize>() {
             if position == 0 {
@@ -329,7 +376,11 @@ impl Shell<'_> {
             return match self.scope.positional.get(position - 1) {
                 Some(field) => {
                     taint.merge(&field.taint);
-                    if field.is_known() { Value::Known(field.text.clone()) } else { Value::Unknown(field.text.clone(), false) }
+                    if field.is_known() {
+                        Value::Known(field.text.clone())
+                    } else {
+                        Value::Unknown(field.text.clone(), false)
+                    }
                 }
                 None => Value::Unknown(format!("${name}"), false),
             };
@@ -341,8 +392,9 @@ impl Shell<'_> {
             "PATH" => Value::Known("/usr/local/bin:/usr/bin:/bin".to_owned()),
             "SHELL" | "BASH" => Value::Known("/bin/bash".to_owned()),
             "TMPDIR" | "TEMP" | "TMP" => Value::Known("/tmp".to_owned()),
-            "USER" | "LOGNAME" | "UID" | "EUID" | "HOSTNAME" | "OSTYPE" | "RANDOM" | "SECONDS" | "PPID" | "OLDPWD" | "$" | "?" | "#" | "!" | "-"
-            | "BASH_SOURCE" | "GITHUB_WORKSPACE" => Value::Unknown(format!("${name}"), true),
+            "USER" | "LOGNAME" | "UID" | "EUID" | "HOSTNAME" | "OSTYPE" | "RANDOM" | "SECONDS"
+            | "PPID" | "OLDPWD" | "$" | "?" | "#" | "!" | "-" | "BASH_SOURCE"
+            | "GITHUB_WORKSPACE" => Value::Unknown(format!("${name}"), true),
             _ => {
                 if secret::secret_variable(name) {
                     taint.merge(&Taint::secret(format!("${name}")));
@@ -358,8 +410,18 @@ fn substring(value: &str, range: &str) -> Option<String> {
     let chars: Vec<char> = value.chars().collect();
     let offset: i64 = offset.trim().trim_matches(['(', ')']).parse().ok()?;
     let size = i64::try_from(chars.len()).ok()?;
-    let start = if offset < 0 { (size + offset).max(0) } else { offset.min(size) };
-    let end = if length.is_empty() { size } else { start.saturating_add(length.trim().parse::<i64>().ok()?.max(0)).min(size) };
+    let start = if offset < 0 {
+        (size + offset).max(0)
+    } else {
+        offset.min(size)
+    };
+    let end = if length.is_empty() {
+        size
+    } else {
+        start
+            .saturating_add(length.trim().parse::<i64>().ok()?.max(0))
+            .min(size)
+    };
     let (start, end) = (usize::try_from(start).ok()?, usize::try_from(end).ok()?);
     Some(chars.get(start..end)?.iter().collect())
 }
@@ -369,7 +431,9 @@ fn text(chars: &[char]) -> String {
 }
 
 fn find(chars: &[char], from: usize, what: char) -> usize {
-    (from..chars.len()).find(|&i| chars[i] == what).unwrap_or(chars.len())
+    (from..chars.len())
+        .find(|&i| chars[i] == what)
+        .unwrap_or(chars.len())
 }
 
 fn end_of_ansi(chars: &[char], mut at: usize) -> usize {
@@ -391,8 +455,12 @@ fn end_of_double(chars: &[char], mut at: usize) -> usize {
     while at < chars.len() && chars[at] != '"' {
         match chars[at] {
             '\\' => at += 2,
-            '$' if chars.get(at + 1) == Some(&'(') => at = end_of_bracket(chars, at + 2, '(', ')') + 1,
-            '$' if chars.get(at + 1) == Some(&'{') => at = end_of_bracket(chars, at + 2, '{', '}') + 1,
+            '$' if chars.get(at + 1) == Some(&'(') => {
+                at = end_of_bracket(chars, at + 2, '(', ')') + 1
+            }
+            '$' if chars.get(at + 1) == Some(&'{') => {
+                at = end_of_bracket(chars, at + 2, '{', '}') + 1
+            }
             '`' => at = end_of_tick(chars, at + 1) + 1,
             _ => at += 1,
         }
@@ -454,9 +522,16 @@ fn braces(raw: &str, words: &mut Vec<String>, depth: usize) {
             '$' if chars.get(at + 1) == Some(&'(') => at = end_of_bracket(&chars, at + 2, '(', ')'),
             '{' => {
                 let end = end_of_bracket(&chars, at + 1, '{', '}');
-                if let Some(parts) = (end < chars.len()).then(|| brace_parts(&chars[at + 1..end])).flatten() {
+                if let Some(parts) = (end < chars.len())
+                    .then(|| brace_parts(&chars[at + 1..end]))
+                    .flatten()
+                {
                     for part in parts {
-                        braces(&format!("{}{part}{}", text(&chars[..at]), text(&chars[end + 1..])), words, depth + 1);
+                        braces(
+                            &format!("{}{part}{}", text(&chars[..at]), text(&chars[end + 1..])),
+                            words,
+                            depth + 1,
+                        );
                     }
                     return;
                 }
@@ -492,9 +567,19 @@ fn brace_parts(inner: &[char]) -> Option<Vec<String>> {
     let (from, to) = whole.split_once("..")?;
     if let (Ok(from), Ok(to)) = (from.parse::<i32>(), to.parse::<i32>()) {
         let (low, high) = (from.min(to), from.max(to));
-        return Some((i64::from(low)..=i64::from(high)).take(MAX_BRACE_WORDS).map(|n| n.to_string()).collect());
+        return Some(
+            (i64::from(low)..=i64::from(high))
+                .take(MAX_BRACE_WORDS)
+                .map(|n| n.to_string())
+                .collect(),
+        );
     }
     let single = |text: &str| text.chars().next().filter(|_| text.chars().count() == 1);
     let (from, to) = (single(from)?, single(to)?);
-    Some((from.min(to)..=from.max(to)).take(MAX_BRACE_WORDS).map(String::from).collect())
+    Some(
+        (from.min(to)..=from.max(to))
+            .take(MAX_BRACE_WORDS)
+            .map(String::from)
+            .collect(),
+    )
 }

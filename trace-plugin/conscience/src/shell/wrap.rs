@@ -41,7 +41,11 @@ const PLAIN: &[(&str, &[&str], usize)] = &[
     ("proxychains", &["-f"], 0),
     ("proxychains4", &["-f"], 0),
     ("torsocks", &[], 0),
-    ("systemd-run", &["-p", "--property", "-u", "--unit", "--on-active"], 0),
+    (
+        "systemd-run",
+        &["-p", "--property", "-u", "--unit", "--on-active"],
+        0,
+    ),
     ("dbus-run-session", &[], 0),
     ("pkexec", &["--user"], 0),
     ("doas", &["-u", "-C"], 0),
@@ -59,15 +63,56 @@ const PLAIN: &[(&str, &[&str], usize)] = &[
 ];
 
 /// Options of ssh that take a value.
-const SSH_VALUES: &[&str] =
-    &["-b", "-c", "-D", "-E", "-e", "-F", "-I", "-i", "-J", "-L", "-l", "-m", "-O", "-o", "-p", "-Q", "-R", "-S", "-W", "-w"];
+const SSH_VALUES: &[&str] = &[
+    "-b", "-c", "-D", "-E", "-e", "-F", "-I", "-i", "-J", "-L", "-l", "-m", "-O", "-o", "-p", "-Q",
+    "-R", "-S", "-W", "-w",
+];
 
 /// Options of `docker run` and `exec` (and kin) that take a value.
 const CONTAINER_VALUES: &[&str] = &[
-    "-e", "--env", "-v", "--volume", "-w", "--workdir", "-u", "--user", "--name", "-p", "--publish", "--network", "--net", "--mount",
-    "--env-file", "-h", "--hostname", "-l", "--label", "--entrypoint", "-m", "--memory", "--cpus", "--platform", "--add-host", "--gpus",
-    "--device", "--cap-add", "--security-opt", "--pid", "--ulimit", "--restart", "-n", "--namespace", "-c", "--container", "--context",
-    "-f", "--file", "--link", "--ipc", "--tmpfs", "--shm-size",
+    "-e",
+    "--env",
+    "-v",
+    "--volume",
+    "-w",
+    "--workdir",
+    "-u",
+    "--user",
+    "--name",
+    "-p",
+    "--publish",
+    "--network",
+    "--net",
+    "--mount",
+    "--env-file",
+    "-h",
+    "--hostname",
+    "-l",
+    "--label",
+    "--entrypoint",
+    "-m",
+    "--memory",
+    "--cpus",
+    "--platform",
+    "--add-host",
+    "--gpus",
+    "--device",
+    "--cap-add",
+    "--security-opt",
+    "--pid",
+    "--ulimit",
+    "--restart",
+    "-n",
+    "--namespace",
+    "-c",
+    "--container",
+    "--context",
+    "-f",
+    "--file",
+    "--link",
+    "--ipc",
+    "--tmpfs",
+    "--shm-size",
 ];
 
 impl Shell<'_> {
@@ -87,7 +132,8 @@ impl Shell<'_> {
             "command" if call.has('v', "") || call.has('V', "") => Some(Flow::unforeseen()),
             "command" => Some(self.inner(after_options(call.args, &[], false, 0), call.stdin)),
             "xargs" | "parallel" => Some(self.xargs(call)),
-            "sh" | "bash" | "zsh" | "dash" | "ksh" | "ash" | "fish" | "csh" | "tcsh" | "mksh" | "rbash" => Some(self.shell(call)),
+            "sh" | "bash" | "zsh" | "dash" | "ksh" | "ash" | "fish" | "csh" | "tcsh" | "mksh"
+            | "rbash" => Some(self.shell(call)),
             "eval" => {
                 let mut all = Flow::text("");
                 for (i, arg) in call.args.iter().enumerate() {
@@ -104,12 +150,22 @@ impl Shell<'_> {
                     Some("/dev/stdin" | "-") => Some(call.stdin.clone()),
                     _ => script,
                 };
-                Some(script.map_or_else(Flow::unforeseen, |flow| self.execute_here(&flow, "source")))
+                Some(
+                    script.map_or_else(Flow::unforeseen, |flow| self.execute_here(&flow, "source")),
+                )
             }
             "trap" | "alias" => {
                 for arg in call.args {
-                    let text = if call.name == "alias" { arg.text.split_once('=').map(|(name, body)| (Some(name), body)) } else { Some((None, arg.text.as_str())) };
-                    if let Some((name, body)) = text.filter(|(_, body)| arg.is_known() && body.contains(' ')) {
+                    let text = if call.name == "alias" {
+                        arg.text
+                            .split_once('=')
+                            .map(|(name, body)| (Some(name), body))
+                    } else {
+                        Some((None, arg.text.as_str()))
+                    };
+                    if let Some((name, body)) =
+                        text.filter(|(_, body)| arg.is_known() && body.contains(' '))
+                    {
                         self.subshell(body, Flow::default());
                         if let Some(name) = name {
                             self.scope.aliases.insert(name.to_owned(), body.to_owned());
@@ -124,13 +180,20 @@ impl Shell<'_> {
             }
             "at" | "batch" => {
                 let stdin = call.stdin.clone();
-                Some(if stdin.connected { self.execute(&stdin, call.name) } else { Flow::unforeseen() })
+                Some(if stdin.connected {
+                    self.execute(&stdin, call.name)
+                } else {
+                    Flow::unforeseen()
+                })
             }
             "script" | "flock" | "wsl" => {
                 let texts = call.values(&["-c", "--command", "-qc", "-e"]);
                 if texts.is_empty() && call.name != "script" {
                     let skip = usize::from(call.name == "flock");
-                    return Some(self.inner(after_options(call.args, &["-w", "-E", "-d", "-u"], false, skip), call.stdin));
+                    return Some(self.inner(
+                        after_options(call.args, &["-w", "-E", "-d", "-u"], false, skip),
+                        call.stdin,
+                    ));
                 }
                 texts.iter().for_each(|text| {
                     self.execute(&flow_of(text), call.name);
@@ -138,25 +201,50 @@ impl Shell<'_> {
                 Some(Flow::unforeseen())
             }
             "ssh" | "sshpass" | "mosh" => Some(self.ssh(call)),
-            "docker" | "podman" | "nerdctl" | "kubectl" | "oc" | "lxc" | "docker-compose" | "vagrant" => self.container(call),
+            "docker" | "podman" | "nerdctl" | "kubectl" | "oc" | "lxc" | "docker-compose"
+            | "vagrant" => self.container(call),
             "nsenter" => {
-                if call.values(&["-t", "--target"]).iter().any(|pid| pid.text == "1") {
-                    self.emit(Effect::new(EffectKind::RaisePrivileges, "the host's init").manner("escape").program(call.name));
+                if call
+                    .values(&["-t", "--target"])
+                    .iter()
+                    .any(|pid| pid.text == "1")
+                {
+                    self.emit(
+                        Effect::new(EffectKind::RaisePrivileges, "the host's init")
+                            .manner("escape")
+                            .program(call.name),
+                    );
                 }
-                Some(self.inner(after_options(call.args, &["-t", "--target"], false, 0), call.stdin))
+                Some(self.inner(
+                    after_options(call.args, &["-t", "--target"], false, 0),
+                    call.stdin,
+                ))
             }
             "tmux" | "screen" => Some(self.terminal(call)),
             "cmd" | "powershell" | "pwsh" => Some(self.windows(call)),
-            "uv" | "poetry" | "pipenv" | "pnpm" | "bundle" | "hatch" | "rye" | "mise" | "direnv" | "nix" if call.any(&["run", "exec", "x"]) => {
-                let at = call.args.iter().position(|arg| matches!(arg.text.as_str(), "run" | "exec" | "x"))?;
-                Some(self.inner(after_options(&call.args[at + 1..], &[], true, 0), call.stdin))
+            "uv" | "poetry" | "pipenv" | "pnpm" | "bundle" | "hatch" | "rye" | "mise"
+            | "direnv" | "nix"
+                if call.any(&["run", "exec", "x"]) =>
+            {
+                let at = call
+                    .args
+                    .iter()
+                    .position(|arg| matches!(arg.text.as_str(), "run" | "exec" | "x"))?;
+                Some(self.inner(
+                    after_options(&call.args[at + 1..], &[], true, 0),
+                    call.stdin,
+                ))
             }
             name => code::language(name).map(|language| self.interpreter(call, language)),
         }
     }
 
     fn inner(&mut self, inner: &[Field], stdin: &Flow) -> Flow {
-        if inner.is_empty() { Flow::unforeseen() } else { self.invoke(inner, stdin) }
+        if inner.is_empty() {
+            Flow::unforeseen()
+        } else {
+            self.invoke(inner, stdin)
+        }
     }
 
     /// Words that are joined and read by a shell.
@@ -168,47 +256,84 @@ impl Shell<'_> {
             }
             all = all.then(&flow_of(word));
         }
-        if words.is_empty() { Flow::unforeseen() } else { self.execute(&all, "sh") }
+        if words.is_empty() {
+            Flow::unforeseen()
+        } else {
+            self.execute(&all, "sh")
+        }
     }
 
     /// Like `execute`, in this very scope: `eval`, `source`.
     fn execute_here(&mut self, flow: &Flow, program: &str) -> Flow {
         match &flow.text {
-            Some(text) if flow.taint == Taint::default() => self.run(&text.clone(), &Flow::default()),
+            Some(text) if flow.taint == Taint::default() => {
+                self.run(&text.clone(), &Flow::default())
+            }
             _ => self.execute(flow, program),
         }
     }
 
     fn sudo(&mut self, call: &Call<'_>) -> Flow {
-        let values = &["-u", "-g", "-h", "-p", "-C", "-r", "-t", "-T", "-U", "-D", "-R", "--user", "--group", "--host", "--prompt", "--chdir"];
-        let before: Vec<&str> = call.args.iter().map(|arg| arg.text.as_str()).take_while(|text| text.starts_with('-')).collect();
-        if before.iter().any(|text| matches!(*text, "-l" | "-v" | "-k" | "-K" | "-V" | "--list" | "--validate" | "--version")) {
+        let values = &[
+            "-u", "-g", "-h", "-p", "-C", "-r", "-t", "-T", "-U", "-D", "-R", "--user", "--group",
+            "--host", "--prompt", "--chdir",
+        ];
+        let before: Vec<&str> = call
+            .args
+            .iter()
+            .map(|arg| arg.text.as_str())
+            .take_while(|text| text.starts_with('-'))
+            .collect();
+        if before.iter().any(|text| {
+            matches!(
+                *text,
+                "-l" | "-v" | "-k" | "-K" | "-V" | "--list" | "--validate" | "--version"
+            )
+        }) {
             return Flow::unforeseen();
         }
         for arg in call.args {
             match arg.text.split_once('=') {
-                Some((name, value)) if is_assignment(&arg.text) => self.assigned(name, &Field::known(value)),
+                Some((name, value)) if is_assignment(&arg.text) => {
+                    self.assigned(name, &Field::known(value))
+                }
                 _ if arg.text.starts_with('-') => {}
                 _ => break,
             }
         }
         let inner = after_options(call.args, values, true, 0);
         if before.contains(&"-e") {
-            inner.iter().for_each(|file| self.write(file, false, &Flow::unforeseen(), "sudo"));
+            inner
+                .iter()
+                .for_each(|file| self.write(file, false, &Flow::unforeseen(), "sudo"));
             return Flow::unforeseen();
         }
         if inner.is_empty() {
-            if before.iter().any(|text| matches!(*text, "-i" | "-s" | "--login" | "--shell")) {
-                self.emit(Effect::new(EffectKind::RaisePrivileges, "root").manner("root_shell").program("sudo"));
+            if before
+                .iter()
+                .any(|text| matches!(*text, "-i" | "-s" | "--login" | "--shell"))
+            {
+                self.emit(
+                    Effect::new(EffectKind::RaisePrivileges, "root")
+                        .manner("root_shell")
+                        .program("sudo"),
+                );
                 if call.stdin.connected {
                     return self.execute(&call.stdin.clone(), "sudo");
                 }
             }
             return Flow::unforeseen();
         }
-        let plain_shell = matches!(inner[0].text.rsplit('/').next(), Some("bash" | "sh" | "zsh" | "fish" | "su"));
+        let plain_shell = matches!(
+            inner[0].text.rsplit('/').next(),
+            Some("bash" | "sh" | "zsh" | "fish" | "su")
+        );
         if plain_shell && inner.len() == 1 && !call.stdin.connected {
-            self.emit(Effect::new(EffectKind::RaisePrivileges, "root").manner("root_shell").program("sudo"));
+            self.emit(
+                Effect::new(EffectKind::RaisePrivileges, "root")
+                    .manner("root_shell")
+                    .program("sudo"),
+            );
         }
         self.inner(inner, call.stdin)
     }
@@ -219,15 +344,26 @@ impl Shell<'_> {
             self.execute(&flow_of(text), call.name);
         }
         if call.name == "runuser" && texts.is_empty() {
-            return self.inner(after_options(call.args, &["-u", "-g"], false, 0), call.stdin);
+            return self.inner(
+                after_options(call.args, &["-u", "-g"], false, 0),
+                call.stdin,
+            );
         }
         if texts.is_empty() {
             if call.stdin.connected {
                 return self.execute(&call.stdin.clone(), call.name);
             }
-            let user = call.operands(&[]).iter().find(|field| field.text != "-").map_or("root", |field| field.text.as_str());
+            let user = call
+                .operands(&[])
+                .iter()
+                .find(|field| field.text != "-")
+                .map_or("root", |field| field.text.as_str());
             if user == "root" {
-                self.emit(Effect::new(EffectKind::RaisePrivileges, "root").manner("root_shell").program(call.name));
+                self.emit(
+                    Effect::new(EffectKind::RaisePrivileges, "root")
+                        .manner("root_shell")
+                        .program(call.name),
+                );
             }
         }
         Flow::unforeseen()
@@ -242,16 +378,43 @@ impl Shell<'_> {
                 self.assigned(name, &Field::known(value));
             }
         }
-        let inner = after_options(call.args, &["-u", "--unset", "-C", "--chdir", "-S"], true, 0);
+        let inner = after_options(
+            call.args,
+            &["-u", "--unset", "-C", "--chdir", "-S"],
+            true,
+            0,
+        );
         if inner.is_empty() {
-            return Flow::tainted(Taint { bulk: Some("the environment"), unforeseen: true, ..Taint::default() });
+            return Flow::tainted(Taint {
+                bulk: Some("the environment"),
+                unforeseen: true,
+                ..Taint::default()
+            });
         }
         self.inner(inner, call.stdin)
     }
 
     fn xargs(&mut self, call: &Call<'_>) -> Flow {
-        let values = &["-n", "-P", "-I", "-L", "-d", "-E", "-s", "-a", "-j", "--max-args", "--max-procs", "--delimiter", "--replace", "--jobs"];
-        let replace = call.values(&["-I", "--replace"]).first().map(|field| field.text.clone());
+        let values = &[
+            "-n",
+            "-P",
+            "-I",
+            "-L",
+            "-d",
+            "-E",
+            "-s",
+            "-a",
+            "-j",
+            "--max-args",
+            "--max-procs",
+            "--delimiter",
+            "--replace",
+            "--jobs",
+        ];
+        let replace = call
+            .values(&["-I", "--replace"])
+            .first()
+            .map(|field| field.text.clone());
         let inner = after_options(call.args, values, false, 0);
         let (inner, listed) = match inner.iter().position(|arg| arg.text == ":::") {
             Some(at) => (&inner[..at], Some(&inner[at + 1..])),
@@ -260,8 +423,17 @@ impl Shell<'_> {
         let items: Vec<Field> = match (listed, &call.stdin.text) {
             (Some(listed), _) => listed.to_vec(),
             (None, Some(text)) => text.split_whitespace().take(64).map(Field::known).collect(),
+            (None, None) if call.stdin.taint.listing.is_some() => {
+                vec![Field {
+                    taint: call.stdin.taint.clone(),
+                    ..Field::known(call.stdin.taint.listing.clone().unwrap_or_default())
+                }]
+            }
             (None, None) => {
-                let mut field = Field { taint: call.stdin.taint.clone(), ..Field::default() };
+                let mut field = Field {
+                    taint: call.stdin.taint.clone(),
+                    ..Field::default()
+                };
                 field.push_unknown("$(stdin)", true);
                 // Lists of files and processes are what xargs is for: not foreseen, and not suspicious.
                 field.taint.unforeseen = false;
@@ -269,8 +441,17 @@ impl Shell<'_> {
             }
         };
         let default = [Field::known("echo")];
-        let inner = if inner.is_empty() { &default[..] } else { inner };
-        let mark = replace.or_else(|| inner.iter().any(|arg| arg.text.contains("{}")).then(|| "{}".to_owned()));
+        let inner = if inner.is_empty() {
+            &default[..]
+        } else {
+            inner
+        };
+        let mark = replace.or_else(|| {
+            inner
+                .iter()
+                .any(|arg| arg.text.contains("{}"))
+                .then(|| "{}".to_owned())
+        });
         let argv: Vec<Field> = match &mark {
             Some(mark) if !mark.is_empty() => inner
                 .iter()
@@ -278,7 +459,8 @@ impl Shell<'_> {
                     if arg.text == *mark {
                         items.clone()
                     } else {
-                        let shown: Vec<&str> = items.iter().map(|item| item.text.as_str()).collect();
+                        let shown: Vec<&str> =
+                            items.iter().map(|item| item.text.as_str()).collect();
                         let mut field = arg.clone();
                         field.text = arg.text.replace(mark.as_str(), &shown.join(" "));
                         items.iter().for_each(|item| field.taint.merge(&item.taint));
@@ -327,11 +509,16 @@ impl Shell<'_> {
             let Some((text, rest)) = operands.split_first() else {
                 return Flow::unforeseen();
             };
-            let positional = std::mem::replace(&mut self.scope.positional, rest.get(1..).unwrap_or_default().to_vec());
+            let positional = std::mem::replace(
+                &mut self.scope.positional,
+                rest.get(1..).unwrap_or_default().to_vec(),
+            );
             let mut flow = flow_of(text);
             flow.connected = true;
             let out = match &flow.text {
-                Some(inner) if flow.taint == Taint::default() => self.subshell(&inner.clone(), call.stdin.clone()),
+                Some(inner) if flow.taint == Taint::default() => {
+                    self.subshell(&inner.clone(), call.stdin.clone())
+                }
                 _ => self.execute(&flow, call.name),
             };
             self.scope.positional = positional;
@@ -358,7 +545,10 @@ impl Shell<'_> {
 
     fn ssh(&mut self, call: &Call<'_>) -> Flow {
         if call.name == "sshpass" {
-            return self.inner(after_options(call.args, &["-p", "-f", "-e"], false, 0), call.stdin);
+            return self.inner(
+                after_options(call.args, &["-p", "-f", "-e"], false, 0),
+                call.stdin,
+            );
         }
         for option in call.values(&["-o"]) {
             if let Some(command) = option.text.strip_prefix("ProxyCommand=") {
@@ -371,11 +561,20 @@ impl Shell<'_> {
         };
         let command = after_options(command, SSH_VALUES, false, 0);
         if !call.stdin.taint.secrets.is_empty() || call.stdin.taint.bulk.is_some() {
-            let name = host.text.rsplit('@').next().unwrap_or(&host.text).to_owned();
+            let name = host
+                .text
+                .rsplit('@')
+                .next()
+                .unwrap_or(&host.text)
+                .to_owned();
             self.send(&name, &call.stdin.clone(), call.name);
         }
         if command.is_empty() {
-            return if call.stdin.connected { self.execute(&call.stdin.clone(), call.name) } else { Flow::unforeseen() };
+            return if call.stdin.connected {
+                self.execute(&call.stdin.clone(), call.name)
+            } else {
+                Flow::unforeseen()
+            };
         }
         let scope = self.scope.clone();
         self.scope.cwd = crate::path::Path::here();
@@ -385,7 +584,10 @@ impl Shell<'_> {
     }
 
     fn container(&mut self, call: &Call<'_>) -> Option<Flow> {
-        let at = call.args.iter().position(|arg| matches!(arg.text.as_str(), "exec" | "run" | "ssh"))?;
+        let at = call
+            .args
+            .iter()
+            .position(|arg| matches!(arg.text.as_str(), "exec" | "run" | "ssh"))?;
         let verb = call.args[at].text.as_str();
         let rest = &call.args[at + 1..];
         if call.name == "vagrant" {
@@ -412,10 +614,23 @@ impl Shell<'_> {
 
     /// A container that is given the whole machine.
     fn container_rights(&mut self, call: &Call<'_>) {
-        let root_mounted = call.values(&["-v", "--volume"]).iter().any(|volume| volume.text.starts_with("/:") || volume.text.contains("docker.sock"))
-            || call.values(&["--mount"]).iter().any(|mount| mount.text.contains("source=/,") || mount.text.contains("src=/,"));
-        if root_mounted || call.word("--privileged") || call.any(&["--pid=host", "--cap-add=ALL", "--cap-add=SYS_ADMIN"]) {
-            self.emit(Effect::new(EffectKind::RaisePrivileges, "the host").manner("escape").program(call.name));
+        let root_mounted = call
+            .values(&["-v", "--volume"])
+            .iter()
+            .any(|volume| volume.text.starts_with("/:") || volume.text.contains("docker.sock"))
+            || call
+                .values(&["--mount"])
+                .iter()
+                .any(|mount| mount.text.contains("source=/,") || mount.text.contains("src=/,"));
+        if root_mounted
+            || call.word("--privileged")
+            || call.any(&["--pid=host", "--cap-add=ALL", "--cap-add=SYS_ADMIN"])
+        {
+            self.emit(
+                Effect::new(EffectKind::RaisePrivileges, "the host")
+                    .manner("escape")
+                    .program(call.name),
+            );
         }
     }
 
@@ -441,7 +656,10 @@ impl Shell<'_> {
         });
         if call.args.iter().any(|arg| {
             let lower = arg.text.to_ascii_lowercase();
-            lower.len() >= 2 && "-encodedcommand".starts_with(&lower) && lower.starts_with("-e") && lower != "-ex"
+            lower.len() >= 2
+                && "-encodedcommand".starts_with(&lower)
+                && lower.starts_with("-e")
+                && lower != "-ex"
         }) {
             self.emit(Effect::new(EffectKind::RunHidden, "").program(call.name));
             return Flow::unforeseen();
@@ -452,5 +670,9 @@ impl Shell<'_> {
 
 /// A word as data.
 pub(crate) fn flow_of(field: &Field) -> Flow {
-    Flow { text: field.is_known().then(|| field.text.clone()), taint: field.taint.clone(), connected: true }
+    Flow {
+        text: field.is_known().then(|| field.text.clone()),
+        taint: field.taint.clone(),
+        connected: true,
+    }
 }

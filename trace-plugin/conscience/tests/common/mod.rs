@@ -19,16 +19,27 @@ pub(crate) fn corpus(text: &str) -> Vec<Sample> {
     text.lines()
         .filter(|line| !line.is_empty() && !line.starts_with("# "))
         .map(|line| {
-            let (class, text) = line.split_once('\t').unwrap_or_else(|| panic!("no tab in {line:?}"));
+            let (class, text) = line
+                .split_once('\t')
+                .unwrap_or_else(|| panic!("no tab in {line:?}"));
             let call = if text.starts_with("{\"tool\"") {
-                let value: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"));
-                let mut call = ToolCall::new("test", value["tool"].as_str().expect("a tool"), value["params"].clone());
+                let value: Value =
+                    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"));
+                let mut call = ToolCall::new(
+                    "test",
+                    value["tool"].as_str().expect("a tool"),
+                    value["params"].clone(),
+                );
                 call.cwd = value["cwd"].as_str().map(str::to_owned);
                 call
             } else {
                 shell(text)
             };
-            Sample { class: class.to_owned(), text: text.to_owned(), call }
+            Sample {
+                class: class.to_owned(),
+                text: text.to_owned(),
+                call,
+            }
         })
         .collect()
 }
