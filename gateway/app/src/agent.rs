@@ -19,8 +19,8 @@ const DEFAULT_API_URL: &str = match option_env!("SMOLTBOT_DEFAULT_API_URL") {
     Some(url) => url,
     None => "http://127.0.0.1:8787",
 };
-/// Bytes of a new gateway token.
-const TOKEN_BYTES: usize = 24;
+/// Characters that a token has at least; a new one has 64, which are 256 random bits.
+const MIN_TOKEN_CHARS: usize = 24;
 
 /// This machine's agent.
 #[derive(Debug)]
@@ -63,12 +63,11 @@ pub(crate) fn is_loopback(url: &str) -> bool {
 /// What of parameters and results is published: as configured, else little to a remote edge and more to our own.
 pub(crate) fn publish_level(config: &Config) -> Level {
     match config.publish.level {
+        None if is_loopback(&api_url(config)) => Level::Preview,
         Some(PublishLevel::None) => Level::None,
-        Some(PublishLevel::Shape) => Level::Shape,
+        Some(PublishLevel::Shape) | None => Level::Shape,
         Some(PublishLevel::Preview) => Level::Preview,
         Some(PublishLevel::Full) => Level::Full,
-        None if is_loopback(&api_url(config)) => Level::Preview,
-        None => Level::Shape,
     }
 }
 
@@ -179,7 +178,7 @@ pub(crate) fn conscience(home: &Home) -> (Conscience, Vec<String>) {
         match fs::read_to_string(&path) {
             Ok(text) => files.push(PolicyFile { name, text }),
             Err(error) => {
-                complaints.push(format!("{name}: {error}; the other policies stay in force"))
+                complaints.push(format!("{name}: {error}; the other policies stay in force"));
             }
         }
     }
@@ -200,7 +199,7 @@ pub(crate) fn token(config: &Config) -> anyhow::Result<String> {
     let path = config.home.token_file();
     if let Ok(token) = fs::read_to_string(&path) {
         let token = token.trim().to_owned();
-        if token.len() >= TOKEN_BYTES {
+        if token.len() >= MIN_TOKEN_CHARS {
             return Ok(token);
         }
         bail!(
@@ -208,8 +207,7 @@ pub(crate) fn token(config: &Config) -> anyhow::Result<String> {
             path.display()
         );
     }
-    let bytes: [u8; TOKEN_BYTES] = clock::random();
-    let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let token = clock::salt() + &clock::salt();
     write_private(&path, &token)?;
     Ok(token)
 }

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 /// Every tool call is judged before it runs; allowed or refused, it becomes a signed trace that survives crashes and is
 /// shown on a dashboard. Start with `smoltbot up`.
 ///
-/// State lives in ~/.smoltbot (SMOLTBOT_HOME). Every key of its config.json can be set in the environment as
-/// SMOLTBOT_<SECTION>__<KEY>, for instance SMOLTBOT_EDGE__LISTEN=127.0.0.1:9000.
+/// State lives in ~/.smoltbot (`SMOLTBOT_HOME`). Every key of its config.json can be set in the environment as
+/// SMOLTBOT_<SECTION>__<KEY>, for instance `SMOLTBOT_EDGE__LISTEN=127.0.0.1:9000`.
 #[derive(Debug, Parser)]
 #[command(name = "smoltbot", version, disable_help_subcommand = true)]
 pub(crate) struct Cli {
@@ -31,9 +31,9 @@ pub(crate) enum Command {
     ///
     /// Prints one line a role with its URL, and runs until Ctrl-C. The first run makes the identity by itself.
     Up,
-    /// Run the agent gateway alone; its traces go to SMOLTBOT_API_URL
+    /// Run the agent gateway alone; its traces go to `SMOLTBOT_API_URL`
     Gateway,
-    /// Run the sidecar alone: takes in hook events, ships traces to SMOLTBOT_API_URL
+    /// Run the sidecar alone: takes in hook events, ships traces to `SMOLTBOT_API_URL`
     Sidecar,
     /// Run the edge and its dashboard alone
     Edge,
@@ -66,7 +66,7 @@ pub(crate) enum Command {
 /// What to check.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The tool's name; exec, bash, Bash, shell and execute_command are shells
+    /// The tool's name; exec, bash, Bash, shell and `execute_command` are shells
     #[arg(required_unless_present = "stdin", requires = "params")]
     pub(crate) tool: Option<String>,
     /// Its parameters as a JSON object, such as '{"command":"rm -rf /"}'

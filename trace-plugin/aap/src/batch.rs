@@ -124,13 +124,12 @@ impl Batch {
             if index > 0 {
                 body.push(b',');
             }
-            match &item.document {
-                Some(document) => body.extend_from_slice(document.get().as_bytes()),
-                None => {
-                    body.extend_from_slice(b"{\"held_back\":");
-                    body.extend(serde_json::to_vec(&item.header).unwrap_or_default());
-                    body.push(b'}');
-                }
+            if let Some(document) = &item.document {
+                body.extend_from_slice(document.get().as_bytes());
+            } else {
+                body.extend_from_slice(b"{\"held_back\":");
+                body.extend(serde_json::to_vec(&item.header).unwrap_or_default());
+                body.push(b'}');
             }
         }
         let tail = serde_json::json!({

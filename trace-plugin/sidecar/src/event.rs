@@ -18,22 +18,20 @@ impl CallKey {
             .as_deref()
             .or(call.session_id.as_deref())
             .unwrap_or_default();
-        match &call.call_id {
-            Some(id) => Self {
+        if let Some(id) = &call.call_id {
+            return Self {
                 text: format!("{}\u{1f}{scope}\u{1f}{id}", call.runtime),
                 by_content: false,
-            },
-            None => {
-                let content = aap::canon::to_vec(&(&call.tool, &call.params)).unwrap_or_default();
-                Self {
-                    text: format!(
-                        "{}\u{1f}{scope}\u{1f}={}",
-                        call.runtime,
-                        aap::chain::Digest::of(&content)
-                    ),
-                    by_content: true,
-                }
-            }
+            };
+        }
+        let content = aap::canon::to_vec(&(&call.tool, &call.params)).unwrap_or_default();
+        Self {
+            text: format!(
+                "{}\u{1f}{scope}\u{1f}={}",
+                call.runtime,
+                aap::chain::Digest::of(&content)
+            ),
+            by_content: true,
         }
     }
 

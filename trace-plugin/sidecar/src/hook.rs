@@ -25,7 +25,7 @@ pub fn run(desk: &mut Desk, dialect: Dialect, input: &[u8]) -> Reply {
                 input.len()
             ),
         );
-        let refusal = unjudged(format!("its input is larger than {MAX_HOOK_BYTES} bytes"));
+        let refusal = unjudged(&format!("its input is larger than {MAX_HOOK_BYTES} bytes"));
         line(
             &mut reply,
             &dialect.answer(&refusal, desk.judge().applied(&refusal)),
@@ -89,7 +89,7 @@ fn one(desk: &mut Desk, dialect: Dialect, object: &str, reply: &mut Reply) -> St
         }) => {
             note(reply, &what);
             call.params = json!({ "unreadable": &what });
-            let verdict = unjudged(what);
+            let verdict = unjudged(&what);
             before(desk, dialect, &call, &verdict, reply)
         }
         Err(Unreadable { what, call: None }) => {
@@ -113,7 +113,7 @@ fn before(
 }
 
 /// The verdict on a call that cannot be judged: refused, for else it could do anything.
-fn unjudged(what: String) -> Verdict {
+fn unjudged(what: &str) -> Verdict {
     Verdict {
         decision: Decision::Deny,
         reason: format!("The call cannot be judged: {what}"),

@@ -154,12 +154,12 @@ impl Shipper {
         let Some(oldest) = waiting.oldest else {
             return Ok(Round::Idle);
         };
-        let age = u64::try_from(clock::now().millis() - oldest.millis()).unwrap_or(u64::MAX);
+        let age = Duration::from_millis(
+            u64::try_from(clock::now().millis() - oldest.millis()).unwrap_or(u64::MAX),
+        );
         let enough = waiting.count >= self.batch_size as u64;
-        if !enough && !now_or_never && age < MAX_AGE.as_millis() as u64 {
-            return Ok(Round::Wait(
-                MAX_AGE.saturating_sub(Duration::from_millis(age)),
-            ));
+        if !enough && !now_or_never && age < MAX_AGE {
+            return Ok(Round::Wait(MAX_AGE.saturating_sub(age)));
         }
         let links = self.spool.next_run(self.most)?;
         let items: Vec<Item> = links.into_iter().map(|link| link.item).collect();
@@ -191,6 +191,10 @@ impl Shipper {
     }
 
     /// A spool that was restored from a backup, or copied, must not tell another story under seqs already told.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "a method of a type with a lifetime is not general enough"
+    )]
     fn look_behind(&mut self, agent: AgentId, answer: &CardAnswer) -> Result<(), SpoolError> {
         if self.spool.is_behind(&answer.streams)? {
             tracing::warn!(%agent, "the edge knows more of this stream than this spool (restored from a backup?): going on in a new stream");
@@ -260,10 +264,10 @@ impl Shipper {
         for item in items {
             match told(item).map(|result| (result.status, result.reason.as_deref())) {
                 Some((Status::Stored | Status::Duplicate | Status::Queued, _)) => {
-                    acknowledged.push(&item.header)
+                    acknowledged.push(&item.header);
                 }
                 Some((Status::Rejected, reason)) => {
-                    refused.push((item, reason.unwrap_or("rejected")))
+                    refused.push((item, reason.unwrap_or("rejected")));
                 }
                 Some((Status::Conflict, reason)) => {
                     conflict = true;

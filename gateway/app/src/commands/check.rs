@@ -104,7 +104,7 @@ fn tell(explanation: &Explanation, machine: &Machine) -> anyhow::Result<()> {
         Decision::Deny => "DENY",
     };
     output::line(&format!("{word}  {reason}"))?;
-    let mut row = |name: &str, text: &str| {
+    let row = |name: &str, text: &str| {
         if text.is_empty() {
             Ok(())
         } else {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up on it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A home for one agent.
 pub(crate) struct Home {
@@ -117,12 +117,12 @@ impl Up {
             let line = lines.next().expect("up prints its URLs").unwrap();
             let (role, rest) = line.split_once(' ').unwrap();
             match role {
-                "edge" => up.edge = rest.trim().to_owned(),
+                "edge" => up.edge = rest.trim().into(),
                 "gateway" => {
                     let (url, token) = rest.trim().split_once("/?token=").unwrap();
                     (up.gateway, up.token) = (url.to_owned(), token.to_owned());
                 }
-                "dashboard" => up.agent_id = rest.rsplit('/').next().unwrap().to_owned(),
+                "dashboard" => up.agent_id = rest.rsplit('/').next().unwrap().into(),
                 _ => {}
             }
         }

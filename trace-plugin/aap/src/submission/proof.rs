@@ -27,12 +27,13 @@ pub(super) fn prove(
         }
         match before {
             None if header.seq == 0 => return Err("seq starts at 1".to_owned()),
-            None if header.seq == 1 && item.document_known() => {
-                if header.prev != genesis(header.agent_id, header.stream, item.succeeds) {
-                    return Err(
-                        "the first trace of the stream does not start it: wrong prev".to_owned(),
-                    );
-                }
+            None if header.seq == 1
+                && item.document_known()
+                && header.prev != genesis(header.agent_id, header.stream, item.succeeds) =>
+            {
+                return Err(
+                    "the first trace of the stream does not start it: wrong prev".to_owned(),
+                );
             }
             None => {}
             Some((seq, digest)) => {

@@ -15,7 +15,7 @@ use crate::spool::Use;
 use crate::{clock, hook};
 
 struct Bench {
-    _dir: TempDir,
+    dir: TempDir,
     desk: Desk,
     spool: Spool,
 }
@@ -48,7 +48,7 @@ fn bench_with(mode: Mode) -> Bench {
     Bench {
         desk: Desk::new(judge, open()),
         spool: open(),
-        _dir: dir,
+        dir,
     }
 }
 
@@ -173,7 +173,7 @@ fn no_recorded_secret_reaches_the_spool() {
         .find(|(name, _)| name.starts_with("07"))
         .unwrap();
     bench.feed(Dialect::OpenClaw, &events);
-    let path = bench._dir.path().to_owned();
+    let path = bench.dir.path().to_owned();
     for file in std::fs::read_dir(path).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         for canary in ["abcdefghijklmnop", "0123456789ABCD"] {

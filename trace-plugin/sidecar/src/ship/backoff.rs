@@ -7,9 +7,9 @@ use crate::clock;
 /// The first wait is at most this: after a restart the first retry comes within a second.
 const FIRST: Duration = Duration::from_millis(500);
 /// No wait of our own is longer.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// An edge that asks for more is asked again after this long all the same.
-const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+const LONGEST_ASKED: Duration = Duration::from_hours(1);
 
 /// The waits of one shipper.
 #[derive(Debug, Default)]

@@ -186,7 +186,7 @@ async fn limited(mut answer: Response) -> Result<Vec<u8>, Failure> {
     loop {
         match answer.chunk().await {
             Ok(Some(chunk)) if bytes.len() + chunk.len() <= MAX_ANSWER_BYTES => {
-                bytes.extend_from_slice(&chunk)
+                bytes.extend_from_slice(&chunk);
             }
             Ok(Some(_)) => return Err(later("the answer is larger than any edge's".to_owned())),
             Ok(None) => return Ok(bytes),
@@ -237,7 +237,9 @@ fn nearly_used_up(headers: &HeaderMap) -> Option<Duration> {
     });
     limits
         .filter(|(left, _)| *left <= FEW_LEFT)
-        .map(|(left, seconds)| Duration::from_secs(seconds.min(60)).div_f64((left + 1) as f64))
+        .map(|(left, seconds)| {
+            Duration::from_secs(seconds.min(60)) / u32::try_from(left + 1).unwrap_or(1)
+        })
         .max()
 }
 

@@ -12,7 +12,7 @@ use super::{Tx, not_json};
 use crate::event::CallKey;
 
 /// How long a call's key is remembered after its trace was made, so that a hook fired twice makes one trace: a day.
-const REMEMBER: Duration = Duration::from_secs(24 * 60 * 60);
+const REMEMBER: Duration = Duration::from_hours(24);
 
 /// Where a call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
