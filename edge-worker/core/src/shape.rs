@@ -76,7 +76,7 @@ fn summary(row: &TraceRow) -> Map<String, Value> {
     }
 }
 
-/// The data of a live event: a listing's row without bodies.
+/// The data of a live event: a listing's row without bodies, and why.
 pub(crate) fn live_event(row: &TraceRow) -> Value {
     json!({
         "id": row.trace_id,
@@ -87,6 +87,9 @@ pub(crate) fn live_event(row: &TraceRow) -> Value {
         "duration_ms": row.duration_ms,
         "metadata": summary(row),
         "signed": row.signed,
+        "reason": row.reason,
+        "values_violated": row.values_violated,
+        "rule_id": row.rule_id,
     })
 }
 

@@ -225,6 +225,9 @@ async fn filters_hold_for_what_is_replayed_and_what_is_new() {
         let event = denied.event().await;
         assert_eq!(event.data["action_type"], "deny");
         assert_eq!(event.data["metadata"]["conscience_reason"], "no");
+        assert_eq!(event.data["reason"], "no");
+        assert_eq!(event.data["rule_id"], "fs.delete.root");
+        assert_eq!(event.data["values_violated"], json!(["harm_prevention"]));
         assert_eq!(
             event.data["metadata"]["values_violated"],
             json!(["harm_prevention"])
