@@ -133,7 +133,7 @@ fn item(
         result: json!({"preview": "running 12 tests", "bytes": 1234}),
         error: None,
         exit_code: Some(0),
-        duration_ms: seq % 900,
+        duration_ms: Some(seq % 900),
         runtime: "smoltbot".to_owned(),
         session_id: Some(format!("session-{}", seq / 200)),
         run_id: None,

@@ -1,6 +1,7 @@
 //! Who this machine's agent is: its home, identity, card and judge. Made on the first run, read on the others.
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,11 +15,8 @@ use trace_plugin::{Identity, Judge, clock};
 
 /// The version of `config.json` that is written.
 const CONFIG_VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Where traces go when nothing else is said; another can be baked in at build time.
-const DEFAULT_API_URL: &str = match option_env!("SMOLTBOT_DEFAULT_API_URL") {
-    Some(url) => url,
-    None => "http://127.0.0.1:8787",
-};
+/// Where traces go when nothing else is said, if it was baked in at build time.
+const BAKED_API_URL: Option<&str> = option_env!("SMOLTBOT_DEFAULT_API_URL");
 /// Characters that a token has at least; a new one has 64, which are 256 random bits.
 const MIN_TOKEN_CHARS: usize = 24;
 
@@ -37,12 +35,25 @@ pub(crate) fn config() -> anyhow::Result<Config> {
     Ok(Config::load(&smoltbot_config::Process)?)
 }
 
-/// The edge that traces are shipped to and read from.
+/// The edge that traces are shipped to and read from: the one that is set, the one baked in, or our own, which is
+/// <http://127.0.0.1:8787> unless `edge.listen` says otherwise.
 pub(crate) fn api_url(config: &Config) -> String {
-    config
-        .api_url
-        .clone()
-        .unwrap_or_else(|| DEFAULT_API_URL.to_owned())
+    if let Some(url) = config.api_url.as_deref().or(BAKED_API_URL) {
+        return url.to_owned();
+    }
+    own_edge(config.edge.listen)
+}
+
+/// The URL by which this machine reaches an edge that listens on `address`.
+pub(crate) fn own_edge(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        let loopback: IpAddr = match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        address.set_ip(loopback);
+    }
+    format!("http://{address}")
 }
 
 /// Whether the URL's host is this machine.
@@ -54,7 +65,7 @@ pub(crate) fn is_loopback(url: &str) -> bool {
         Some("localhost") => true,
         Some(host) => host
             .trim_matches(['[', ']'])
-            .parse::<std::net::IpAddr>()
+            .parse::<IpAddr>()
             .is_ok_and(|ip| ip.is_loopback()),
         None => false,
     }

@@ -110,7 +110,10 @@ impl Stack {
                 task,
             },
         );
-        output::line(&format!("gateway    http://{address}/?token={token}"))
+        output::line(&format!(
+            "gateway    {}",
+            gateway::page_url(address, &token)
+        ))
     }
 
     /// Ships what the recorder spools.

@@ -150,8 +150,9 @@ pub struct Metadata {
     pub action_type: ActionType,
     /// The tool's name exactly as the runtime calls it.
     pub tool_name: String,
-    /// Milliseconds that the call took; 0 when it did not run.
-    pub duration_ms: u64,
+    /// Milliseconds that the call took; 0 when it did not run, none when its end was not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
     /// The result as published; null when there is none or it is not published.
     pub result: Value,
     /// `completed`, `failed`, `running`, `refused`, `abandoned`, `orphan`, `observed_deny` or `ran_after_refusal`.

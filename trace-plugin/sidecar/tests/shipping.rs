@@ -152,7 +152,6 @@ fn store(edge: &mut Edge, submission: Submission) -> Vec<ItemResult> {
         .collect()
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 async fn take_card(State(edge): State<Shared>) -> axum::Json<CardAnswer> {
     let mut edge = edge.lock().unwrap();
     edge.cards += 1;

@@ -89,7 +89,7 @@ impl Agent {
             result: json!("ok"),
             error: None,
             exit_code: Some(0),
-            duration_ms: 12,
+            duration_ms: Some(12),
             runtime: "openclaw".to_owned(),
             session_id: Some("session-1".to_owned()),
             run_id: None,
@@ -115,7 +115,7 @@ impl Agent {
             outcome: "refused",
             result: Value::Null,
             exit_code: None,
-            duration_ms: 0,
+            duration_ms: Some(0),
             ..self.call(at)
         }
     }

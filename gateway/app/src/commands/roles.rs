@@ -28,7 +28,7 @@ pub(crate) fn up() -> anyhow::Result<ExitCode> {
         // All addresses first: nothing starts if one is taken.
         let edge = bind(agent.config.edge.listen, "edge.listen").await?;
         let gateway = bind(agent.config.gateway.listen, "gateway.listen").await?;
-        let base = format!("http://{}", edge.local_addr()?);
+        let base = agent::own_edge(edge.local_addr()?);
         let mut stack = Stack::default();
         let recorder = stack.start_recorder(&agent).await?;
         stack.start_gateway(&agent, &recorder, gateway, &base)?;
@@ -81,7 +81,7 @@ pub(crate) fn edge() -> anyhow::Result<ExitCode> {
         .with_context(|| format!("{} cannot be made", config.home.path().display()))?;
     block_on(async move {
         let listener = bind(config.edge.listen, "edge.listen").await?;
-        let base = format!("http://{}", listener.local_addr()?);
+        let base = agent::own_edge(listener.local_addr()?);
         let mut stack = Stack::default();
         stack.start_edge(&config, listener)?;
         output::line(&format!("dashboard  {base}"))?;

@@ -56,7 +56,11 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
             "no; start it with `smoltbot up`"
         },
     )?;
-    row("gateway token", &home.token_file().display().to_string())?;
+    let token = agent::token(&agent.config)?;
+    row(
+        "gateway",
+        &gateway::page_url(agent.config.gateway.listen, &token),
+    )?;
     row(
         "spool",
         &format!(

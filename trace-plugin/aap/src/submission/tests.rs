@@ -41,7 +41,7 @@ fn document(n: u8, tool: &str) -> Value {
         result: Value::Null,
         error: None,
         exit_code: None,
-        duration_ms: 3,
+        duration_ms: Some(3),
         runtime: "test".to_owned(),
         session_id: None,
         run_id: None,

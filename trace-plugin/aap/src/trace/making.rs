@@ -35,8 +35,8 @@ pub struct Made {
     pub error: Option<String>,
     /// A command's exit code.
     pub exit_code: Option<i64>,
-    /// Milliseconds.
-    pub duration_ms: u64,
+    /// Milliseconds; none when the end was not seen.
+    pub duration_ms: Option<u64>,
     /// The runtime.
     pub runtime: String,
     /// The conversation.

@@ -40,7 +40,7 @@ pub(crate) fn made() -> Made {
         result: json!({"content": [{"type": "text", "text": "total 0"}]}),
         error: None,
         exit_code: Some(0),
-        duration_ms: 12,
+        duration_ms: Some(12),
         runtime: "openclaw".to_owned(),
         session_id: Some("agent:main:main".to_owned()),
         run_id: Some("run-1".to_owned()),
@@ -69,7 +69,7 @@ fn denied(outcome: &'static str, decision: Decision) -> Made {
         outcome,
         result: Value::Null,
         exit_code: None,
-        duration_ms: 0,
+        duration_ms: Some(0),
         ..made()
     }
 }

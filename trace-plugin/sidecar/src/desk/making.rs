@@ -155,7 +155,7 @@ impl Judge {
             result: content.result,
             error: None,
             exit_code: None,
-            duration_ms: 0,
+            duration_ms: None,
             runtime: call.runtime.clone(),
             session_id: call.session_id.clone(),
             run_id: call.run_id.clone(),
@@ -197,6 +197,7 @@ impl Judge {
         );
         made.action_type = ActionType::Deny;
         made.outcome = "refused";
+        made.duration_ms = Some(0);
         self.seal(made)
     }
 
@@ -232,12 +233,10 @@ impl Judge {
             })
             .flatten();
         made.exit_code = seen.exit_code;
-        if let Some(ms) = seen.duration_ms {
-            made.duration_ms = ms;
-        }
+        made.duration_ms = seen.duration_ms;
         if seen.ended == Ended::Blocked {
             made.verdict = foreign(&made.verdict, seen);
-            made.duration_ms = 0;
+            made.duration_ms = Some(0);
             if self.card.autonomy_mode == aap::card::Mode::Off {
                 made.extra.insert("conscience".to_owned(), json!("off"));
             }
@@ -281,7 +280,7 @@ impl Judge {
             }
         }
         if seen.duration_ms.is_none() && seen.ended != Ended::Blocked {
-            made.duration_ms = u64::try_from(clock::now().millis() - row.at.millis()).unwrap_or(0);
+            made.duration_ms = u64::try_from(clock::now().millis() - row.at.millis()).ok();
         }
         self.seal(made)
     }
@@ -408,7 +407,7 @@ impl Judge {
             .as_deref()
             .map(|error| self.error(&call.tool, error));
         made.exit_code = outcome.exit_code;
-        made.duration_ms = outcome.duration_ms;
+        made.duration_ms = Some(outcome.duration_ms);
         self.seal(made)
     }
 }

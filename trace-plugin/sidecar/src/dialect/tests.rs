@@ -18,7 +18,7 @@ fn verdict(decision: Decision) -> Verdict {
     }
 }
 
-fn seen(event: Value) -> Seen {
+fn seen(event: &Value) -> Seen {
     let object = json!({"hook": "after_tool_call", "event": event, "ctx": {}});
     match Dialect::OpenClaw.read(&object.to_string()).unwrap() {
         Event::After(_, seen) => seen,
@@ -49,7 +49,7 @@ fn claude_code_is_never_told_to_skip_its_own_permissions() {
 #[test]
 fn openclaw_ends_are_told_apart() {
     let ended = |result: Value, error: Value| {
-        seen(json!({"toolName": "exec", "params": {}, "result": result, "error": error})).ended
+        seen(&json!({"toolName": "exec", "params": {}, "result": result, "error": error})).ended
     };
     let status = |status: &str| json!({"details": {"status": status}});
     assert_eq!(ended(status("completed"), Value::Null), Ended::Completed);
