@@ -3,6 +3,7 @@
 //! A bench is a function that returns [`Metric`]s; it is listed in [`BENCHES`]. What the machine was doing meanwhile is
 //! noted with every run, because on a busy one the figures mean little.
 
+mod example;
 mod hook;
 mod report;
 mod start;
@@ -28,7 +29,17 @@ pub(crate) struct Bench {
 type Measure = fn(&Bench) -> Result<Vec<Metric>>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Measure); 2] = [
+const BENCHES: [(&str, &str, Measure); 4] = [
+    (
+        "call",
+        "what a tool call in our own process costs its caller, and what its verdict costs",
+        example::call,
+    ),
+    (
+        "ingest",
+        "signed traces that an edge on SQLite acknowledges, the sender on the same cores",
+        example::ingest,
+    ),
     (
         "hook",
         "wall time of `smoltbot hook`, with everything down and with `up` running",

@@ -22,24 +22,39 @@ pub(crate) struct Up {
     child: Child,
     /// From spawning to healthy on all roles.
     pub(crate) took: Duration,
+    /// Where the edge listens.
+    pub(crate) edge: SocketAddr,
 }
 
 impl Up {
     /// Starts it in `home` and waits until gateway and edge are healthy.
     pub(crate) fn start(bench: &Bench, home: &Path) -> Result<Self> {
+        Self::start_with(bench, home, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn start_with(
+        bench: &Bench,
+        home: &Path,
+        envs: &[(&'static str, &str)],
+    ) -> Result<Self> {
         let (gateway, edge) = (free_port()?, free_port()?);
-        let mut command = Line::new(&bench.smoltbot)
+        let line = Line::new(&bench.smoltbot)
             .arg("up")
             .env("SMOLTBOT_HOME", home)
             .env("SMOLTBOT_GATEWAY__LISTEN", gateway.to_string())
-            .env("SMOLTBOT_EDGE__LISTEN", edge.to_string())
-            .command();
+            .env("SMOLTBOT_EDGE__LISTEN", edge.to_string());
+        let line = envs
+            .iter()
+            .fold(line, |line, (name, value)| line.env(name, value));
+        let mut command = line.command();
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let began = Instant::now();
         let child = command.spawn().context("could not start `smoltbot up`")?;
         let mut up = Self {
             child,
             took: Duration::ZERO,
+            edge,
         };
         for address in [gateway, edge] {
             while !healthy(address) {
