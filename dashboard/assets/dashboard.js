@@ -55,7 +55,7 @@
     for (let row = 0; row < 5; row++) for (let column = 0; column < 5; column++) {
       if ((hash >>> (row * 3 + Math.min(column, 4 - column))) & 1) path += `M${column} ${row}h1v1h-1z`;
     }
-    svg.setAttribute("fill", `hsl(${((hash >>> 16) % 24) * 15} 52% 50%)`);
+    svg.setAttribute("fill", `hsl(${((hash >>> 16) % 24) * 15} 52% 56%)`);
     svg.firstElementChild.setAttribute("d", path);
   };
 

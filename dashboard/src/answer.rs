@@ -57,7 +57,11 @@ const STORE_HINTS: &[&str] = &[
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let (status, title, hints) = match &self {
-            Self::Bad(_) => (StatusCode::BAD_REQUEST, "That address is not right", ID_HINTS),
+            Self::Bad(_) => (
+                StatusCode::BAD_REQUEST,
+                "That address is not right",
+                ID_HINTS,
+            ),
             Self::Missing(_) => (StatusCode::NOT_FOUND, "Not found", MISSING_HINTS),
             Self::Store(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -39,9 +39,8 @@ static JS: LazyLock<Asset> = LazyLock::new(|| {
         include_str!("../assets/dashboard.js"),
     )
 });
-static MARK: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("svg", "image/svg+xml", include_str!("../assets/mark.svg"))
-});
+static MARK: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("svg", "image/svg+xml", include_str!("../assets/mark.svg")));
 
 /// The stylesheet's path.
 pub(crate) fn css() -> String {

@@ -16,7 +16,18 @@ const PREVIEW_CHARS: usize = 120;
 const REASON_CHARS: usize = 200;
 /// Arguments that tell most about a call, the first one present is shown.
 const TELLING: [&str; 12] = [
-    "command", "cmd", "script", "file_path", "path", "url", "query", "sql", "pattern", "file", "prompt", "value",
+    "command",
+    "cmd",
+    "script",
+    "file_path",
+    "path",
+    "url",
+    "query",
+    "sql",
+    "pattern",
+    "file",
+    "prompt",
+    "value",
 ];
 
 /// A line of a listing.

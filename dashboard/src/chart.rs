@@ -31,9 +31,18 @@ pub(crate) fn activity(stats: &Stats, period: Period, now: Timestamp) -> Chart {
         .unwrap_or(MAX_BARS)
         .min(MAX_BARS);
     let mut dense = vec![(0, 0, 0); bars];
-    for TimeBucket { start, allow, deny, error } in &stats.over_time {
+    for TimeBucket {
+        start,
+        allow,
+        deny,
+        error,
+    } in &stats.over_time
+    {
         let index = (start.millis() - since).max(0) / period.bucket_ms;
-        if let Some(bar) = usize::try_from(index).ok().and_then(|index| dense.get_mut(index)) {
+        if let Some(bar) = usize::try_from(index)
+            .ok()
+            .and_then(|index| dense.get_mut(index))
+        {
             bar.0 += allow;
             bar.1 += deny;
             bar.2 += error;
@@ -56,7 +65,12 @@ pub(crate) fn activity(stats: &Stats, period: Period, now: Timestamp) -> Chart {
 }
 
 fn draw(dense: &[(u64, u64, u64)], stats: &Stats, period: Period) -> Shown {
-    let most = dense.iter().map(|bar| bar.0 + bar.1 + bar.2).max().unwrap_or(0).max(1);
+    let most = dense
+        .iter()
+        .map(|bar| bar.0 + bar.1 + bar.2)
+        .max()
+        .unwrap_or(0)
+        .max(1);
     let mut paths = [String::new(), String::new(), String::new()];
     for (index, &(allow, deny, error)) in dense.iter().enumerate() {
         let mut base = HEIGHT;
@@ -87,7 +101,11 @@ fn draw(dense: &[(u64, u64, u64)], stats: &Stats, period: Period) -> Shown {
 
 /// A bar of `part` in `whole`, beside a number that says the same.
 pub(crate) fn share(part: u64, whole: u64, class: &str) -> Shown {
-    let width = (part * 100).checked_div(whole).unwrap_or(0).min(100).max(u64::from(part > 0) * 2);
+    let width = (part * 100)
+        .checked_div(whole)
+        .unwrap_or(0)
+        .min(100)
+        .max(u64::from(part > 0) * 2);
     Shown::trusted(format!(
         "<svg class=\"share {class}\" viewBox=\"0 0 100 4\" preserveAspectRatio=none aria-hidden=true><path d=\"M0 0h{width}v4h-{width}z\"/></svg>"
     ))
@@ -101,7 +119,12 @@ mod tests {
     #[test]
     fn one_refusal_among_thousands_is_seen_and_told() {
         let (name, words, length_ms, bucket_ms) = PERIODS[1];
-        let period = Period { name, words, length_ms, bucket_ms };
+        let period = Period {
+            name,
+            words,
+            length_ms,
+            bucket_ms,
+        };
         let now = Timestamp::parse("2026-11-21T02:10:00Z").unwrap();
         let at = Timestamp::from_millis(now.millis() - bucket_ms);
         let stats = Stats {
@@ -111,7 +134,12 @@ mod tests {
             error: 0,
             agents: 1,
             bucket_ms,
-            over_time: vec![TimeBucket { start: at, allow: 10_000, deny: 1, error: 0 }],
+            over_time: vec![TimeBucket {
+                start: at,
+                allow: 10_000,
+                deny: 1,
+                error: 0,
+            }],
             tools: vec![],
             values: vec![],
             rules: vec![],

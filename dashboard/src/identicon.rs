@@ -29,7 +29,7 @@ pub(crate) fn identicon(id: AgentId) -> Shown {
     }
     let hue = (hash >> 16) % 24 * 15;
     Shown::trusted(format!(
-        "<svg class=idn viewBox=\"-1 -1 7 7\" fill=\"hsl({hue} 52% 50%)\" aria-hidden=true><path d=\"{path}\"/></svg>"
+        "<svg class=idn viewBox=\"-1 -1 7 7\" fill=\"hsl({hue} 52% 56%)\" aria-hidden=true><path d=\"{path}\"/></svg>"
     ))
 }
 

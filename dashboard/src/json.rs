@@ -24,7 +24,10 @@ pub(crate) fn pretty(value: &Value) -> Shown {
 
 /// Laid out, with nothing left out and nothing coloured.
 pub(crate) fn raw(value: &Value) -> Shown {
-    block(&serde_json::to_string_pretty(value).unwrap_or_default(), RAW_CHARS)
+    block(
+        &serde_json::to_string_pretty(value).unwrap_or_default(),
+        RAW_CHARS,
+    )
 }
 
 fn put(out: &mut String, value: &Value, depth: usize) {
@@ -44,7 +47,11 @@ fn put(out: &mut String, value: &Value, depth: usize) {
             let _ = write!(out, "<i class=jn>{number}</i>");
         }
         Value::String(text) => {
-            let _ = write!(out, "<span class=js>&#34;{}&#34;</span>", block(text, TEXT_CHARS));
+            let _ = write!(
+                out,
+                "<span class=js>&#34;{}&#34;</span>",
+                block(text, TEXT_CHARS)
+            );
         }
         Value::Array(items) if items.is_empty() => out.push_str("[]"),
         Value::Object(fields) if fields.is_empty() => out.push_str("{}"),

@@ -193,7 +193,13 @@ mod tests {
             ..Params::default()
         };
         assert!(wrong.verdict().unwrap_err().to_string().contains("`nope`"));
-        assert!(wrong.period("24h").unwrap_err().to_string().contains("`soon`"));
+        assert!(
+            wrong
+                .period("24h")
+                .unwrap_err()
+                .to_string()
+                .contains("`soon`")
+        );
         assert!(wrong.filter().is_err());
         assert!(Params::default().period("7d").is_ok());
     }

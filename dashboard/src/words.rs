@@ -39,9 +39,9 @@ pub(crate) fn outcome_sentence(word: Option<&str>) -> Option<&'static str> {
         "running" => Some("It was started and goes on in the background."),
         "abandoned" => Some("It was admitted, and nobody said how it ended."),
         "orphan" => Some("Only one half of this call was seen: its start or its end."),
-        "observed_deny" => {
-            Some("It was stopped by the runtime, another plugin or the operator, not by this conscience.")
-        }
+        "observed_deny" => Some(
+            "It was stopped by the runtime, another plugin or the operator, not by this conscience.",
+        ),
         "ran_after_refusal" => Some("The runtime ran it although it was refused."),
         _ => None,
     }
@@ -119,7 +119,10 @@ pub(crate) fn duration(ms: f64) -> String {
     if ms < 60_000.0 {
         return format!("{:.1} s", ms / 1_000.0);
     }
-    #[expect(clippy::cast_possible_truncation, reason = "saturates, which is fine for display")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "saturates, which is fine for display"
+    )]
     let seconds = (ms / 1_000.0) as i64;
     match seconds {
         ..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
@@ -189,13 +192,36 @@ mod tests {
         assert_eq!(percent(1, 3), "33%");
         assert_eq!(percent(0, 0), "0%");
         assert_eq!(counted(1, "call", "calls"), "1 call");
-        assert_eq!(values(&["harm_prevention".into(), "privacy".into()]).to_string(), "harm prevention and privacy");
+        assert_eq!(
+            values(&["harm_prevention".into(), "privacy".into()]).to_string(),
+            "harm prevention and privacy"
+        );
     }
 
     #[test]
     fn durations_read_well() {
-        let said = [0.0, 0.4, 12.0, 1_234.0, 185_000.0, 7_260_000.0, 90_000_000.0].map(duration);
-        assert_eq!(said, ["0 ms", "0.4 ms", "12 ms", "1.2 s", "3 min 5 s", "2 h 1 min", "1 d 1 h"]);
+        let said = [
+            0.0,
+            0.4,
+            12.0,
+            1_234.0,
+            185_000.0,
+            7_260_000.0,
+            90_000_000.0,
+        ]
+        .map(duration);
+        assert_eq!(
+            said,
+            [
+                "0 ms",
+                "0.4 ms",
+                "12 ms",
+                "1.2 s",
+                "3 min 5 s",
+                "2 h 1 min",
+                "1 d 1 h"
+            ]
+        );
         assert_eq!(duration(f64::NAN), "–");
     }
 
@@ -207,7 +233,11 @@ mod tests {
         assert_eq!(before(59_999), "59s ago");
         assert_eq!(before(3 * HOUR), "3h ago");
         assert_eq!(before(8 * DAY), "13 Nov 2026");
-        assert_eq!(before(-HOUR), "21 Nov 2026", "a time ahead is told, not counted");
+        assert_eq!(
+            before(-HOUR),
+            "21 Nov 2026",
+            "a time ahead is told, not counted"
+        );
         assert_eq!(moment(now), "21 Nov 2026, 02:10:00 UTC");
     }
 }

@@ -105,8 +105,7 @@ pub(crate) async fn show<R: TraceReader>(
         reader.sessions(id, SESSIONS),
     )
     .await?;
-    let (streams, equivocations) =
-        try_join(reader.streams(id), reader.equivocations(id)).await?;
+    let (streams, equivocations) = try_join(reader.streams(id), reader.equivocations(id)).await?;
 
     let here = aap::paths::agent_page(id);
     let path = params.link(&here);
@@ -141,17 +140,32 @@ pub(crate) async fn show<R: TraceReader>(
                 (to.link(&here), words, name == period.name)
             })
             .collect(),
-        refused: Refused::by_rule(&stats, id, period, now).take(RULES).collect(),
+        refused: Refused::by_rule(&stats, id, period, now)
+            .take(RULES)
+            .collect(),
         values: Refused::by_value(&stats, id, period).take(RULES).collect(),
-        tools: stats.tools.iter().take(TOOLS).map(|row| Tool::of(row, &stats, &here)).collect(),
+        tools: stats
+            .tools
+            .iter()
+            .take(TOOLS)
+            .map(|row| Tool::of(row, &stats, &here))
+            .collect(),
         card: card.as_ref().map(Card::of),
         chain: Chain::of(&agent, &streams, &equivocations, now),
-        sessions: sessions.iter().map(|row| Session::of(row, id, now)).collect(),
+        sessions: sessions
+            .iter()
+            .map(|row| Session::of(row, id, now))
+            .collect(),
         calls: rows.iter().map(|row| Call::of(row, now)).collect(),
         pager,
         verdict: params.verdict()?.map_or("", ActionType::as_str),
         tool: params.tool.clone().unwrap_or_default(),
-        tool_names: stats.tools.iter().map(|row| row.tool.clone()).filter(|tool| tool.chars().count() < 100).collect(),
+        tool_names: stats
+            .tools
+            .iter()
+            .map(|row| row.tool.clone())
+            .filter(|tool| tool.chars().count() < 100)
+            .collect(),
         filtering: params.is_filtering(),
         live: follows.then(|| format!("{}?agent_id={id}", aap::paths::LIVE)),
         path: here,
@@ -193,5 +207,9 @@ fn sentence(agent: &AgentRow, stats: &Stats, period: Period) -> Shown {
 }
 
 fn was(count: u64) -> String {
-    format!("{} {}", number(count), if count == 1 { "was" } else { "were" })
+    format!(
+        "{} {}",
+        number(count),
+        if count == 1 { "was" } else { "were" }
+    )
 }

@@ -26,24 +26,46 @@ pub(crate) async fn show<R: TraceReader>(
         PageError::Bad("a badge's address is /badge/ and an agent's id and .svg".to_owned())
     })?)?;
     let Some(agent) = app.reader.agent(id).await? else {
-        return Err(PageError::Missing(format!("Nothing has been heard of agent {id} here.")));
+        return Err(PageError::Missing(format!(
+            "Nothing has been heard of agent {id} here."
+        )));
     };
     let message = format!(
         "{} · {} · {}",
         counted(agent.traces, "call", "calls"),
-        if agent.denied == 0 { "none refused".to_owned() } else { format!("{} refused", crate::words::number(agent.denied)) },
-        if agent.signed == 0 { "unsigned" } else if agent.signed == agent.traces { "signed" } else { "partly signed" }
+        if agent.denied == 0 {
+            "none refused".to_owned()
+        } else {
+            format!("{} refused", crate::words::number(agent.denied))
+        },
+        if agent.signed == 0 {
+            "unsigned"
+        } else if agent.signed == agent.traces {
+            "signed"
+        } else {
+            "partly signed"
+        }
     );
-    let colour = if agent.signed == 0 { "#5d6470" } else { "#3d4be0" };
+    let colour = if agent.signed == 0 {
+        "#5d6470"
+    } else {
+        "#3d4be0"
+    };
     Ok((
         [
             (header::CONTENT_TYPE, "image/svg+xml".to_owned()),
             (
                 header::CACHE_CONTROL,
-                format!("public, max-age={0}, stale-while-revalidate={0}", FRESH.as_secs()),
+                format!(
+                    "public, max-age={0}, stale-while-revalidate={0}",
+                    FRESH.as_secs()
+                ),
             ),
             // A badge is there to be shown by other sites.
-            (header::HeaderName::from_static("cross-origin-resource-policy"), "cross-origin".to_owned()),
+            (
+                header::HeaderName::from_static("cross-origin-resource-policy"),
+                "cross-origin".to_owned(),
+            ),
         ],
         draw("smoltbot", &message, colour),
     )
@@ -69,12 +91,17 @@ fn draw(label: &str, message: &str, colour: &str) -> String {
 
 /// Pixels of `text` at 11 px, about, with seven on each side; `textLength` makes it exact.
 fn width(text: &str) -> usize {
-    text.chars()
+    let tenths: usize = text
+        .chars()
         .map(|c| match c {
-            'i' | 'l' | 't' | 'f' | 'r' | ' ' | '·' | ',' => 5,
-            'm' | 'w' => 10,
-            _ => 7,
+            'i' | 'l' => 30,
+            ' ' | 'f' | ',' | 't' => 41,
+            '·' | 'r' | 's' => 52,
+            'm' => 107,
+            'w' => 90,
+            '0'..='9' => 70,
+            _ => 66,
         })
-        .sum::<usize>()
-        + 14
+        .sum();
+    tenths / 10 + 14
 }

@@ -1,19 +1,19 @@
 //! `GET /`: what agents do right now, and what they refused lately.
 
+use aap::{ActionType, Timestamp};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use aap::{ActionType, Timestamp};
 use futures_util::future::try_join4;
 use trace_store::{AgentRow, Filter, PageRequest, TraceReader};
 
+use crate::App;
 use crate::answer::{PageError, page};
 use crate::calls::{Call, Who};
 use crate::chart::{Chart, activity};
 use crate::query::Params;
 use crate::text::Shown;
 use crate::words::{counted, number, time};
-use crate::App;
 
 /// Calls in the feed.
 const FEED_ROWS: u32 = 16;
@@ -82,8 +82,16 @@ pub(crate) async fn show<R: TraceReader>(State(app): State<App<R>>) -> Result<Re
     )
     .await?;
     page(&Home {
-        calls: feed.rows.iter().map(|row| Call::with_agent(row, now)).collect(),
-        refusals: refusals.rows.iter().map(|row| Call::with_agent(row, now)).collect(),
+        calls: feed
+            .rows
+            .iter()
+            .map(|row| Call::with_agent(row, now))
+            .collect(),
+        refusals: refusals
+            .rows
+            .iter()
+            .map(|row| Call::with_agent(row, now))
+            .collect(),
         agents: agents.iter().map(|row| Agent::of(row, now)).collect(),
         total: number(stats.total),
         denied: number(stats.deny),

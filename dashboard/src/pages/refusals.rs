@@ -92,10 +92,22 @@ pub(crate) async fn show<R: TraceReader>(
             .iter()
             .take(GROUPS)
             .map(|group| Group {
-                name: group.rule_id.as_deref().map(|rule| line(rule, 64)).unwrap_or_default(),
-                reason: group.reason.as_deref().map(|reason| line(reason, 160)).unwrap_or_default(),
+                name: group
+                    .rule_id
+                    .as_deref()
+                    .map(|rule| line(rule, 64))
+                    .unwrap_or_default(),
+                reason: group
+                    .reason
+                    .as_deref()
+                    .map(|reason| line(reason, 160))
+                    .unwrap_or_default(),
                 count: number(group.count),
-                bar: share(group.count, most(stats.rules.first().map(|first| first.count)), "s-deny"),
+                bar: share(
+                    group.count,
+                    most(stats.rules.first().map(|first| first.count)),
+                    "s-deny",
+                ),
                 link: with(&|params| params.rule.clone_from(&group.rule_id)),
                 when: time(group.last, now),
             })
@@ -108,7 +120,11 @@ pub(crate) async fn show<R: TraceReader>(
                 name: value(&row.name),
                 reason: Shown::default(),
                 count: number(row.count),
-                bar: share(row.count, most(stats.values.first().map(|first| first.count)), "s-deny"),
+                bar: share(
+                    row.count,
+                    most(stats.values.first().map(|first| first.count)),
+                    "s-deny",
+                ),
                 link: with(&|params| params.value = Some(row.name.clone())),
                 when: Shown::default(),
             })
@@ -121,13 +137,20 @@ pub(crate) async fn show<R: TraceReader>(
                 name: line(&row.tool, 40),
                 reason: Shown::default(),
                 count: number(row.denied),
-                bar: share(row.denied, most(stats.tools.first().map(|first| first.denied)), "s-deny"),
+                bar: share(
+                    row.denied,
+                    most(stats.tools.first().map(|first| first.denied)),
+                    "s-deny",
+                ),
                 link: with(&|params| params.tool = Some(row.tool.clone())),
                 when: Shown::default(),
             })
             .collect(),
         chosen: chosen(&params),
-        periods: PERIODS.iter().map(|&(name, words, ..)| (name, words, name == period.name)).collect(),
+        periods: PERIODS
+            .iter()
+            .map(|&(name, words, ..)| (name, words, name == period.name))
+            .collect(),
         f_value: params.value.clone().unwrap_or_default(),
         f_rule: params.rule.clone().unwrap_or_default(),
         f_tool: params.tool.clone().unwrap_or_default(),

@@ -23,7 +23,10 @@ pub(crate) async fn find<R: TraceReader>(
         return Ok(Redirect::to("/").into_response());
     };
     let id = last_uuid(&text).ok_or_else(|| {
-        PageError::Bad(format!("`{}` holds no id of an agent or a trace.", text.trim()))
+        PageError::Bad(format!(
+            "`{}` holds no id of an agent or a trace.",
+            text.trim()
+        ))
     })?;
     if app.reader.trace(TraceId::from(id)).await?.is_some() {
         return Ok(Redirect::to(&aap::paths::trace_page(id.into())).into_response());
@@ -54,7 +57,11 @@ mod tests {
     #[test]
     fn ids_are_found_in_what_people_paste() {
         let id = "0193b5b0-7c4e-7a3c-9d39-1f2e3d4c5b6a";
-        for text in [id.to_owned(), format!(" {id}\n"), format!("https://x/agent/{}?a#b", id.to_uppercase())] {
+        for text in [
+            id.to_owned(),
+            format!(" {id}\n"),
+            format!("https://x/agent/{}?a#b", id.to_uppercase()),
+        ] {
             assert_eq!(last_uuid(&text).unwrap().to_string(), id);
         }
         assert!(last_uuid("0193b5b0").is_none());

@@ -15,7 +15,7 @@ use crate::identicon::identicon;
 use crate::paging::{Pager, Placed};
 use crate::query::{Params, agent_id};
 use crate::text::{Shown, line, plain, short};
-use crate::words::{counted, duration, moment, number, time};
+use crate::words::{duration, moment, number, time};
 
 mod waterfall;
 
@@ -68,8 +68,11 @@ pub(crate) async fn show<R: TraceReader>(
         ..Filter::default()
     };
     let reader = &app.reader;
-    let (found, sessions) =
-        try_join(reader.documents(&filter, asked), reader.sessions(agent, SESSIONS)).await?;
+    let (found, sessions) = try_join(
+        reader.documents(&filter, asked),
+        reader.sessions(agent, SESSIONS),
+    )
+    .await?;
     let goes_on = found.next.is_some();
     let mut rows = found.rows;
     if asked.direction == Direction::Older {
@@ -87,12 +90,21 @@ pub(crate) async fn show<R: TraceReader>(
     let link = |word: &str, placed: &dyn Placed| format!("{here}?{word}={}", placed.cursor());
     let pager = Pager {
         newest: asked.after.is_some().then(|| here.clone()),
-        older: (if forwards { asked.after.is_some() } else { goes_on }).then(|| link("older", first)),
+        older: (if forwards {
+            asked.after.is_some()
+        } else {
+            goes_on
+        })
+        .then(|| link("older", first)),
         newer: (!forwards || goes_on).then(|| link("newer", last)),
     };
     // A session older than the newest ones has no totals row; then only what this page holds is told.
     let totals = sessions.into_iter().find(|row| row.session_id == session);
-    let count = |kind| rows.iter().filter(|row| row.row.action_type == kind).count() as u64;
+    let count = |kind| {
+        rows.iter()
+            .filter(|row| row.row.action_type == kind)
+            .count() as u64
+    };
     let (from, to, total, denied, errors) = match &totals {
         Some(row) => (row.first, row.last, row.traces, row.denied, row.errors),
         None => (
@@ -116,7 +128,7 @@ pub(crate) async fn show<R: TraceReader>(
         runtime: runtime.map(|name| line(name, 40)).unwrap_or_default(),
         from: time(from, now),
         began: moment(from),
-        total: counted(total, "call", "calls"),
+        total: number(total),
         denied: number(denied),
         errors: number(errors),
         took: duration(took),

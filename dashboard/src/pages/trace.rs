@@ -89,7 +89,9 @@ pub(crate) async fn show<R: TraceReader>(
         ))
     })?;
     let Some(detail) = app.reader.trace(id).await? else {
-        return Err(PageError::Missing(format!("No trace with the id {id} is here.")));
+        return Err(PageError::Missing(format!(
+            "No trace with the id {id} is here."
+        )));
     };
     let card = app.reader.card(detail.row.agent_id).await?;
     let now = app.now();
@@ -105,7 +107,9 @@ pub(crate) async fn show<R: TraceReader>(
     };
     let reason = row.reason.as_deref().unwrap_or_default();
     // Listings show an error in place of the verdict; here each has its own sentence.
-    let judged = meta("conscience_reason").and_then(Value::as_str).unwrap_or(reason);
+    let judged = meta("conscience_reason")
+        .and_then(Value::as_str)
+        .unwrap_or(reason);
     page(&TracePage {
         id,
         kind: row.action_type.as_str(),
@@ -113,7 +117,7 @@ pub(crate) async fn show<R: TraceReader>(
         tool: line(&row.tool_name, 160),
         title: plain(&row.tool_name, 60),
         preview: document.map(preview).unwrap_or_default(),
-        reason: line(judged, SENTENCE_CHARS),
+        reason: line(judged.trim_end_matches('.'), SENTENCE_CHARS),
         advice: said(meta("advice")),
         values: values(&row.values_violated),
         rule: row.rule_id.as_ref().map(|rule| {
@@ -125,7 +129,13 @@ pub(crate) async fn show<R: TraceReader>(
         }),
         outcome: words::outcome_sentence(row.outcome.as_deref()),
         outcome_alarms: row.outcome.as_deref() == Some("ran_after_refusal"),
-        error: error_said(row.action_type, said(meta("error")), said(meta("error_message")), reason, judged),
+        error: error_said(
+            row.action_type,
+            said(meta("error")),
+            said(meta("error_message")),
+            reason,
+            judged,
+        ),
         effects: meta("effects")
             .and_then(Value::as_array)
             .into_iter()
@@ -147,10 +157,16 @@ pub(crate) async fn show<R: TraceReader>(
         received: moment(row.received_at),
         odd: row.odd_time,
         duration: words::row_duration(row),
-        runtime: row.runtime.as_deref().map(|name| line(name, 60)).unwrap_or_default(),
+        runtime: row
+            .runtime
+            .as_deref()
+            .map(|name| line(name, 60))
+            .unwrap_or_default(),
         exit_code: meta("exit_code").and_then(Value::as_i64),
         rewritten: meta("params_rewritten").and_then(Value::as_bool) == Some(true),
-        parameters: at("/action/parameters").filter(|value| !is_void(value)).map(pretty),
+        parameters: at("/action/parameters")
+            .filter(|value| !is_void(value))
+            .map(pretty),
         result: meta("result").filter(|value| !is_void(value)).map(pretty),
         metadata: at("/context/metadata").and_then(rest).as_ref().map(pretty),
         raw: document.map(raw),
@@ -189,9 +205,26 @@ fn error_said(kind: ActionType, error: Shown, message: Shown, reason: &str, judg
 
 /// Metadata that the page does not tell elsewhere.
 fn rest(metadata: &Value) -> Option<Value> {
-    const TOLD: [&str; 17] = [
-        "action_type", "tool_name", "duration_ms", "result", "outcome", "conscience_reason", "values_violated",
-        "rule_id", "advice", "effects", "error", "exit_code", "runtime", "params_rewritten", "stream", "seq", "prev",
+    const TOLD: [&str; 19] = [
+        "action_type",
+        "tool_name",
+        "duration_ms",
+        "result",
+        "outcome",
+        "conscience_reason",
+        "values_violated",
+        "rule_id",
+        "advice",
+        "effects",
+        "error",
+        "exit_code",
+        "runtime",
+        "params_rewritten",
+        "stream",
+        "seq",
+        "prev",
+        "salt",
+        "commitment",
     ];
     let mut rest = metadata.as_object()?.clone();
     rest.retain(|key, _| !TOLD.contains(&key.as_str()));
@@ -217,6 +250,9 @@ fn chain(detail: &TraceDetail) -> Vec<(&'static str, String)> {
     if let Some(prev) = link("prev") {
         facts.push(("Digest of the one before", prev));
     }
+    if let Some(commitment) = link("commitment") {
+        facts.push(("Commitment to the content", commitment));
+    }
     facts
 }
 
@@ -236,7 +272,10 @@ fn check(document: Option<&Value>, card: Option<&CardRow>) -> Check {
     let Some(document) = document else {
         return not("Its content was not published, so there is nothing to compare.".to_owned());
     };
-    let named = document.get("card_id").and_then(Value::as_str).unwrap_or_default();
+    let named = document
+        .get("card_id")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let Some(card) = card else {
         return not("This agent has published no alignment card.".to_owned());
     };
@@ -247,7 +286,9 @@ fn check(document: Option<&Value>, card: Option<&CardRow>) -> Check {
         ));
     }
     let Ok(read) = serde_json::from_value::<AlignmentCard>(card.card.clone()) else {
-        return not("The agent’s card says something that this page does not understand.".to_owned());
+        return not(
+            "The agent’s card says something that this page does not understand.".to_owned(),
+        );
     };
     let violations = aap::verify::verify(document, &read);
     let told = violations
@@ -259,7 +300,11 @@ fn check(document: Option<&Value>, card: Option<&CardRow>) -> Check {
                 aap::verify::Severity::High => "high",
                 aap::verify::Severity::Critical => "critical",
             };
-            (found.kind.replace('_', " "), severity, line(&found.description, 300))
+            (
+                found.kind.replace('_', " "),
+                severity,
+                line(&found.description, 300),
+            )
         })
         .collect();
     let (class, title) = if violations.is_empty() {

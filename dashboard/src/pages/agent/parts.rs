@@ -38,7 +38,13 @@ impl Card {
     /// Reads the stored card; one that cannot be read is shown as such.
     pub(crate) fn of(row: &CardRow) -> Self {
         let read = serde_json::from_value::<AlignmentCard>(row.card.clone()).ok();
-        let list = |items: &[String]| items.iter().take(CARD_ITEMS).map(|item| line(item, 40)).collect();
+        let list = |items: &[String]| {
+            items
+                .iter()
+                .take(CARD_ITEMS)
+                .map(|item| line(item, 40))
+                .collect()
+        };
         let mut card = Self {
             issued: date(row.received_at),
             expires: None,
@@ -58,14 +64,24 @@ impl Card {
         (card.mode, card.mode_words) = match read.autonomy_mode {
             Mode::Off => ("Off", "Nothing is judged."),
             Mode::Observe => ("Observe", "Judged and recorded; nothing is stopped."),
-            Mode::Nudge => ("Nudge", "Judged and recorded; the agent is told, nothing is stopped."),
+            Mode::Nudge => (
+                "Nudge",
+                "Judged and recorded; the agent is told, nothing is stopped.",
+            ),
             Mode::Enforce => ("Enforce", "What its conscience refuses does not run."),
         };
         card.issued = date(read.issued_at);
         card.expires = read.expires_at.map(date);
         if read.principal.kind != "unspecified" {
-            let who = read.principal.identifier.as_deref().unwrap_or(&read.principal.kind);
-            card.for_whom = line(&format!("{who}, {}", read.principal.relationship.replace('_', " ")), 120);
+            let who = read
+                .principal
+                .identifier
+                .as_deref()
+                .unwrap_or(&read.principal.kind);
+            card.for_whom = line(
+                &format!("{who}, {}", read.principal.relationship.replace('_', " ")),
+                120,
+            );
         }
         card.values = read
             .values
@@ -75,7 +91,11 @@ impl Card {
             .map(|id| (value(id), STANDARD_VALUES.contains(&id.as_str())))
             .collect();
         card.may = list(&read.autonomy.bounded_actions);
-        card.may_more = read.autonomy.bounded_actions.len().saturating_sub(CARD_ITEMS);
+        card.may_more = read
+            .autonomy
+            .bounded_actions
+            .len()
+            .saturating_sub(CARD_ITEMS);
         card.never = list(&read.autonomy.forbidden_actions);
         card.asks = read
             .autonomy
@@ -114,12 +134,21 @@ pub(crate) struct Fork {
 
 impl Chain {
     /// Adds up an agent's streams.
-    pub(crate) fn of(agent: &AgentRow, streams: &[StreamRow], forks: &[Equivocation], now: Timestamp) -> Self {
+    pub(crate) fn of(
+        agent: &AgentRow,
+        streams: &[StreamRow],
+        forks: &[Equivocation],
+        now: Timestamp,
+    ) -> Self {
         let lacks = |stream: &StreamRow| stream.last_seq.saturating_sub(stream.links);
         let missing = streams.iter().map(lacks).sum();
         Self {
             signed: !streams.is_empty(),
-            links: counted(streams.iter().map(|stream| stream.links).sum(), "call", "calls"),
+            links: counted(
+                streams.iter().map(|stream| stream.links).sum(),
+                "call",
+                "calls",
+            ),
             streams: counted(streams.len() as u64, "stream", "streams"),
             missing,
             missing_words: counted(missing, "call is missing", "calls are missing"),
@@ -144,7 +173,11 @@ impl Chain {
                 .iter()
                 .take(EQUIVOCATIONS)
                 .map(|fork| Fork {
-                    place: format!("number {} of stream {}", number(fork.seq), short(&fork.stream)),
+                    place: format!(
+                        "number {} of stream {}",
+                        number(fork.seq),
+                        short(&fork.stream)
+                    ),
                     link: aap::paths::trace_page(fork.second_trace_id),
                     first: short(&fork.first_digest),
                     second: short(&fork.second_digest),
@@ -207,11 +240,24 @@ pub(crate) struct Refused {
 
 impl Refused {
     /// By the rule that decided.
-    pub(crate) fn by_rule(stats: &Stats, agent: AgentId, period: Period, now: Timestamp) -> impl Iterator<Item = Self> {
+    pub(crate) fn by_rule(
+        stats: &Stats,
+        agent: AgentId,
+        period: Period,
+        now: Timestamp,
+    ) -> impl Iterator<Item = Self> {
         let most = stats.rules.first().map_or(1, |first| first.count);
         stats.rules.iter().map(move |group| Self {
-            name: group.rule_id.as_deref().map(|rule| line(rule, 64)).unwrap_or_default(),
-            reason: group.reason.as_deref().map(|reason| line(reason, 160)).unwrap_or_default(),
+            name: group
+                .rule_id
+                .as_deref()
+                .map(|rule| line(rule, 64))
+                .unwrap_or_default(),
+            reason: group
+                .reason
+                .as_deref()
+                .map(|reason| line(reason, 160))
+                .unwrap_or_default(),
             count: number(group.count),
             bar: share(group.count, most, "s-deny"),
             link: Params {
@@ -226,7 +272,11 @@ impl Refused {
     }
 
     /// By the value that was kept.
-    pub(crate) fn by_value(stats: &Stats, agent: AgentId, period: Period) -> impl Iterator<Item = Self> {
+    pub(crate) fn by_value(
+        stats: &Stats,
+        agent: AgentId,
+        period: Period,
+    ) -> impl Iterator<Item = Self> {
         let most = stats.values.first().map_or(1, |first| first.count);
         stats.values.iter().map(move |row| Self {
             name: value(&row.name),

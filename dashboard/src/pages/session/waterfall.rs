@@ -10,8 +10,8 @@ use crate::words::{duration, verdict};
 const WIDTH: f64 = 1_000.0;
 /// The narrowest bar that is still seen and hit.
 const LEAST: f64 = 5.0;
-/// A silence is folded when it is longer than this many milliseconds and than the share below.
-const SILENCE_MS: f64 = 2_000.0;
+/// A silence is folded when it is longer than this many milliseconds, as a model seldom thinks, and than half of the work.
+const SILENCE_MS: f64 = 10_000.0;
 /// A folded silence takes this share of the time in which something ran.
 const FOLDED: f64 = 0.04;
 
@@ -62,7 +62,10 @@ pub(crate) fn waterfall(rows: &[TraceDetail]) -> (Vec<Bar>, String) {
 
 #[expect(clippy::cast_precision_loss, reason = "drawn to a thousandth")]
 fn span(detail: &TraceDetail) -> (f64, f64) {
-    let took = detail.row.duration_ms.filter(|ms| ms.is_finite() && *ms > 0.0);
+    let took = detail
+        .row
+        .duration_ms
+        .filter(|ms| ms.is_finite() && *ms > 0.0);
     (detail.row.at.millis() as f64, took.unwrap_or(0.0))
 }
 
@@ -76,7 +79,7 @@ fn fold(spans: &[(f64, f64)]) -> (Vec<(f64, f64)>, Vec<Option<f64>>) {
     let mut silences = Vec::with_capacity(spans.len());
     for &(start, took) in spans {
         let silence = start - end;
-        let folds = silence > SILENCE_MS && silence > kept;
+        let folds = silence > SILENCE_MS && silence > busy / 2.0;
         if folds {
             moved += silence - kept;
         }

@@ -1,0 +1,174 @@
+//! Text that others wrote, through every field and every page: it is shown, and does nothing.
+
+use crate::support::{Site, assert_clean};
+use aap::ActionType;
+use aap::trace::Made;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use trace_store::TraceWriter as _;
+use trace_store::conformance::{Agent, flat, flat_batch, now, send};
+
+const CORPUS: [&str; 14] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "'><svg/onload=alert(1)>",
+    "</title></textarea></style></script><script>alert(1)</script>",
+    "javascript:alert(1)",
+    "<a href=javascript:alert(1)>x</a>",
+    "\" onmouseover=\"alert(1)\" x=\"",
+    "' style='position:fixed;inset:0' '",
+    "&lt;script&gt;&#60;script&#62;",
+    "{{ 7*7 }}{% raw %}${7*7}",
+    "[redacted:\"><script>alert(1)</script>]",
+    "safe\u{202e}gnp.exe\u{2066}\u{200b}\u{feff}\u{7}",
+    "a\nb\r\n\tc</pre></details><iframe src=//x>",
+    "<!--<template><base href=//x><meta http-equiv=refresh content=0>",
+];
+
+fn hostile(agent: &mut Agent, text: &str, kind: ActionType, at: i64) -> Made {
+    let mut made = agent.refusal(at, text, text, &[text, "harm_prevention"]);
+    made.tool = text.to_owned();
+    made.params = Some(json!({"command": text, text: {text: [text]}}));
+    made.result = json!({text: text});
+    made.error = Some(text.to_owned());
+    made.runtime = text.to_owned();
+    made.session_id = Some(text.to_owned());
+    made.run_id = Some(text.to_owned());
+    made.verdict.advice = Some(text.to_owned());
+    made.verdict.effects = vec![text.to_owned()];
+    made.extra.insert("note".to_owned(), json!(text));
+    made.action_type = kind;
+    made
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_field_on_every_page() {
+    for (number, text) in (1_u8..).zip(CORPUS) {
+        let site = Site::open();
+        let mut agent = Agent::new(number);
+        agent.card.values.declared.push(text.to_owned());
+        agent.card.autonomy.bounded_actions = vec![text.to_owned()];
+        agent.card.autonomy.forbidden_actions = vec![text.to_owned()];
+        agent.card.autonomy.escalation_triggers = vec![aap::card::EscalationTrigger {
+            condition: text.to_owned(),
+            action: "deny".to_owned(),
+            reason: text.to_owned(),
+        }];
+        agent.card.principal.kind = text.to_owned();
+        agent.card.card_id = text.to_owned();
+        site.store
+            .put_card(agent.card.clone().sign(agent.key()), now(-9_000))
+            .await
+            .unwrap();
+        let mut ids = Vec::new();
+        for (kind, at) in ActionType::ALL.into_iter().zip([-3_000, -2_000, -1_000]) {
+            let made = hostile(&mut agent, text, kind, at);
+            ids.push(made.trace_id);
+            let batch = agent.batch_of(vec![made]);
+            send(&site.store, batch, now(0)).await;
+        }
+        let mut unsigned = flat(number, 1, -500, text);
+        unsigned["tool_name"] = json!(text);
+        unsigned["params"] = json!(text);
+        unsigned["metadata"] =
+            json!({"session_id": text, "error_message": text, "rule_id": text, "x": {text: text}});
+        send(&site.store, flat_batch(&[unsigned]), now(0)).await;
+
+        let of_agent = format!("/agent/{}", agent.id);
+        let query = encoded(text);
+        let mut pages = vec![
+            "/".to_owned(),
+            "/refusals".to_owned(),
+            of_agent.clone(),
+            format!("{of_agent}?tool={query}"),
+            format!("{of_agent}/session/{query}"),
+            format!("/refusals?tool={query}&value={query}&rule={query}"),
+        ];
+        pages.extend(ids.iter().map(|id| format!("/trace/{id}")));
+        for path in &pages {
+            site.page(path).await;
+        }
+        let trace = site.page(pages.last().unwrap()).await;
+        assert!(
+            trace.contains("alert(1)") || !text.contains("alert(1)"),
+            "it is shown: {text}"
+        );
+        for path in [
+            format!("/agent/{query}"),
+            format!("/trace/{query}"),
+            format!("/search?q={query}"),
+            format!("/refusals?agent={query}"),
+            format!("/refusals?period={query}"),
+            format!("{of_agent}?verdict={query}"),
+            format!("{of_agent}?older={query}"),
+            format!("/badge/{query}.svg"),
+        ] {
+            let answer = site.get(&path).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+            assert_clean(&answer.body, &path);
+        }
+        let missing = site.get(&format!("{of_agent}/session/{query}x")).await;
+        assert_eq!(missing.status, StatusCode::NOT_FOUND);
+        assert_clean(&missing.body, "a missing session");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_stays_small_whatever_is_in_it() {
+    let fill = [
+        "x".repeat(250),
+        "界".repeat(80),
+        "<&\"'>".repeat(50),
+        "\u{202e}".repeat(80),
+    ];
+    for text in fill {
+        let site = Site::open();
+        let mut agent = Agent::new(1);
+        let calls: Vec<Made> = (0..60)
+            .map(|index| {
+                let mut made =
+                    hostile(&mut agent, &text, ActionType::Deny, index * 1_000 - 100_000);
+                let long = format!("{index}{}", text.repeat(8));
+                made.verdict.reason.clone_from(&long);
+                made.params = Some(json!({ "command": long }));
+                made.result = Value::Null;
+                made
+            })
+            .collect();
+        let batch = agent.batch_of(calls);
+        send(&site.store, batch, now(0)).await;
+        let page = site.page(&format!("/agent/{}", agent.id)).await;
+        assert!(
+            page.len() <= 60 * 1024,
+            "{} bytes of {:.9}",
+            page.len(),
+            text
+        );
+        for path in ["/", "/refusals"] {
+            let page = site.page(path).await;
+            assert!(
+                page.len() <= 64 * 1024,
+                "{path}: {} bytes of {:.9}",
+                page.len(),
+                text
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_as_large_as_they_come_is_shown() {
+    let site = Site::open();
+    let mut agent = Agent::new(1);
+    let mut made = agent.call(-1_000);
+    made.result = json!("<b>".repeat(18 * 1024));
+    let id = made.trace_id;
+    let batch = agent.batch_of(vec![made]);
+    send(&site.store, batch, now(0)).await;
+    let page = site.page(&format!("/trace/{id}")).await;
+    assert!(page.len() < 1024 * 1024, "{} bytes", page.len());
+}
