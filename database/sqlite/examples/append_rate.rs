@@ -86,7 +86,7 @@ fn batch_of(agent: &mut Agent, number: u32) -> aap::ValidBatch {
             } else {
                 agent.call(at)
             };
-            call.duration_ms = u64::from(index * index % 977);
+            call.duration_ms = Some(u64::from(index * index % 977));
             call.tool = String::from(["exec", "read", "write", "web_fetch"][index as usize % 4]);
             call
         })

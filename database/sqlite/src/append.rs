@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 use trace_store::{Appended, TraceRow};
 
 use crate::counts::{Counted, Counts};
+use crate::fork::{self, Told};
 use crate::rows::{action_code, id_bytes, values_json};
 
 /// Takes `batch` in as received at `now`.
@@ -23,7 +24,13 @@ pub(crate) fn append(tx: &Connection, batch: &ValidBatch, now: Timestamp) -> Res
         stream: None,
     };
     if let Some(proven) = batch.checkpoint() {
-        append.stream = Some(Stream::load(tx, proven, &mut append.counts, now)?);
+        let stream = Stream::load(tx, proven, &mut append.counts, now)?;
+        let place = |trace: Option<&'_ ValidTrace>| trace.and_then(ValidTrace::place).cloned();
+        let (first, last) = (place(batch.traces().first()), place(batch.traces().last()));
+        if let (Some(first), Some(last)) = (first, last) {
+            fork::look(tx, stream.told(now), &first, &last)?;
+        }
+        append.stream = Some(stream);
     }
     let answers = batch
         .traces()
@@ -209,29 +216,14 @@ impl<'a> Append<'a> {
         let Some(stream) = &self.stream else {
             return Ok(false);
         };
-        let first: Option<[u8; 32]> = self
-            .tx
-            .prepare_cached("SELECT fingerprint FROM traces WHERE stream = ?1 AND seq = ?2")?
-            .query_row(params![stream.key, seq], |row| row.get(0))
-            .optional()?;
+        let first = fork::stored(self.tx, stream.key, seq)?;
         let second = trace.fingerprint();
         let Some(first) = first.filter(|first| first != second.as_bytes()) else {
             return Ok(false);
         };
-        self.tx
-            .prepare_cached(
-                "INSERT INTO equivocations (stream, seq, first_digest, second_digest, second_trace_id, second_note, \
-                 received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![
-                stream.key,
-                seq,
-                &first[..],
-                &second.as_bytes()[..],
-                id_bytes(&trace.facts().trace_id.uuid()),
-                stream.note,
-                self.now.millis(),
-            ])?;
+        let told = stream.told(self.now);
+        let id = trace.facts().trace_id;
+        fork::keep(self.tx, told, seq, &first, second.as_bytes(), id)?;
         Ok(true)
     }
 
@@ -345,6 +337,14 @@ impl<'a> Stream<'a> {
             whole_to,
             grown: false,
         })
+    }
+
+    fn told(&self, now: Timestamp) -> Told<'a> {
+        Told {
+            stream: self.key,
+            note: self.note,
+            now,
+        }
     }
 
     fn stored(&mut self, seq: i64, digest: &[u8; 32]) {

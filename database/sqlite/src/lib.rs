@@ -12,6 +12,7 @@ mod append;
 mod cards;
 mod counts;
 mod error;
+mod fork;
 mod histogram;
 mod list;
 mod open;

@@ -42,6 +42,7 @@ macro_rules! conformance {
             a_header_after_its_content_is_a_duplicate,
             gaps_are_seen_and_closed,
             equivocations_are_kept_with_their_note,
+            forks_between_batches_are_kept,
             a_seq_that_cannot_be_ordered_is_rejected,
             conflicts_leave_no_stream_behind,
             notes_are_kept_by_trace,

@@ -151,7 +151,7 @@ pub struct Equivocation {
     pub first_digest: Digest,
     /// The other one.
     pub second_digest: Digest,
-    /// The other one's trace id.
+    /// The other one's trace id; where only a link that names it was sent, that link's.
     pub second_trace_id: TraceId,
     /// The note that proves the second.
     pub second_note: String,

@@ -136,6 +136,58 @@ pub async fn equivocations_are_kept_with_their_note(store: &impl Store) {
     assert!(store.equivocations(stranger.id).await.unwrap().is_empty());
 }
 
+/// A link that does not follow what is stored before it, or is not what the stored one after it follows, is a fork too.
+pub async fn forks_between_batches_are_kept(store: &impl Store) {
+    let mut agent = Agent::new(1);
+    let mut other = agent.restored();
+    let mine: Vec<_> = agent
+        .calls(2, 0)
+        .into_iter()
+        .map(|made| agent.link(made))
+        .collect();
+    let theirs: Vec<_> = other
+        .calls(3, 50)
+        .into_iter()
+        .map(|made| other.link(made))
+        .collect();
+    send(store, agent.batch(mine[..1].to_vec()), now(0)).await;
+    // Their third link follows their second, which nobody has seen: so far it might fit.
+    let answers = send(store, other.batch(theirs[2..].to_vec()), now(1)).await;
+    assert_eq!(statuses(&answers), [Status::Stored]);
+    assert!(store.equivocations(agent.id).await.unwrap().is_empty());
+    // Ours comes: it follows our first, and their third does not follow it.
+    let answers = send(store, agent.batch(mine[1..].to_vec()), now(2)).await;
+    assert_eq!(statuses(&answers), [Status::Stored]);
+    let found = store.equivocations(agent.id).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].stream, found[0].seq), (agent.stream, 2));
+    assert_eq!(found[0].first_digest, theirs[1].header.digest());
+    assert_eq!(found[0].second_digest, mine[1].header.digest());
+
+    // The other way round: what is there is named wrongly by what comes.
+    let mut third = Agent::new(3);
+    let mut fourth = third.restored();
+    let first: Vec<_> = third
+        .calls(1, 0)
+        .into_iter()
+        .map(|made| third.link(made))
+        .collect();
+    let second: Vec<_> = fourth
+        .calls(2, 50)
+        .into_iter()
+        .map(|made| fourth.link(made))
+        .collect();
+    send(store, third.batch(first.clone()), now(0)).await;
+    let answers = send(store, fourth.batch(second[1..].to_vec()), now(1)).await;
+    assert_eq!(statuses(&answers), [Status::Stored]);
+    let found = store.equivocations(third.id).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].seq, 1);
+    assert_eq!(found[0].first_digest, first[0].header.digest());
+    assert_eq!(found[0].second_digest, second[0].header.digest());
+    assert_eq!(found[0].second_trace_id, second[1].header.trace_id);
+}
+
 /// A seq that no database can hold as a number is refused, and its neighbours are not.
 pub async fn a_seq_that_cannot_be_ordered_is_rejected(store: &impl Store) {
     let agent = Agent::new(1);

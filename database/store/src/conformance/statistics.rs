@@ -168,13 +168,13 @@ pub async fn percentiles_are_close(store: &impl Store) {
     let mut calls = agent.calls(200, -10 * MINUTE);
     for (index, call) in calls.iter_mut().enumerate() {
         // 10, 20, … 2000 ms in a scattered order.
-        call.duration_ms = u64::try_from(index * 77 % 200 + 1).unwrap() * 10;
+        call.duration_ms = Some(u64::try_from(index * 77 % 200 + 1).unwrap() * 10);
     }
     for _ in 0..50 {
         calls.push(agent.refusal(-MINUTE, "r", "why", &[]));
     }
     let mut at_once = agent.call(-MINUTE);
-    (at_once.tool, at_once.duration_ms) = ("read".to_owned(), 0);
+    (at_once.tool, at_once.duration_ms) = ("read".to_owned(), Some(0));
     calls.push(at_once);
     send(store, agent.batch_of(calls), now(0)).await;
     for bucket in [HOUR, MINUTE] {
