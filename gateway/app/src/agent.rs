@@ -32,7 +32,11 @@ pub(crate) struct Agent {
 
 /// Reads the configuration; a wrong one stops everything, with file, line and key.
 pub(crate) fn config() -> anyhow::Result<Config> {
-    Ok(Config::load(&smoltbot_config::Process)?)
+    let config = Config::load(&smoltbot_config::Process)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(config)
 }
 
 /// The edge that traces are shipped to and read from: the one that is set, the one baked in, or our own, which is
