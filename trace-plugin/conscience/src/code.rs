@@ -568,16 +568,13 @@ fn literals(code: &str, language: Language) -> Vec<CodeCall> {
             }
             '(' | '[' | '{' => {
                 let inherited = c != '(' && word.is_empty() || c == '{';
-                match open.last().cloned().filter(|_| inherited) {
-                    Some(around) => open.push(around),
-                    None => {
-                        calls.push(CodeCall {
-                            name: word.clone(),
-                            outer: outer(&open, &before),
-                            literals: Vec::new(),
-                        });
-                        open.push((word.clone(), calls.len() - 1));
-                    }
+                if let Some(around) = open.last().cloned().filter(|_| inherited) { open.push(around) } else {
+                    calls.push(CodeCall {
+                        name: word.clone(),
+                        outer: outer(&open, &before),
+                        literals: Vec::new(),
+                    });
+                    open.push((word.clone(), calls.len() - 1));
                 }
                 word.clear();
                 joining = false;
@@ -607,7 +604,7 @@ fn literals(code: &str, language: Language) -> Vec<CodeCall> {
             c if c.is_alphanumeric()
                 || matches!(c, '_' | '.' | ':' | '$' | '>' | '-' | '!' | '&' | '@') =>
             {
-                word.push(c)
+                word.push(c);
             }
             _ => {
                 if matches!(c, ';' | '\n') {

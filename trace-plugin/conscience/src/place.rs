@@ -289,25 +289,16 @@ fn in_root(path: &Path, parts: &[String]) -> Place {
     let words: Vec<&str> = parts.iter().map(String::as_str).collect();
     match words.as_slice() {
         [] => Place::Root,
-        [
-            "dev",
-            "null" | "zero" | "full" | "random" | "urandom" | "stdin" | "stdout" | "stderr" | "tty",
-        ]
-        | ["dev", "fd" | "shm" | "pts" | "tcp" | "udp", ..]
-        | ["tmp" | "var", "tmp", ..]
-        | ["tmp", _, ..]
-        | ["private", "tmp" | "var", _, ..]
-        | ["var", "cache" | "tmp" | "folders", _, ..]
-        | ["var", "lib", "apt", "lists", ..]
-        | ["run", "user", _, _, ..]
-        | ["usr", "src", _, ..]
-        | ["usr", "local", _, _, ..]
-        | [
-            "srv" | "opt" | "mnt" | "media" | "Volumes" | "Applications",
-            _,
-            ..,
-        ]
-        | ["var", "www" | "app" | "task", _, _, ..] => Place::Ordinary,
+        ["dev",
+"null" | "zero" | "full" | "random" | "urandom" | "stdin" | "stdout" |
+"stderr" | "tty"] | ["dev", "fd" | "shm" | "pts" | "tcp" | "udp", ..] |
+["tmp" | "var", "tmp", ..] |
+["tmp" | "srv" | "opt" | "mnt" | "media" | "Volumes" | "Applications", _, ..]
+| ["private", "tmp" | "var", _, ..] |
+["var", "cache" | "tmp" | "folders", _, ..] |
+["var", "lib", "apt", "lists", ..] | ["run", "user", _, _, ..] |
+["usr", "src", _, ..] | ["usr", "local", _, _, ..] |
+["var", "www" | "app" | "task", _, _, ..] => Place::Ordinary,
         ["dev", ..] => Place::Device,
         ["proc", "sysrq-trigger"] => Place::System,
         ["var", "log", ..] => Place::Logs,

@@ -122,7 +122,7 @@ fn unlimited(words: &[&str]) -> bool {
         None => true,
         Some(at) => matches!(
             &words[at + 1..],
-            ["TRUE"] | ["1"] | ["1=1"] | ["1", "=", "1"] | []
+            ["TRUE" | "1" | "1=1"] | ["1", "=", "1"] | []
         ),
     }
 }
@@ -132,7 +132,7 @@ fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut chars = text.chars().peekable();
-    let mut end = |word: &mut String, words: &mut Vec<String>| {
+    let end = |word: &mut String, words: &mut Vec<String>| {
         if !word.is_empty() {
             words.push(std::mem::take(word));
         }

@@ -214,9 +214,9 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
         let content = content.first().map_or_else(Flow::unforeseen, Flow::text);
         for path in &paths {
             if view {
-                read_path(shell, path, name)
+                read_path(shell, path, name);
             } else {
-                shell.write(&Field::known(path), false, &content, name)
+                shell.write(&Field::known(path), false, &content, name);
             }
         }
     } else if DELETES.contains(&name) {
@@ -333,7 +333,7 @@ fn shell_tool(shell: &mut Shell<'_>, params: &Value, depth: usize) {
             Some(value @ Value::Array(items)) => match words(value) {
                 // A list of lines is not a list of words.
                 Some(lines) if *key == "commands" => {
-                    lines.iter().for_each(|line| finish(shell, line))
+                    lines.iter().for_each(|line| finish(shell, line));
                 }
                 Some(words) => argv(shell, words),
                 None => items

@@ -19,9 +19,9 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
                 .first()
                 .map_or_else(|| Field::known("~"), |field| (*field).clone());
             if target.text == "-" {
-                shell.scope.cwd = crate::path::Path::here()
+                shell.scope.cwd = crate::path::Path::here();
             } else {
-                shell.scope.cwd = shell.path(&target.text)
+                shell.scope.cwd = shell.path(&target.text);
             }
             Flow::text("")
         }

@@ -65,7 +65,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         }
         "rails" | "rake" | "artisan" | "prisma" | "sequelize" | "knex" | "typeorm" | "alembic"
         | "drizzle-kit" | "mix" | "manage.py" | "django-admin" | "diesel" | "sqlx" => {
-            migrate(shell, call)
+            migrate(shell, call);
         }
         "pg_restore" if call.has('c', "clean") => drop(shell, "what the dump replaces", "reset"),
         "pg_dump" | "pg_dumpall" | "mysqldump" | "mongodump" | "mariadb-dump" | "sqlite3-dump" => {

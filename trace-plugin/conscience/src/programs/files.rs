@@ -51,7 +51,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         }
         "ln" => link(shell, call),
         "chmod" | "chown" | "chgrp" | "chattr" | "setfacl" | "setcap" | "icacls" | "takeown" => {
-            permissions(shell, call)
+            permissions(shell, call);
         }
         "find" | "gfind" | "fd" | "fdfind" => return Some(find::read(shell, call)),
         "git" => return Some(git::read(shell, call)),

@@ -86,7 +86,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         }
         "checkout" => checkout(shell, &inner, &discard),
         "switch" if inner.has('f', "force") || inner.word("--discard-changes") => {
-            shell.emit(discard(first, "checkout_force").forced(true))
+            shell.emit(discard(first, "checkout_force").forced(true));
         }
         "restore" => {
             let staged_only = inner.has('S', "staged") && !inner.has('W', "worktree");
@@ -103,26 +103,26 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
             shell.emit(discard("stash", manner));
         }
         "branch" if inner.has('D', "") || inner.has('d', "delete") && inner.has('f', "force") => {
-            shell.emit(discard(&targets(&inner), "branch_delete").forced(true))
+            shell.emit(discard(&targets(&inner), "branch_delete").forced(true));
         }
         "worktree" if first == "remove" && inner.has('f', "force") => {
-            shell.emit(discard(inner.operand(1), "worktree_remove").forced(true))
+            shell.emit(discard(inner.operand(1), "worktree_remove").forced(true));
         }
         "rm" if inner.has('r', "")
             && !inner.has('\0', "cached")
             && inner.any(&[".", "*", "./", ":/"]) =>
         {
-            shell.emit(discard("every tracked file", "remove_all").forced(inner.has('f', "force")))
+            shell.emit(discard("every tracked file", "remove_all").forced(inner.has('f', "force")));
         }
         "reflog" if matches!(first, "expire" | "delete") => {
-            shell.emit(rewrite("reflog", "reflog_expire"))
+            shell.emit(rewrite("reflog", "reflog_expire"));
         }
         "gc" if inner
             .args
             .iter()
             .any(|arg| arg.text == "--prune=now" || arg.text == "--prune=all") =>
         {
-            shell.emit(rewrite("unreferenced commits", "prune"))
+            shell.emit(rewrite("unreferenced commits", "prune"));
         }
         "update-ref" if inner.has('d', "") => shell.emit(discard(first, "branch_delete")),
         "filter-branch" | "filter-repo" => shell.emit(rewrite("history", "filter")),

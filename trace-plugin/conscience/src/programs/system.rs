@@ -60,16 +60,16 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     match name {
         "kill" | "pkill" | "killall" | "killall5" | "taskkill" | "xkill" => kill(shell, call),
         "shutdown" if !call.any(&["-c", "--help", "-k"]) => {
-            emit(shell, EffectKind::StopSystem, "", "halt")
+            emit(shell, EffectKind::StopSystem, "", "halt");
         }
         "reboot" | "halt" | "poweroff" | "Stop-Computer" | "Restart-Computer" => {
-            emit(shell, EffectKind::StopSystem, "", "halt")
+            emit(shell, EffectKind::StopSystem, "", "halt");
         }
         "init" | "telinit" if matches!(lower_first, "0" | "6" | "1") => {
-            emit(shell, EffectKind::StopSystem, "", "halt")
+            emit(shell, EffectKind::StopSystem, "", "halt");
         }
         "systemctl" | "service" | "rc-service" | "launchctl" | "sc" | "initctl" => {
-            service(shell, call)
+            service(shell, call);
         }
         _ if name.starts_with("mkfs")
             || matches!(
@@ -122,7 +122,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
                 EffectKind::Persistence,
                 "the task scheduler",
                 "schedule",
-            )
+            );
         }
         "useradd" | "adduser" | "usermod" | "gpasswd" | "passwd" | "chpasswd" | "userdel"
         | "deluser" | "groupdel" | "visudo" | "vipw" | "net" | "dscl" => account(shell, call),
@@ -138,10 +138,10 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
                 .iter()
                 .any(|arg| arg.text.starts_with("--vacuum") || arg.text == "--rotate") =>
         {
-            emit(shell, EffectKind::HideTracks, "the system journal", "wipe")
+            emit(shell, EffectKind::HideTracks, "the system journal", "wipe");
         }
         "wevtutil" if lower_first == "cl" => {
-            emit(shell, EffectKind::HideTracks, "the event log", "wipe")
+            emit(shell, EffectKind::HideTracks, "the event log", "wipe");
         }
         "vssadmin" | "wbadmin" if call.joined().to_ascii_lowercase().contains("delete") => emit(
             shell,
@@ -150,7 +150,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
             "backups",
         ),
         "tmutil" if lower_first.starts_with("delete") => {
-            emit(shell, EffectKind::DestroyService, "backups", "backups")
+            emit(shell, EffectKind::DestroyService, "backups", "backups");
         }
         "ip" | "ifconfig" | "route" | "nmcli" => {
             let text = call.joined();
@@ -201,7 +201,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         }
         "swapoff" if call.has('a', "all") => emit(shell, EffectKind::StopSystem, "swap", "swap"),
         "xmrig" | "minerd" | "cpuminer" | "ethminer" | "cgminer" | "t-rex" | "nbminer" => {
-            emit(shell, EffectKind::Exhaust, "the processor", "mine")
+            emit(shell, EffectKind::Exhaust, "the processor", "mine");
         }
         "stress" | "stress-ng" => {}
         "smoltbot" if matches!(lower_first, "reset" | "uninstall") => emit(
@@ -529,17 +529,17 @@ fn account(shell: &mut Shell<'_>, call: &Call<'_>) {
     match call.name {
         "usermod" | "gpasswd" if grants => shell.emit(effect("grant")),
         "useradd" | "adduser" if grants || text.contains("-u 0") || text.contains("--uid 0") => {
-            shell.emit(effect("grant"))
+            shell.emit(effect("grant"));
         }
         "useradd" | "adduser" => shell.emit(effect("account")),
         "net" if text.to_ascii_lowercase().contains("/add") => shell.emit(effect("grant")),
         "passwd" | "chpasswd" if !call.any(&["-S", "--status", "--help"]) => {
-            shell.emit(effect("password"))
+            shell.emit(effect("password"));
         }
         "dscl"
             if text.contains("-create") || text.contains("-append") || text.contains("-passwd") =>
         {
-            shell.emit(effect("account"))
+            shell.emit(effect("account"));
         }
         "userdel" | "deluser" | "groupdel" => shell.emit(
             Effect::new(EffectKind::Delete, call.operand(0))

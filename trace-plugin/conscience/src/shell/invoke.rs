@@ -133,18 +133,15 @@ impl Shell<'_> {
         if flow.taint.decoded {
             self.emit(Effect::new(EffectKind::RunHidden, "").program(program));
         }
-        match &flow.text {
-            Some(text) => self.subshell(&text.clone(), Flow::default()),
-            None => {
-                if flow.connected
-                    && !flow.taint.unforeseen
-                    && flow.taint.downloaded.is_none()
-                    && !flow.taint.decoded
-                {
-                    self.opaque("script", program);
-                }
-                Flow::unforeseen()
+        if let Some(text) = &flow.text { self.subshell(&text.clone(), Flow::default()) } else {
+            if flow.connected
+                && !flow.taint.unforeseen
+                && flow.taint.downloaded.is_none()
+                && !flow.taint.decoded
+            {
+                self.opaque("script", program);
             }
+            Flow::unforeseen()
         }
     }
 

@@ -53,7 +53,7 @@ fn nesting(text: &str) -> usize {
     let mut depth = 0usize;
     let mut deepest = 0usize;
     let mut word = String::new();
-    let mut close = |depth: &mut usize| *depth = depth.saturating_sub(1);
+    let close = |depth: &mut usize| *depth = depth.saturating_sub(1);
     let mut ticks = 0usize;
     for c in text.chars().chain(['\n']) {
         if c.is_ascii_alphabetic() {

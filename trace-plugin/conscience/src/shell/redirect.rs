@@ -34,7 +34,7 @@ impl Shell<'_> {
                 all.stdin = Some(flow);
             }
             IoRedirect::HereString(_, word) => {
-                all.stdin = Some(flow_of(self.expand_one(&word.value)))
+                all.stdin = Some(flow_of(self.expand_one(&word.value)));
             }
             IoRedirect::OutputAndError(word, append) => {
                 let field = self.expand_one(&word.value);
@@ -47,7 +47,7 @@ impl Shell<'_> {
                         Kind::Read | Kind::DuplicateInput => self.input(all, &field),
                         // Messages on standard error are not the data.
                         _ if *fd == Some(2) && socket_host(&field.text).is_none() => {
-                            all.messages.push(field)
+                            all.messages.push(field);
                         }
                         Kind::Write
                         | Kind::Clobber
@@ -75,7 +75,7 @@ impl Shell<'_> {
                     let scope = self.scope.clone();
                     match direction {
                         ProcessSubstitutionKind::Read => {
-                            all.stdin = Some(self.list(&inner.list, &Flow::default()))
+                            all.stdin = Some(self.list(&inner.list, &Flow::default()));
                         }
                         ProcessSubstitutionKind::Write => {
                             self.list(&inner.list, stdin);

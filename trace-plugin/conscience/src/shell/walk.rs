@@ -163,7 +163,7 @@ impl Shell<'_> {
                 self.test(b);
             }
             ExtendedTestExpr::Not(inner) | ExtendedTestExpr::Parenthesized(inner) => {
-                self.test(inner)
+                self.test(inner);
             }
             ExtendedTestExpr::UnaryTest(_, word) => {
                 self.expand_one(&word.value);
@@ -221,7 +221,7 @@ impl Shell<'_> {
                 Item::IoRedirect(redirect) => self.redirect(redirect, &mut redirects, stdin),
                 Item::Word(word) => argv.extend(self.expand(&word.value)),
                 Item::ProcessSubstitution(kind, inner) => {
-                    argv.push(self.process_substitution(kind, &inner.list, stdin))
+                    argv.push(self.process_substitution(kind, &inner.list, stdin));
                 }
             }
         }
@@ -241,7 +241,7 @@ impl Shell<'_> {
                 }
                 Item::IoRedirect(redirect) => self.redirect(redirect, &mut redirects, stdin),
                 Item::ProcessSubstitution(kind, inner) => {
-                    argv.push(self.process_substitution(kind, &inner.list, stdin))
+                    argv.push(self.process_substitution(kind, &inner.list, stdin));
                 }
             }
         }
@@ -363,13 +363,13 @@ impl Shell<'_> {
         let off = matches!(value.text.as_str(), "0" | "false" | "no" | "off" | "");
         match name {
             "SMOLTBOT_ENABLED" if off => {
-                self.emit(Effect::new(EffectKind::TamperConscience, name).manner("switch_off"))
+                self.emit(Effect::new(EffectKind::TamperConscience, name).manner("switch_off"));
             }
             "HISTFILE" if value.text.is_empty() || value.text == "/dev/null" => {
-                self.emit(Effect::new(EffectKind::HideTracks, name).manner("history_off"))
+                self.emit(Effect::new(EffectKind::HideTracks, name).manner("history_off"));
             }
             "HISTSIZE" | "HISTFILESIZE" if value.text == "0" => {
-                self.emit(Effect::new(EffectKind::HideTracks, name).manner("history_off"))
+                self.emit(Effect::new(EffectKind::HideTracks, name).manner("history_off"));
             }
             "PROMPT_COMMAND" | "BASH_ENV" if value.is_known() => {
                 self.subshell(&value.text, Flow::default());
@@ -432,7 +432,7 @@ fn multiplies(name: &str, body: &CompoundCommand) -> bool {
                             .as_ref()
                             .is_some_and(|word| word.value == name) =>
                     {
-                        calls += 1
+                        calls += 1;
                     }
                     Command::Compound(inner, _) if multiplies(name, inner) => return true,
                     _ => {}

@@ -103,7 +103,7 @@ impl Shell<'_> {
                 '\\' if quoted => {
                     match chars.get(at + 1) {
                         Some(c @ ('$' | '`' | '"' | '\\')) => {
-                            fields.add(c.encode_utf8(&mut [0; 4]))
+                            fields.add(c.encode_utf8(&mut [0; 4]));
                         }
                         Some('\n') => {}
                         Some(c) => {
@@ -171,7 +171,7 @@ impl Shell<'_> {
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')) =>
             {
-                fields.add(&format!("~{name}"))
+                fields.add(&format!("~{name}"));
             }
             _ => return 0,
         }
@@ -221,21 +221,18 @@ impl Shell<'_> {
     fn substitute(&mut self, inner: &str, whole: bool, fields: &mut Fields) {
         let flow = self.subshell(inner, Flow::default());
         fields.now.taint.merge(&flow.taint);
-        match flow.text {
-            Some(text) => {
-                let text = text.trim_end_matches('\n');
-                if whole {
-                    fields.add(text);
-                } else {
-                    fields.add_split(text);
-                }
+        if let Some(text) = flow.text {
+            let text = text.trim_end_matches('\n');
+            if whole {
+                fields.add(text);
+            } else {
+                fields.add_split(text);
             }
-            None => {
-                let shown: String = inner.chars().take(80).collect();
-                fields.now.push_unknown(&format!("$({shown})"), false);
-                fields.now.taint.unforeseen = true;
-                fields.started = true;
-            }
+        } else {
+            let shown: String = inner.chars().take(80).collect();
+            fields.now.push_unknown(&format!("$({shown})"), false);
+            fields.now.taint.unforeseen = true;
+            fields.started = true;
         }
     }
 
@@ -456,10 +453,10 @@ fn end_of_double(chars: &[char], mut at: usize) -> usize {
         match chars[at] {
             '\\' => at += 2,
             '$' if chars.get(at + 1) == Some(&'(') => {
-                at = end_of_bracket(chars, at + 2, '(', ')') + 1
+                at = end_of_bracket(chars, at + 2, '(', ')') + 1;
             }
             '$' if chars.get(at + 1) == Some(&'{') => {
-                at = end_of_bracket(chars, at + 2, '{', '}') + 1
+                at = end_of_bracket(chars, at + 2, '{', '}') + 1;
             }
             '`' => at = end_of_tick(chars, at + 1) + 1,
             _ => at += 1,

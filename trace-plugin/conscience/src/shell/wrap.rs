@@ -295,7 +295,7 @@ impl Shell<'_> {
         for arg in call.args {
             match arg.text.split_once('=') {
                 Some((name, value)) if is_assignment(&arg.text) => {
-                    self.assigned(name, &Field::known(value))
+                    self.assigned(name, &Field::known(value));
                 }
                 _ if arg.text.starts_with('-') => {}
                 _ => break,
@@ -525,12 +525,9 @@ impl Shell<'_> {
             return out;
         }
         match operands.first() {
-            Some(file) if file.text != "/dev/stdin" && !from_stdin => match self.script(file) {
-                Some(flow) => self.execute(&flow, call.name),
-                None => {
-                    self.emit_if_downloaded(file, call.name);
-                    Flow::unforeseen()
-                }
+            Some(file) if file.text != "/dev/stdin" && !from_stdin => if let Some(flow) = self.script(file) { self.execute(&flow, call.name) } else {
+                self.emit_if_downloaded(file, call.name);
+                Flow::unforeseen()
             },
             _ if call.stdin.connected => self.execute(&call.stdin.clone(), call.name),
             _ => Flow::unforeseen(),
