@@ -73,7 +73,7 @@ describe("what a viewer reads", () => {
   told("trace-allowed", "read", "README.md");
   told("trace-refused", "Refused");
   told("trace-failed", "ENOENT");
-  told("refusals", "rm -rf /", "harm_prevention");
+  told("refusals", "rm -rf /", "Recursive delete of the root directory", "Harm prevention");
 
   test("one gets from home to a refusal, its agent and its session by links alone", () =>
     onPage(browser, { js: false }, async (page) => {

@@ -26,13 +26,13 @@ async function follow(page, path) {
 const sameDocument = (page) => page.evaluate(() => window.sameDocument === true);
 
 test("the first call of all appears on an empty home page, then a refusal", () =>
-  onPage(browser, {}, async (page) => {
+  onPage(browser, { motion: "no-preference" }, async (page) => {
     await follow(page, "/");
     assert.equal(await page.locator("ol.calls .call").count(), 0);
     await smoltbot.hook("openclaw", call({ tool: "very_first_tool", params: { path: "a" }, result: "done" }));
     await page.locator(".call", { hasText: "very_first_tool" }).waitFor();
     await smoltbot.hook("openclaw", call({ tool: "exec", params: { command: "rm -rf /" } }));
-    const refusal = page.locator(".call.deny", { hasText: "rm -rf /" }).first();
+    const refusal = page.locator(".call.deny", { hasText: "Recursive delete of the root directory" }).first();
     await refusal.waitFor();
     assert.ok(await sameDocument(page), "without a reload");
     // The newest is on top, and leads to its trace.
@@ -42,7 +42,7 @@ test("the first call of all appears on an empty home page, then a refusal", () =
   }));
 
 test("hostile calls that come in live are text, and the page keeps its width", () =>
-  onPage(browser, { width: 375 }, async (page) => {
+  onPage(browser, { width: 375, motion: "no-preference" }, async (page) => {
     await follow(page, "/");
     const events = attack();
     await smoltbot.hook("openclaw", events);
@@ -54,11 +54,22 @@ test("hostile calls that come in live are text, and the page keeps its width", (
   }));
 
 test("an agent's page follows that agent", () =>
-  onPage(browser, {}, async (page) => {
+  onPage(browser, { motion: "no-preference" }, async (page) => {
     await smoltbot.hook("openclaw", morning());
     const [{ agent_id }] = await smoltbot.traces((all) => all.length > 0);
     await follow(page, `/agent/${agent_id}`);
     await smoltbot.hook("openclaw", call({ tool: "seen_on_its_page", params: {}, result: "done" }));
     await page.locator(".call", { hasText: "seen_on_its_page" }).waitFor();
     assert.ok(await sameDocument(page), "without a reload");
+  }));
+
+test("whoever wants less motion is told of new calls, and asks for them", () =>
+  onPage(browser, { motion: "reduce" }, async (page) => {
+    await follow(page, "/");
+    await smoltbot.hook("openclaw", call({ tool: "waits_to_be_asked_for", params: {}, result: "done" }));
+    const fresh = page.locator("[data-fresh]", { hasText: "1 new" });
+    await fresh.waitFor();
+    assert.equal(await page.locator(".call", { hasText: "waits_to_be_asked_for" }).count(), 0);
+    await fresh.click();
+    await page.locator(".call", { hasText: "waits_to_be_asked_for" }).waitFor();
   }));

@@ -28,12 +28,12 @@ export function launch() {
  * Opens a page, hands it to `use`, and fails if anything was wrong on it meanwhile. What the console says of an answer
  * that the test asks for, such as a 404, is `expected`.
  */
-export async function onPage(browser, { width = 1440, scheme = "light", js = true, expected } = {}, use) {
+export async function onPage(browser, { width = 1440, scheme = "light", js = true, motion = "reduce", expected } = {}, use) {
   const context = await browser.newContext({
     viewport: { width, height: width < 600 ? 800 : 1000 },
     colorScheme: scheme,
     javaScriptEnabled: js,
-    reducedMotion: "reduce",
+    reducedMotion: motion,
   });
   try {
     const page = await context.newPage();

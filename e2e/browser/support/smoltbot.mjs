@@ -57,12 +57,12 @@ export class Smoltbot {
   async #ready() {
     const urls = {};
     const lines = createInterface({ input: this.process.stdout });
-    const deadline = AbortSignal.timeout(PATIENCE_MS);
-    deadline.addEventListener("abort", () => this.process.kill("SIGKILL"));
+    const deadline = setTimeout(() => this.process.kill("SIGKILL"), PATIENCE_MS);
     for await (const line of lines) {
       const [role, url] = line.split(/\s+/);
       urls[role] = url;
       if (urls.gateway && urls.edge) {
+        clearTimeout(deadline);
         // Keep reading, so that the pipe never fills.
         this.process.stdout.resume();
         this.chat = urls.gateway;
@@ -70,6 +70,7 @@ export class Smoltbot {
         return;
       }
     }
+    clearTimeout(deadline);
     throw new Error(`\`smoltbot up\` did not print its URLs; it said:\n${this.log}`);
   }
 
