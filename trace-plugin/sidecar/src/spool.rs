@@ -30,6 +30,9 @@ const MIGRATIONS: [&str; 1] = [include_str!(
 )];
 /// Pages of cache, in KiB: a spool is read rarely.
 const CACHE_KIB: i64 = 512;
+/// A one-shot process that finds the WAL longer than this folds it into the file before it leaves: the next one must read
+/// all of it, and 64 pages are read in tens of microseconds, a thousand in milliseconds.
+const ONE_SHOT_WAL_BYTES: u64 = 64 * 4096;
 
 /// Why the spool did not take or give something.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +136,25 @@ pub struct Spool {
     conn: Connection,
     path: PathBuf,
     agent_id: AgentId,
+    kind: Use,
     durable: Option<bool>,
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if self.kind == Use::Resident {
+            return; // SQLite folds the WAL in by itself, as it grows and when the last one closes.
+        }
+        let mut wal = self.path.clone().into_os_string();
+        wal.push("-wal");
+        if std::fs::metadata(wal).is_ok_and(|wal| wal.len() > ONE_SHOT_WAL_BYTES) {
+            // Where others are at it, they will; nothing waits for this, and nothing is lost without it.
+            let _ = self.conn.busy_timeout(Duration::ZERO);
+            let _ = self
+                .conn
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+        }
+    }
 }
 
 impl Spool {
@@ -156,11 +177,14 @@ impl Spool {
         if kind == Use::OneShot {
             conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
                 .map_err(wrong)?;
+            conn.query_row("PRAGMA wal_autocheckpoint = 0", (), |_| Ok(()))
+                .map_err(wrong)?;
         }
         let mut spool = Self {
             conn,
             path: path.to_owned(),
             agent_id,
+            kind,
             durable: None,
         };
         spool.migrate()?;

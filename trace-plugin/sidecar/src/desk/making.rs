@@ -235,6 +235,10 @@ impl Judge {
         made.exit_code = seen.exit_code;
         made.duration_ms = seen.duration_ms;
         if seen.ended == Ended::Blocked {
+            if self.applied(&made.verdict) != Decision::Allow {
+                // We had asked, and nobody said yes.
+                made.outcome = "refused";
+            }
             made.verdict = foreign(&made.verdict, seen);
             made.duration_ms = Some(0);
             if self.card.autonomy_mode == aap::card::Mode::Off {

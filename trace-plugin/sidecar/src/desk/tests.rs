@@ -320,6 +320,29 @@ fn calls_without_ids_are_paired_by_what_they_say() {
 }
 
 #[test]
+fn a_question_that_is_not_granted_is_our_refusal() {
+    let mut bench = bench();
+    let call = json!({"toolName": "exec", "params": {"command": "git reset --hard"}, "runId": "r", "toolCallId": "c"});
+    let mut after = call.clone();
+    after["error"] = json!("Denied by user");
+    let reply = bench.feed(
+        Dialect::OpenClaw,
+        &[
+            json!({"hook": "before_tool_call", "event": call, "ctx": {}}),
+            json!({"hook": "after_tool_call", "event": after, "ctx": {}}),
+        ],
+    );
+    assert!(reply.stdout.contains("requireApproval"), "{reply:?}");
+    assert_eq!(bench.told(), pairs(&[("deny", "refused")]));
+    let trace = &bench.traces()[0];
+    assert_eq!(trace["escalation"]["escalation_status"], "denied");
+    assert!(
+        trace["context"]["metadata"]["rule_id"].is_string(),
+        "our rule is why"
+    );
+}
+
+#[test]
 fn only_enforcing_stops_a_call() {
     for mode in [Mode::Observe, Mode::Nudge, Mode::Off] {
         let mut bench = bench_with(mode);
