@@ -8,11 +8,20 @@
 //! `trace-plugin`), masking secrets in what is recorded (crate `redact`). No I/O, no clock, no randomness: what must be
 //! known of the machine comes through [`World`].
 
+// File names are compared as the systems compare them, and tables of programs keep one line a program even where
+// two lines come to the same.
+#![allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::match_same_arms,
+    clippy::needless_for_each
+)]
+
 mod code;
 mod effect;
 mod escape;
 mod host;
 pub mod limits;
+mod literals;
 mod path;
 mod place;
 mod policy;
@@ -58,6 +67,10 @@ impl Conscience {
 
     /// The built-in packs and user files. A file that is wrong is reported and left out as a whole; the built-in
     /// packs and the other files stay in force.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over what they have read"
+    )]
     pub fn with_policies(user: Vec<PolicyFile>) -> (Self, Vec<PolicyError>) {
         let (user, errors) = policy::load(&user);
         (Self { user }, errors)

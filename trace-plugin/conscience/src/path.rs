@@ -223,7 +223,7 @@ impl Path {
         }
     }
 
-    pub(crate) fn is_glob(&self, part: &str) -> bool {
+    pub(crate) fn is_glob(part: &str) -> bool {
         part.contains(['*', '?', '['])
     }
 

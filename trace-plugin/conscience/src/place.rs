@@ -268,7 +268,7 @@ fn by_position(path: &Path) -> Place {
     if let Some(rest) = path.home_rest() {
         return match rest {
             [] => Place::Home,
-            [one] if path.is_glob(one) => Place::Home,
+            [one] if Path::is_glob(one) => Place::Home,
             [one] if HOME_DATA.contains(&one.as_str()) => Place::HomeData,
             [.., last] if last == ".git" => Place::VersionControl,
             _ => Place::Ordinary,
@@ -281,24 +281,32 @@ fn by_position(path: &Path) -> Place {
             [.., last] if last == ".git" => Place::VersionControl,
             _ => Place::Ordinary,
         },
-        Base::Root => in_root(path, parts),
+        Base::Root => in_root(parts),
     }
 }
 
-fn in_root(path: &Path, parts: &[String]) -> Place {
+fn in_root(parts: &[String]) -> Place {
     let words: Vec<&str> = parts.iter().map(String::as_str).collect();
     match words.as_slice() {
         [] => Place::Root,
-        ["dev",
-"null" | "zero" | "full" | "random" | "urandom" | "stdin" | "stdout" |
-"stderr" | "tty"] | ["dev", "fd" | "shm" | "pts" | "tcp" | "udp", ..] |
-["tmp" | "var", "tmp", ..] |
-["tmp" | "srv" | "opt" | "mnt" | "media" | "Volumes" | "Applications", _, ..]
-| ["private", "tmp" | "var", _, ..] |
-["var", "cache" | "tmp" | "folders", _, ..] |
-["var", "lib", "apt", "lists", ..] | ["run", "user", _, _, ..] |
-["usr", "src", _, ..] | ["usr", "local", _, _, ..] |
-["var", "www" | "app" | "task", _, _, ..] => Place::Ordinary,
+        [
+            "dev",
+            "null" | "zero" | "full" | "random" | "urandom" | "stdin" | "stdout" | "stderr" | "tty",
+        ]
+        | ["dev", "fd" | "shm" | "pts" | "tcp" | "udp", ..]
+        | ["tmp" | "var", "tmp", ..]
+        | [
+            "tmp" | "srv" | "opt" | "mnt" | "media" | "Volumes" | "Applications",
+            _,
+            ..,
+        ]
+        | ["private", "tmp" | "var", _, ..]
+        | ["var", "cache" | "folders", _, ..]
+        | ["var", "lib", "apt", "lists", ..]
+        | ["run", "user", _, _, ..]
+        | ["usr", "src", _, ..]
+        | ["usr", "local", _, _, ..]
+        | ["var", "www" | "app" | "task", _, _, ..] => Place::Ordinary,
         ["dev", ..] => Place::Device,
         ["proc", "sysrq-trigger"] => Place::System,
         ["var", "log", ..] => Place::Logs,
@@ -326,7 +334,7 @@ fn in_root(path: &Path, parts: &[String]) -> Place {
             ..,
         ] => Place::System,
         ["etc", _, ..] => Place::SystemConfig,
-        [one] if path.is_glob(one) => Place::Root,
+        [one] if Path::is_glob(one) => Place::Root,
         [first, ..] if SYSTEM_DIRS.contains(first) => Place::System,
         [_] => Place::TopLevel,
         _ => Place::Ordinary,

@@ -20,7 +20,7 @@ pub(crate) fn read(shell: &mut Shell<'_>, text: &str, program: &str) {
             .iter()
             .find_map(|prefix| line.strip_prefix(prefix))
         {
-            shell.subshell(command, Flow::default());
+            shell.subshell(command, &Flow::default());
         }
     }
     let lower = text.to_ascii_lowercase();
@@ -33,7 +33,7 @@ pub(crate) fn read(shell: &mut Shell<'_>, text: &str, program: &str) {
         shell.opaque("command", program);
         for quoted in text.split('\'').skip(1).step_by(2) {
             if lower.contains("program") || lower.contains("xp_cmdshell") {
-                shell.subshell(quoted, Flow::default());
+                shell.subshell(quoted, &Flow::default());
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Properties: nothing panics, and how a command is quoted or wrapped does not change the verdict.
 
+#![allow(clippy::format_collect)]
+
 mod common;
 
 use aap::{Decision, ToolCall};

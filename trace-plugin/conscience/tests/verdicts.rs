@@ -1,5 +1,7 @@
 //! Single verdicts in full: what is said, by which rule, with which effects.
 
+#![allow(clippy::format_collect)]
+
 mod common;
 
 use aap::{Decision, ToolCall};

@@ -10,16 +10,14 @@ use crate::effect::EffectKind;
 
 /// One file of built-in policies and the kinds of effect that it speaks of.
 pub(crate) struct Pack {
-    pub(crate) name: &'static str,
     pub(crate) kinds: &'static [EffectKind],
     pub(crate) text: &'static str,
     rules: OnceLock<Rules>,
 }
 
 impl Pack {
-    const fn new(name: &'static str, kinds: &'static [EffectKind], text: &'static str) -> Self {
+    const fn new(kinds: &'static [EffectKind], text: &'static str) -> Self {
         Self {
-            name,
             kinds,
             text,
             rules: OnceLock::new(),
@@ -41,27 +39,22 @@ use EffectKind as Kind;
 
 static PACKS: [Pack; 9] = [
     Pack::new(
-        "files",
         &[Kind::Delete, Kind::Overwrite],
         include_str!("../../policies/files.cedar"),
     ),
     Pack::new(
-        "disks",
         &[Kind::DiskWrite],
         include_str!("../../policies/disks.cedar"),
     ),
     Pack::new(
-        "version_control",
         &[Kind::DiscardWork, Kind::RewriteHistory],
         include_str!("../../policies/version_control.cedar"),
     ),
     Pack::new(
-        "secrets",
         &[Kind::ReadSecret, Kind::SendData],
         include_str!("../../policies/secrets.cedar"),
     ),
     Pack::new(
-        "execution",
         &[
             Kind::RunDownloaded,
             Kind::RunHidden,
@@ -71,7 +64,6 @@ static PACKS: [Pack; 9] = [
         include_str!("../../policies/execution.cedar"),
     ),
     Pack::new(
-        "rights",
         &[
             Kind::RaisePrivileges,
             Kind::ChangePermissions,
@@ -80,7 +72,6 @@ static PACKS: [Pack; 9] = [
         include_str!("../../policies/rights.cedar"),
     ),
     Pack::new(
-        "machine",
         &[
             Kind::StopSystem,
             Kind::Exhaust,
@@ -91,12 +82,10 @@ static PACKS: [Pack; 9] = [
         include_str!("../../policies/machine.cedar"),
     ),
     Pack::new(
-        "services",
         &[Kind::DropDatabase, Kind::DestroyService],
         include_str!("../../policies/services.cedar"),
     ),
     Pack::new(
-        "conscience",
         &[Kind::TamperConscience],
         include_str!("../../policies/conscience.cedar"),
     ),

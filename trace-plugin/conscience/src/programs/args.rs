@@ -78,7 +78,7 @@ impl<'a> Call<'a> {
                 };
                 if let Some(rest) = rest {
                     let mut field = arg.clone();
-                    field.text = rest.to_owned();
+                    rest.clone_into(&mut field.text);
                     found.push(field);
                 }
             }

@@ -33,6 +33,10 @@ const COMMANDS: &[&str] = &[
     "sequence.editor",
 ];
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one table: a line or two for each program"
+)]
 pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     let mut at = 0;
     while let Some(arg) = call.args.get(at) {
@@ -140,7 +144,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
                 .skip(1)
                 .map(|field| field.text.as_str())
                 .collect();
-            shell.subshell(&words.join(" "), Flow::default());
+            shell.subshell(&words.join(" "), &Flow::default());
         }
         "rebase" | "bisect" => {
             let mut texts = inner.values(&["-x", "--exec"]);
@@ -156,7 +160,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
                 ));
             }
             for text in texts {
-                shell.subshell(&text.text, Flow::default());
+                shell.subshell(&text.text, &Flow::default());
             }
         }
         "clone" => {
@@ -165,7 +169,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
                 .iter()
                 .filter(|arg| arg.text.starts_with("ext::"))
             {
-                shell.subshell(&arg.text[5..], Flow::default());
+                shell.subshell(&arg.text[5..], &Flow::default());
             }
         }
         _ => {}
@@ -291,6 +295,6 @@ fn setting(shell: &mut Shell<'_>, name: &str, value: &str) {
     if let Some(command) = command
         && command.contains(' ')
     {
-        shell.subshell(command, Flow::default());
+        shell.subshell(command, &Flow::default());
     }
 }

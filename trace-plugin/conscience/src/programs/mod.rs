@@ -1,5 +1,6 @@
 //! What single programs do to files, secrets, hosts, services and databases, told from their arguments.
 
+mod admin;
 pub(crate) mod args;
 mod data;
 mod database;
@@ -8,7 +9,9 @@ mod find;
 mod git;
 mod net;
 mod service;
+mod stores;
 mod system;
+mod transfer;
 
 pub(crate) use args::Call;
 

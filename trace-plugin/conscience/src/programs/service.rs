@@ -10,6 +10,10 @@ use crate::{
     },
 };
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one table: a line or two for each program"
+)]
 pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     // `docker rm -f` is forced; `docker compose -f` and `kubectl -f` name a file.
     let mut values = vec![

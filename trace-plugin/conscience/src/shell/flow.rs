@@ -140,3 +140,12 @@ impl Field {
         self.if_empty = Some(empty);
     }
 }
+
+/// A word as data.
+pub(crate) fn flow_of(field: &Field) -> Flow {
+    Flow {
+        text: field.is_known().then(|| field.text.clone()),
+        taint: field.taint.clone(),
+        connected: true,
+    }
+}

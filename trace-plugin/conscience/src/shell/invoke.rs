@@ -133,7 +133,9 @@ impl Shell<'_> {
         if flow.taint.decoded {
             self.emit(Effect::new(EffectKind::RunHidden, "").program(program));
         }
-        if let Some(text) = &flow.text { self.subshell(&text.clone(), Flow::default()) } else {
+        if let Some(text) = &flow.text {
+            self.subshell(&text.clone(), &Flow::default())
+        } else {
             if flow.connected
                 && !flow.taint.unforeseen
                 && flow.taint.downloaded.is_none()

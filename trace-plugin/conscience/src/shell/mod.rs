@@ -5,6 +5,8 @@ pub(crate) mod flow;
 mod invoke;
 mod parse;
 mod redirect;
+mod remote;
+mod scan;
 mod walk;
 mod word;
 mod wrap;
@@ -114,9 +116,9 @@ impl<'a> Shell<'a> {
     }
 
     /// Reads `text` in a scope of its own.
-    pub(crate) fn subshell(&mut self, text: &str, stdin: Flow) -> Flow {
+    pub(crate) fn subshell(&mut self, text: &str, stdin: &Flow) -> Flow {
         let scope = self.scope.clone();
-        let out = self.run(text, &stdin);
+        let out = self.run(text, stdin);
         self.scope = scope;
         out
     }

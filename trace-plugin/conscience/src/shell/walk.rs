@@ -372,7 +372,7 @@ impl Shell<'_> {
                 self.emit(Effect::new(EffectKind::HideTracks, name).manner("history_off"));
             }
             "PROMPT_COMMAND" | "BASH_ENV" if value.is_known() => {
-                self.subshell(&value.text, Flow::default());
+                self.subshell(&value.text, &Flow::default());
             }
             "LD_PRELOAD" | "DYLD_INSERT_LIBRARIES"
                 if value.text.contains("/tmp/") || value.text.contains("/dev/shm/") =>

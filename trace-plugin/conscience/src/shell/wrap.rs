@@ -3,7 +3,7 @@
 
 use super::{
     Shell,
-    flow::{Field, Flow, Taint},
+    flow::{Field, Flow, Taint, flow_of},
 };
 use crate::{
     code,
@@ -62,61 +62,12 @@ const PLAIN: &[(&str, &[&str], usize)] = &[
     ("rtk", &[], 0),
 ];
 
-/// Options of ssh that take a value.
-const SSH_VALUES: &[&str] = &[
-    "-b", "-c", "-D", "-E", "-e", "-F", "-I", "-i", "-J", "-L", "-l", "-m", "-O", "-o", "-p", "-Q",
-    "-R", "-S", "-W", "-w",
-];
-
-/// Options of `docker run` and `exec` (and kin) that take a value.
-const CONTAINER_VALUES: &[&str] = &[
-    "-e",
-    "--env",
-    "-v",
-    "--volume",
-    "-w",
-    "--workdir",
-    "-u",
-    "--user",
-    "--name",
-    "-p",
-    "--publish",
-    "--network",
-    "--net",
-    "--mount",
-    "--env-file",
-    "-h",
-    "--hostname",
-    "-l",
-    "--label",
-    "--entrypoint",
-    "-m",
-    "--memory",
-    "--cpus",
-    "--platform",
-    "--add-host",
-    "--gpus",
-    "--device",
-    "--cap-add",
-    "--security-opt",
-    "--pid",
-    "--ulimit",
-    "--restart",
-    "-n",
-    "--namespace",
-    "-c",
-    "--container",
-    "--context",
-    "-f",
-    "--file",
-    "--link",
-    "--ipc",
-    "--tmpfs",
-    "--shm-size",
-];
-
 impl Shell<'_> {
     /// Reads a command that runs another; none if `call` is not such a one.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one table: a line or two for each program"
+    )]
     pub(super) fn wrapped(&mut self, call: &Call<'_>) -> Option<Flow> {
         if let Some((_, with_value, skip)) = PLAIN.iter().find(|(name, ..)| *name == call.name) {
             let inner = after_options(call.args, with_value, false, *skip);
@@ -166,7 +117,7 @@ impl Shell<'_> {
                     if let Some((name, body)) =
                         text.filter(|(_, body)| arg.is_known() && body.contains(' '))
                     {
-                        self.subshell(body, Flow::default());
+                        self.subshell(body, &Flow::default());
                         if let Some(name) = name {
                             self.scope.aliases.insert(name.to_owned(), body.to_owned());
                         }
@@ -239,7 +190,7 @@ impl Shell<'_> {
         }
     }
 
-    fn inner(&mut self, inner: &[Field], stdin: &Flow) -> Flow {
+    pub(super) fn inner(&mut self, inner: &[Field], stdin: &Flow) -> Flow {
         if inner.is_empty() {
             Flow::unforeseen()
         } else {
@@ -248,7 +199,7 @@ impl Shell<'_> {
     }
 
     /// Words that are joined and read by a shell.
-    fn text_of(&mut self, words: &[Field]) -> Flow {
+    pub(super) fn text_of(&mut self, words: &[Field]) -> Flow {
         let mut all = Flow::text("");
         for (i, word) in words.iter().enumerate() {
             if i > 0 {
@@ -517,7 +468,7 @@ impl Shell<'_> {
             flow.connected = true;
             let out = match &flow.text {
                 Some(inner) if flow.taint == Taint::default() => {
-                    self.subshell(&inner.clone(), call.stdin.clone())
+                    self.subshell(&inner.clone(), call.stdin)
                 }
                 _ => self.execute(&flow, call.name),
             };
@@ -525,10 +476,14 @@ impl Shell<'_> {
             return out;
         }
         match operands.first() {
-            Some(file) if file.text != "/dev/stdin" && !from_stdin => if let Some(flow) = self.script(file) { self.execute(&flow, call.name) } else {
-                self.emit_if_downloaded(file, call.name);
-                Flow::unforeseen()
-            },
+            Some(file) if file.text != "/dev/stdin" && !from_stdin => {
+                if let Some(flow) = self.script(file) {
+                    self.execute(&flow, call.name)
+                } else {
+                    self.emit_if_downloaded(file, call.name);
+                    Flow::unforeseen()
+                }
+            }
             _ if call.stdin.connected => self.execute(&call.stdin.clone(), call.name),
             _ => Flow::unforeseen(),
         }
@@ -538,138 +493,5 @@ impl Shell<'_> {
         if let Some(host) = &file.taint.downloaded {
             self.emit(Effect::new(EffectKind::RunDownloaded, host.clone()).program(program));
         }
-    }
-
-    fn ssh(&mut self, call: &Call<'_>) -> Flow {
-        if call.name == "sshpass" {
-            return self.inner(
-                after_options(call.args, &["-p", "-f", "-e"], false, 0),
-                call.stdin,
-            );
-        }
-        for option in call.values(&["-o"]) {
-            if let Some(command) = option.text.strip_prefix("ProxyCommand=") {
-                self.subshell(command, Flow::default());
-            }
-        }
-        let rest = after_options(call.args, SSH_VALUES, false, 0);
-        let Some((host, command)) = rest.split_first() else {
-            return Flow::unforeseen();
-        };
-        let command = after_options(command, SSH_VALUES, false, 0);
-        if !call.stdin.taint.secrets.is_empty() || call.stdin.taint.bulk.is_some() {
-            let name = host
-                .text
-                .rsplit('@')
-                .next()
-                .unwrap_or(&host.text)
-                .to_owned();
-            self.send(&name, &call.stdin.clone(), call.name);
-        }
-        if command.is_empty() {
-            return if call.stdin.connected {
-                self.execute(&call.stdin.clone(), call.name)
-            } else {
-                Flow::unforeseen()
-            };
-        }
-        let scope = self.scope.clone();
-        self.scope.cwd = crate::path::Path::here();
-        let out = self.text_of(command);
-        self.scope = scope;
-        out
-    }
-
-    fn container(&mut self, call: &Call<'_>) -> Option<Flow> {
-        let at = call
-            .args
-            .iter()
-            .position(|arg| matches!(arg.text.as_str(), "exec" | "run" | "ssh"))?;
-        let verb = call.args[at].text.as_str();
-        let rest = &call.args[at + 1..];
-        if call.name == "vagrant" {
-            for text in call.values(&["-c", "--command"]) {
-                self.execute(&flow_of(&text), call.name);
-            }
-            return Some(Flow::unforeseen());
-        }
-        if verb == "run" {
-            self.container_rights(call);
-        }
-        let inner = match rest.iter().position(|arg| arg.text == "--") {
-            Some(dashes) => &rest[dashes + 1..],
-            None => after_options(rest, CONTAINER_VALUES, false, 1),
-        };
-        let entry = call.values(&["--entrypoint"]);
-        let argv: Vec<Field> = entry.into_iter().chain(inner.iter().cloned()).collect();
-        let scope = self.scope.clone();
-        self.scope.cwd = crate::path::Path::here();
-        let out = self.inner(&argv, call.stdin);
-        self.scope = scope;
-        Some(out)
-    }
-
-    /// A container that is given the whole machine.
-    fn container_rights(&mut self, call: &Call<'_>) {
-        let root_mounted = call
-            .values(&["-v", "--volume"])
-            .iter()
-            .any(|volume| volume.text.starts_with("/:") || volume.text.contains("docker.sock"))
-            || call
-                .values(&["--mount"])
-                .iter()
-                .any(|mount| mount.text.contains("source=/,") || mount.text.contains("src=/,"));
-        if root_mounted
-            || call.word("--privileged")
-            || call.any(&["--pid=host", "--cap-add=ALL", "--cap-add=SYS_ADMIN"])
-        {
-            self.emit(
-                Effect::new(EffectKind::RaisePrivileges, "the host")
-                    .manner("escape")
-                    .program(call.name),
-            );
-        }
-    }
-
-    fn terminal(&mut self, call: &Call<'_>) -> Flow {
-        // `tmux send-keys -t x 'cmd' Enter`, `tmux new -d 'cmd'`, `screen -dmS name cmd…`.
-        let operands = call.operands(&["-t", "-s", "-n", "-S", "-dmS", "-c", "-x", "-y", "-X"]);
-        for operand in &operands {
-            if operand.text.contains(' ') {
-                self.execute(&flow_of(operand), call.name);
-            }
-        }
-        if call.name == "screen" && !operands.is_empty() {
-            let words: Vec<Field> = operands.into_iter().cloned().collect();
-            return self.inner(&words, call.stdin);
-        }
-        Flow::unforeseen()
-    }
-
-    fn windows(&mut self, call: &Call<'_>) -> Flow {
-        let at = call.args.iter().position(|arg| {
-            let lower = arg.text.to_ascii_lowercase();
-            matches!(lower.as_str(), "/c" | "/k" | "-c" | "-command")
-        });
-        if call.args.iter().any(|arg| {
-            let lower = arg.text.to_ascii_lowercase();
-            lower.len() >= 2
-                && "-encodedcommand".starts_with(&lower)
-                && lower.starts_with("-e")
-                && lower != "-ex"
-        }) {
-            self.emit(Effect::new(EffectKind::RunHidden, "").program(call.name));
-            return Flow::unforeseen();
-        }
-        at.map_or_else(Flow::unforeseen, |at| self.text_of(&call.args[at + 1..]))
-    }
-}
-
-/// A word as data.
-pub(crate) fn flow_of(field: &Field) -> Flow {
-    Flow {
-        text: field.is_known().then(|| field.text.clone()),
-        taint: field.taint.clone(),
-        connected: true,
     }
 }

@@ -1,5 +1,7 @@
 //! The labelled corpus.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use aap::ToolCall;
 use serde_json::{Value, json};
 
