@@ -50,7 +50,7 @@ fn main() -> Result<()> {
         Ok((began.elapsed(), times))
     })?;
     let traces = times.len() * size;
-    let rate = traces as f64 / took.as_secs_f64();
+    let rate = f64::from(u32::try_from(traces)?) / took.as_secs_f64();
     let mean = bytes / traces;
     let figure = |metric: String, unit: &str, p50: f64, p99: f64| {
         println!(
@@ -109,7 +109,7 @@ fn item(
     let ms = u64::try_from(now.millis()).unwrap_or(0);
     let trace_id =
         TraceId::from(uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid());
-    let refused = seq % 20 == 0;
+    let refused = seq.is_multiple_of(20);
     let mut verdict = Verdict::allow("Nothing in it that a rule objects to");
     if refused {
         verdict.decision = aap::Decision::Deny;

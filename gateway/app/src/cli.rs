@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 /// shown on a dashboard. Start with `smoltbot up`.
 ///
 /// State lives in ~/.smoltbot (`SMOLTBOT_HOME`). Every key of its config.json can be set in the environment as
-/// SMOLTBOT_<SECTION>__<KEY>, for instance `SMOLTBOT_EDGE__LISTEN=127.0.0.1:9000`.
+/// `SMOLTBOT_<SECTION>__<KEY>`, for instance `SMOLTBOT_EDGE__LISTEN=127.0.0.1:9000`.
 #[derive(Debug, Parser)]
 #[command(name = "smoltbot", version, disable_help_subcommand = true)]
 pub(crate) struct Cli {
