@@ -82,7 +82,7 @@
       part(".w").textContent = WORDS[trace.action_type];
       part(".tool").setAttribute("href", "/trace/" + trace.id);
       part(".tool bdi").textContent = clean(trace.tool_name, 48);
-      part(".said bdi").textContent = clean(trace.reason, 200);
+      part(".said bdi").textContent = clean(trace.reason, 160);
       const values = Array.isArray(trace.values_violated) ? trace.values_violated.slice(0, 6) : [];
       if (values.length) part(".val").textContent = values.map((value) => clean(value, 48).replaceAll("_", " ")).join(", ");
       else part(".val").remove();

@@ -105,9 +105,9 @@ fn made(agent: &mut Agent, scene: Scene, at: i64, luck: u64, session: &str) -> M
         made
     };
     if made.action_type != ActionType::Deny {
-        made.duration_ms = 4 + luck % 90 + if tool == "exec" { luck % 2_900 } else { 0 };
+        made.duration_ms = Some(4 + luck % 90 + if tool == "exec" { luck % 2_900 } else { 0 });
     }
-    made.tool = tool.to_owned();
+    tool.clone_into(&mut made.tool);
     made.params = Some(params);
     made.session_id = Some(session.to_owned());
     made
@@ -144,7 +144,7 @@ async fn seed(store: &SqliteStore) -> Result<Vec<Agent>> {
             let call = made(agent, scene, at, roll(&mut luck), &name);
             items.push(agent.link(call));
             at += 700 + i64::try_from(roll(&mut luck) % 9_000)?;
-            if roll(&mut luck) % 14 == 0 {
+            if roll(&mut luck).is_multiple_of(14) {
                 at += i64::try_from(roll(&mut luck) % 8 + 1)? * HOUR;
                 session += 1;
             }

@@ -11,9 +11,11 @@ use crate::words;
 /// Characters of a tool's name in a listing.
 const TOOL_CHARS: usize = 48;
 /// Characters of a command, path or address in a listing.
-const PREVIEW_CHARS: usize = 120;
+const PREVIEW_CHARS: usize = 100;
 /// Characters of a reason in a listing.
-const REASON_CHARS: usize = 200;
+const REASON_CHARS: usize = 160;
+/// Characters of the values that a call would have violated.
+const VALUES_CHARS: usize = 100;
 /// Arguments that tell most about a call, the first one present is shown.
 const TELLING: [&str; 12] = [
     "command",
@@ -79,7 +81,7 @@ impl Call {
             tool: line(&row.tool_name, TOOL_CHARS),
             preview,
             said: said(row),
-            values: words::values(&row.values_violated),
+            values: words::values(&row.values_violated, VALUES_CHARS),
             who: None,
             when: words::time(row.at, now),
             duration: words::row_duration(row),

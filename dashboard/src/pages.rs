@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod badge;
+mod groups;
 pub(crate) mod home;
 pub(crate) mod refusals;
 pub(crate) mod search;

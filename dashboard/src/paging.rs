@@ -6,7 +6,7 @@ use crate::answer::PageError;
 use crate::query::Params;
 
 /// Rows of a page; listings are read with documents, and a page stays under 60 KB.
-pub(crate) const PAGE_ROWS: u32 = 25;
+pub(crate) const PAGE_ROWS: u32 = 20;
 
 /// Links at the foot of a listing.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use trace_store::Filter;
 
 use crate::answer::PageError;
-use crate::text::encode;
+use crate::text::{encode, is_honest};
 use crate::words::{DAY, HOUR};
 
 /// Every parameter that a listing knows; forms send empty ones for "any".
@@ -158,6 +158,15 @@ impl Params {
         }
         out
     }
+}
+
+/// What a form's field holds: the filter in force. One whose characters hide is left to the links and marks beside the
+/// form: a field must hold it exactly, and would show something else.
+pub(crate) fn field(filter: Option<&String>) -> String {
+    filter
+        .filter(|text| is_honest(text))
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// Reads an agent's id out of an address.

@@ -137,6 +137,11 @@ fn deceives(c: char) -> bool {
             | 0x1_D173..=0x1_D17A | 0xE_0000..=0xE_0FFF)
 }
 
+/// Whether a form's field can hold `text` exactly and still show what it is.
+pub(crate) fn is_honest(text: &str) -> bool {
+    !text.chars().any(deceives)
+}
+
 /// Percent-encodes everything but RFC 3986's unreserved characters, for a path segment or a query value.
 pub(crate) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

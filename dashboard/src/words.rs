@@ -52,8 +52,8 @@ pub(crate) fn value(id: &str) -> Shown {
     line(&id.replace('_', " "), 48)
 }
 
-/// Several values, as a sentence lists them.
-pub(crate) fn values(ids: &[String]) -> Shown {
+/// Several values, as a sentence lists them, in at most `max` characters.
+pub(crate) fn values(ids: &[String], max: usize) -> Shown {
     const MOST: usize = 6;
     let mut names: Vec<String> = ids
         .iter()
@@ -68,7 +68,7 @@ pub(crate) fn values(ids: &[String]) -> Shown {
         Some((only, [])) => only.clone(),
         Some((last, head)) => format!("{} and {last}", head.join(", ")),
     };
-    line(&text, 400)
+    line(&text, max)
 }
 
 /// 1234567 → `1,234,567`.
@@ -76,7 +76,7 @@ pub(crate) fn number(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(percent(0, 0), "0%");
         assert_eq!(counted(1, "call", "calls"), "1 call");
         assert_eq!(
-            values(&["harm_prevention".into(), "privacy".into()]).to_string(),
+            values(&["harm_prevention".into(), "privacy".into()], 99).to_string(),
             "harm prevention and privacy"
         );
     }

@@ -13,14 +13,15 @@ use crate::answer::{PageError, page};
 use crate::calls::Call;
 use crate::chart::{Chart, activity};
 use crate::identicon::identicon;
+use crate::pages::groups::Group;
 use crate::paging::{PAGE_ROWS, Pager, request, turn};
-use crate::query::{PERIODS, Params, Period, agent_id};
-use crate::text::{Shown, line, plain, short};
+use crate::query::{PERIODS, Params, Period, agent_id, field};
+use crate::text::{Shown, is_honest, line, plain, short};
 use crate::words::{counted, number, percent, time};
 
 mod parts;
 
-use parts::{Card, Chain, Refused, Session, Tool};
+use parts::{Card, Chain, Session, Tool};
 
 /// Sessions listed.
 const SESSIONS: u32 = 8;
@@ -50,8 +51,8 @@ struct AgentPage {
     chart: Chart,
     period: &'static str,
     periods: Vec<(String, &'static str, bool)>,
-    refused: Vec<Refused>,
-    values: Vec<Refused>,
+    refused: Vec<Group>,
+    values: Vec<Group>,
     tools: Vec<Tool>,
     card: Option<Card>,
     chain: Chain,
@@ -107,6 +108,11 @@ pub(crate) async fn show<R: TraceReader>(
     .await?;
     let (streams, equivocations) = try_join(reader.streams(id), reader.equivocations(id)).await?;
 
+    let refusals = Params {
+        agent: Some(id.to_string()),
+        period: Some(period.name.to_owned()),
+        ..Params::default()
+    };
     let here = aap::paths::agent_page(id);
     let path = params.link(&here);
     let (rows, pager) = turn(documents, asked, &path, "calls");
@@ -130,20 +136,9 @@ pub(crate) async fn show<R: TraceReader>(
         all_signed: agent.signed == agent.traces,
         chart: activity(&stats, period, now),
         period: period.words,
-        periods: PERIODS
-            .iter()
-            .map(|&(name, words, ..)| {
-                let to = Params {
-                    period: Some(name.to_owned()),
-                    ..params.clone()
-                };
-                (to.link(&here), words, name == period.name)
-            })
-            .collect(),
-        refused: Refused::by_rule(&stats, id, period, now)
-            .take(RULES)
-            .collect(),
-        values: Refused::by_value(&stats, id, period).take(RULES).collect(),
+        periods: periods(&params, &here, period),
+        refused: Group::by_rule(&stats, &refusals, now, RULES),
+        values: Group::by_value(&stats, &refusals, RULES),
         tools: stats
             .tools
             .iter()
@@ -159,18 +154,30 @@ pub(crate) async fn show<R: TraceReader>(
         calls: rows.iter().map(|row| Call::of(row, now)).collect(),
         pager,
         verdict: params.verdict()?.map_or("", ActionType::as_str),
-        tool: params.tool.clone().unwrap_or_default(),
+        tool: field(params.tool.as_ref()),
         tool_names: stats
             .tools
             .iter()
             .map(|row| row.tool.clone())
-            .filter(|tool| tool.chars().count() < 100)
+            .filter(|tool| tool.len() < 100 && is_honest(tool))
             .collect(),
         filtering: params.is_filtering(),
         live: follows.then(|| format!("{}?agent_id={id}", aap::paths::LIVE)),
         path: here,
         badge: format!("/badge/{id}.svg"),
     })
+}
+
+/// The spans that people choose from: address, name, whether it is the one shown.
+fn periods(params: &Params, here: &str, shown: Period) -> Vec<(String, &'static str, bool)> {
+    let choice = |&(name, words, ..): &(&'static str, &'static str, i64, i64)| {
+        let to = Params {
+            period: Some(name.to_owned()),
+            ..params.clone()
+        };
+        (to.link(here), words, name == shown.name)
+    };
+    PERIODS.iter().map(choice).collect()
 }
 
 /// What this agent is up to, in one or two sentences.
@@ -183,26 +190,24 @@ fn sentence(agent: &AgentRow, stats: &Stats, period: Period) -> Shown {
         );
         return line(&text, 400);
     }
-    let mut text = format!(
-        "In the last {} it made {}",
-        period.words,
-        counted(stats.total, "tool call", "tool calls")
-    );
-    if let Some(most) = stats.tools.first() {
-        text.push_str(&format!(", mostly {}", plain(&most.tool, 40)));
-    }
-    text.push_str(&match (stats.deny, stats.error) {
-        (0, 0) => ". None was refused and none failed.".to_owned(),
-        (0, failed) => format!(". None was refused; {} failed.", number(failed)),
-        (refused, 0) => format!(". {} refused and none failed.", was(refused)),
-        (refused, failed) => format!(". {} refused and {} failed.", was(refused), number(failed)),
+    let made = counted(stats.total, "tool call", "tool calls");
+    let mostly = stats.tools.first().map_or_else(String::new, |most| {
+        format!(", mostly {}", plain(&most.tool, 40))
     });
-    if let Some(value) = stats.values.first() {
-        text.push_str(&format!(
-            " What it refuses most would have violated {}.",
-            plain(&value.name.replace('_', " "), 48)
-        ));
-    }
+    let ended = match (stats.deny, stats.error) {
+        (0, 0) => "None was refused and none failed.".to_owned(),
+        (0, failed) => format!("None was refused; {} failed.", number(failed)),
+        (refused, 0) => format!("{} refused and none failed.", was(refused)),
+        (refused, failed) => format!("{} refused and {} failed.", was(refused), number(failed)),
+    };
+    let kept = stats.values.first().map_or_else(String::new, |value| {
+        let name = plain(&value.name.replace('_', " "), 48);
+        format!(" What it refuses most would have violated {name}.")
+    });
+    let text = format!(
+        "In the last {} it made {made}{mostly}. {ended}{kept}",
+        period.words
+    );
     line(&text, 600)
 }
 

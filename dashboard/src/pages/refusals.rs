@@ -11,17 +11,15 @@ use trace_store::{Filter, TraceReader};
 use crate::App;
 use crate::answer::{PageError, page};
 use crate::calls::Call;
-use crate::chart::{Chart, activity, share};
+use crate::chart::{Chart, activity};
+use crate::pages::groups::{Group, REFUSALS};
 use crate::paging::{PAGE_ROWS, Pager, request, turn};
-use crate::query::{PERIODS, Params};
+use crate::query::{PERIODS, Params, field};
 use crate::text::{Shown, line, plain, short};
-use crate::words::{counted, number, time, value};
+use crate::words::{counted, value};
 
 /// Rules and values that are counted on top.
 const GROUPS: usize = 8;
-/// Where this page is.
-const HERE: &str = "/refusals";
-
 #[derive(Template)]
 #[template(path = "refusals.html")]
 struct Refusals {
@@ -42,16 +40,6 @@ struct Refusals {
     calls: Vec<Call>,
     pager: Pager,
     filtering: bool,
-}
-
-/// Refusals with something in common; the link narrows to them.
-struct Group {
-    name: Shown,
-    reason: Shown,
-    count: String,
-    bar: Shown,
-    link: String,
-    when: Shown,
 }
 
 /// Answers `GET /refusals`.
@@ -75,86 +63,24 @@ pub(crate) async fn show<R: TraceReader>(
         reader.stats(&filter, period.bucket_ms, now),
     )
     .await?;
-    let (rows, pager) = turn(found, asked, &params.link(HERE), "list");
-    let most = |count: Option<u64>| count.unwrap_or(1);
-    let with = |change: &dyn Fn(&mut Params)| {
-        let mut changed = params.clone();
-        change(&mut changed);
-        changed.link(HERE)
-    };
+    let (rows, pager) = turn(found, asked, &params.link(REFUSALS), "list");
     page(&Refusals {
         total: counted(stats.total, "refusal", "refusals"),
         agents: counted(stats.agents, "agent", "agents"),
         period: period.words,
         chart: activity(&stats, period, now),
-        rules: stats
-            .rules
-            .iter()
-            .take(GROUPS)
-            .map(|group| Group {
-                name: group
-                    .rule_id
-                    .as_deref()
-                    .map(|rule| line(rule, 64))
-                    .unwrap_or_default(),
-                reason: group
-                    .reason
-                    .as_deref()
-                    .map(|reason| line(reason, 160))
-                    .unwrap_or_default(),
-                count: number(group.count),
-                bar: share(
-                    group.count,
-                    most(stats.rules.first().map(|first| first.count)),
-                    "s-deny",
-                ),
-                link: with(&|params| params.rule.clone_from(&group.rule_id)),
-                when: time(group.last, now),
-            })
-            .collect(),
-        values: stats
-            .values
-            .iter()
-            .take(GROUPS)
-            .map(|row| Group {
-                name: value(&row.name),
-                reason: Shown::default(),
-                count: number(row.count),
-                bar: share(
-                    row.count,
-                    most(stats.values.first().map(|first| first.count)),
-                    "s-deny",
-                ),
-                link: with(&|params| params.value = Some(row.name.clone())),
-                when: Shown::default(),
-            })
-            .collect(),
-        tools: stats
-            .tools
-            .iter()
-            .take(GROUPS)
-            .map(|row| Group {
-                name: line(&row.tool, 40),
-                reason: Shown::default(),
-                count: number(row.denied),
-                bar: share(
-                    row.denied,
-                    most(stats.tools.first().map(|first| first.denied)),
-                    "s-deny",
-                ),
-                link: with(&|params| params.tool = Some(row.tool.clone())),
-                when: Shown::default(),
-            })
-            .collect(),
+        rules: Group::by_rule(&stats, &params, now, GROUPS),
+        values: Group::by_value(&stats, &params, GROUPS),
+        tools: Group::by_tool(&stats, &params, GROUPS),
         chosen: chosen(&params),
         periods: PERIODS
             .iter()
             .map(|&(name, words, ..)| (name, words, name == period.name))
             .collect(),
-        f_value: params.value.clone().unwrap_or_default(),
-        f_rule: params.rule.clone().unwrap_or_default(),
-        f_tool: params.tool.clone().unwrap_or_default(),
-        f_agent: params.agent.clone().unwrap_or_default(),
+        f_value: field(params.value.as_ref()),
+        f_rule: field(params.rule.as_ref()),
+        f_tool: field(params.tool.as_ref()),
+        f_agent: field(params.agent.as_ref()),
         calls: rows.iter().map(|row| Call::with_agent(row, now)).collect(),
         pager,
         filtering: params.is_filtering(),
@@ -166,7 +92,7 @@ fn chosen(params: &Params) -> Vec<(&'static str, Shown, String)> {
     let without = |clear: fn(&mut Params)| {
         let mut less = params.clone();
         clear(&mut less);
-        less.link(HERE)
+        less.link(REFUSALS)
     };
     let mut chosen = Vec::new();
     if let Some(id) = &params.value {

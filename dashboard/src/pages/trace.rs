@@ -26,6 +26,10 @@ const VIOLATIONS: usize = 24;
 
 #[derive(Template)]
 #[template(path = "trace.html")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one fact that the page tells or not"
+)]
 struct TracePage {
     id: TraceId,
     kind: &'static str,
@@ -119,7 +123,7 @@ pub(crate) async fn show<R: TraceReader>(
         preview: document.map(preview).unwrap_or_default(),
         reason: line(judged.trim_end_matches('.'), SENTENCE_CHARS),
         advice: said(meta("advice")),
-        values: values(&row.values_violated),
+        values: values(&row.values_violated, SENTENCE_CHARS),
         rule: row.rule_id.as_ref().map(|rule| {
             let to = Params {
                 rule: Some(rule.clone()),

@@ -1,6 +1,8 @@
 //! Text that others wrote, through every field and every page: it is shown, and does nothing.
 
 use crate::support::{Site, assert_clean};
+use std::fmt::Write as _;
+
 use aap::ActionType;
 use aap::trace::Made;
 use axum::http::StatusCode;
@@ -27,11 +29,11 @@ const CORPUS: [&str; 14] = [
 
 fn hostile(agent: &mut Agent, text: &str, kind: ActionType, at: i64) -> Made {
     let mut made = agent.refusal(at, text, text, &[text, "harm_prevention"]);
-    made.tool = text.to_owned();
+    text.clone_into(&mut made.tool);
     made.params = Some(json!({"command": text, text: {text: [text]}}));
     made.result = json!({text: text});
     made.error = Some(text.to_owned());
-    made.runtime = text.to_owned();
+    text.clone_into(&mut made.runtime);
     made.session_id = Some(text.to_owned());
     made.run_id = Some(text.to_owned());
     made.verdict.advice = Some(text.to_owned());
@@ -42,7 +44,10 @@ fn hostile(agent: &mut Agent, text: &str, kind: ActionType, at: i64) -> Made {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "%{byte:02X}");
+        out
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! The dashboard from outside: a router over a real store, asked as a browser asks.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod hostile;
 mod pages;
 mod support;

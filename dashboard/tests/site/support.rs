@@ -100,8 +100,7 @@ pub(crate) fn assert_clean(html: &str, place: &str) {
             .collect();
         assert!(
             tags.contains(name.as_str()),
-            "{place}: element <{name} at {:.60}",
-            rest
+            "{place}: element <{name} at {rest:.60}"
         );
         let (inside, after) = tag(rest);
         for (key, value) in inside {
@@ -145,7 +144,7 @@ fn tag(text: &str) -> (Vec<(String, String)>, &str) {
                 Some(quote @ ('"' | '\'')) => (after[1..].find(quote).unwrap() + 1, 1),
                 _ => (after.find([' ', '>']).unwrap(), 0),
             };
-            value = after[skip..stop].to_owned();
+            after[skip..stop].clone_into(&mut value);
             rest = &after[stop + skip..];
         }
         found.push((key, value));

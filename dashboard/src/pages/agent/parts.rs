@@ -6,7 +6,7 @@ use trace_store::{AgentRow, CardRow, Equivocation, LatencyRow, SessionRow, Stats
 
 use crate::calls::session_link;
 use crate::chart::share;
-use crate::query::{Params, Period};
+use crate::query::Params;
 use crate::text::{Shown, line, plain, short};
 use crate::words::{counted, date, duration, number, percent, time, value};
 
@@ -225,73 +225,6 @@ impl Tool {
             p95: ms(row.p95_ms),
             p99: ms(row.p99_ms),
         }
-    }
-}
-
-/// Refusals with something in common.
-pub(crate) struct Refused {
-    pub(crate) name: Shown,
-    pub(crate) reason: Shown,
-    pub(crate) count: String,
-    pub(crate) bar: Shown,
-    pub(crate) link: String,
-    pub(crate) when: Shown,
-}
-
-impl Refused {
-    /// By the rule that decided.
-    pub(crate) fn by_rule(
-        stats: &Stats,
-        agent: AgentId,
-        period: Period,
-        now: Timestamp,
-    ) -> impl Iterator<Item = Self> {
-        let most = stats.rules.first().map_or(1, |first| first.count);
-        stats.rules.iter().map(move |group| Self {
-            name: group
-                .rule_id
-                .as_deref()
-                .map(|rule| line(rule, 64))
-                .unwrap_or_default(),
-            reason: group
-                .reason
-                .as_deref()
-                .map(|reason| line(reason, 160))
-                .unwrap_or_default(),
-            count: number(group.count),
-            bar: share(group.count, most, "s-deny"),
-            link: Params {
-                rule: group.rule_id.clone(),
-                agent: Some(agent.to_string()),
-                period: Some(period.name.to_owned()),
-                ..Params::default()
-            }
-            .link("/refusals"),
-            when: time(group.last, now),
-        })
-    }
-
-    /// By the value that was kept.
-    pub(crate) fn by_value(
-        stats: &Stats,
-        agent: AgentId,
-        period: Period,
-    ) -> impl Iterator<Item = Self> {
-        let most = stats.values.first().map_or(1, |first| first.count);
-        stats.values.iter().map(move |row| Self {
-            name: value(&row.name),
-            reason: Shown::default(),
-            count: number(row.count),
-            bar: share(row.count, most, "s-deny"),
-            link: Params {
-                value: Some(row.name.clone()),
-                agent: Some(agent.to_string()),
-                period: Some(period.name.to_owned()),
-                ..Params::default()
-            }
-            .link("/refusals"),
-            when: Shown::default(),
-        })
     }
 }
 
