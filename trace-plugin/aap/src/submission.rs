@@ -16,6 +16,9 @@ use crate::timestamp::Timestamp;
 use crate::trace::ActionType;
 use crate::wire::{ItemResult, Status};
 
+mod ap_trace;
+mod fields;
+mod flat_trace;
 mod proof;
 mod reading;
 

@@ -1,0 +1,139 @@
+//! Reading single fields, with errors that name the field.
+
+use serde_json::{Map, Value};
+
+use super::Facts;
+use crate::limits::{MAX_DEPTH, MAX_ID_CHARS, MAX_TOOL_NAME_CHARS, MAX_TRACE_BYTES};
+use crate::trace::ActionType;
+
+pub(super) fn named(fields: &Map<String, Value>, key: &str) -> Option<String> {
+    let text = fields.get(key)?.as_str()?;
+    Some(text.chars().take(MAX_ID_CHARS).collect())
+}
+
+pub(super) fn required<'a>(fields: &'a Map<String, Value>, key: &str) -> Result<&'a str, String> {
+    match fields.get(key) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text),
+        Some(Value::String(_)) => Err(format!("{key} is empty")),
+        Some(_) => Err(format!("{key} is not a string")),
+        None => Err(format!("{key} is missing")),
+    }
+}
+
+pub(super) fn id<T: std::str::FromStr>(
+    fields: &Map<String, Value>,
+    key: &str,
+) -> Result<T, String> {
+    required(fields, key)?
+        .parse()
+        .map_err(|_| format!("{key} is not a UUID such as 0193b5b0-7c4e-7a3c-9d39-1f2e3d4c5b6a"))
+}
+
+pub(super) fn object<'a>(
+    fields: &'a Map<String, Value>,
+    key: &str,
+) -> Result<&'a Map<String, Value>, String> {
+    match fields.get(key) {
+        Some(Value::Object(object)) => Ok(object),
+        Some(_) => Err(format!("{key} is not an object")),
+        None => Err(format!("{key} is missing")),
+    }
+}
+
+pub(super) fn optional(fields: &Map<String, Value>, key: &str) -> Option<String> {
+    fields
+        .get(key)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}
+
+pub(super) fn strings(fields: &Map<String, Value>, key: &str) -> Vec<String> {
+    fields
+        .get(key)
+        .and_then(Value::as_array)
+        .map(|items| {
+            items
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect()
+        })
+        .unwrap_or_default()
+}
+
+pub(super) fn reason(action_type: ActionType, metadata: &Map<String, Value>) -> Option<String> {
+    let keys: &[&str] = match action_type {
+        ActionType::Error => &["error", "error_message", "conscience_reason"],
+        _ => &["conscience_reason", "error_message"],
+    };
+    keys.iter().find_map(|key| optional(metadata, key))
+}
+
+/// The limits of names and ids.
+pub(super) fn limits(facts: &Facts) -> Result<(), String> {
+    if facts.tool_name.chars().count() > MAX_TOOL_NAME_CHARS {
+        return Err(format!(
+            "tool_name is longer than {MAX_TOOL_NAME_CHARS} characters"
+        ));
+    }
+    for (key, value) in [
+        ("session_id", &facts.session_id),
+        ("rule_id", &facts.rule_id),
+    ] {
+        if value
+            .as_ref()
+            .is_some_and(|value| value.chars().count() > MAX_ID_CHARS)
+        {
+            return Err(format!("{key} is longer than {MAX_ID_CHARS} characters"));
+        }
+    }
+    Ok(())
+}
+
+/// The document as it is stored, if it is within the limits and clean.
+pub(super) fn whole(
+    document: &Value,
+    secret: &dyn Fn(&str) -> Option<String>,
+) -> Result<String, String> {
+    if depth(document) > MAX_DEPTH {
+        return Err(format!("it is nested deeper than {MAX_DEPTH} levels"));
+    }
+    let text = serde_json::to_string(document).map_err(|error| error.to_string())?;
+    if text.len() > MAX_TRACE_BYTES {
+        return Err(format!(
+            "the trace is {} bytes; the limit is {MAX_TRACE_BYTES}",
+            text.len()
+        ));
+    }
+    if text.contains("\\u0000") && holds_nul(document) {
+        return Err(
+            "it holds a NUL character (U+0000), which cannot be stored; replace it".to_owned(),
+        );
+    }
+    match secret(&text) {
+        Some(rule) => Err(format!(
+            "it holds a secret (rule {rule}); redact it before it is sent"
+        )),
+        None => Ok(text),
+    }
+}
+
+pub(super) fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+pub(super) fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        _ => false,
+    }
+}
