@@ -6,7 +6,7 @@ use rusqlite::{Result, Row};
 use trace_store::{TraceDetail, TraceRow};
 use uuid::Uuid;
 
-/// The columns that [`trace_row`] reads, of [`FROM`].
+/// The columns that [`trace_row`] reads, of the tables that listings join.
 pub(crate) const COLUMNS: &str = "t.position, t.trace_id, a.agent_id, t.timestamp, t.at, t.received_at, t.tool, \
     t.action_type, s.session_id, t.rule_id, t.reason, t.values_violated, t.duration_ms, t.runtime, t.outcome, \
     st.stream_id, t.seq, t.held_back";
