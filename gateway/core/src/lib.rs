@@ -1,6 +1,6 @@
 //! The agent gateway: a place where a person talks to the agent, and from which every tool call goes through the Gate.
 //!
-//! **In scope.** The chat page and its API ([`serve`], [`router`]), who may come in and from where, and the tools with their
+//! **In scope.** The chat page and its API ([`serve()`], [`router`]), who may come in and from where, and the tools with their
 //! one executor ([`tools::Toolbox::execute`]), which takes only what an [`aap::Gate`] has admitted.
 //!
 //! **Out of scope.** Judging is `conscience`'s, recording is `trace-plugin`'s; both are behind the hook port in `aap`, and the
