@@ -136,7 +136,7 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// Whether there is anything for [`base64`] to decode.
+/// Whether there is anything for [`base64()`] to decode.
 pub(crate) fn any_run(text: &str) -> bool {
     runs(text.as_bytes()).next().is_some()
 }
