@@ -2,19 +2,29 @@
 //
 //   node judge.mjs HOME CASES
 //
-// HOME is the directory `judges` that `cargo xtask setup` fills, CASES a JSON file `[{name, card, trace}]`. Prints
-// `{version, verdicts: {name: {violations: [type]} | {refused: message}}}`.
+// HOME is the directory `judges` that `cargo xtask setup` fills, CASES a JSON file `[{name, card, trace}]`, where
+// `traces` instead of `trace` asks for drift. Prints `{version, verdicts: {name: {violations: [type]} | {refused: message}},
+// drift: {name: {alerts: [alert]} | {refused: message}}}`.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
 const [home, casesFile] = process.argv.slice(2);
 const require = createRequire(join(home, "package.json"));
-const { verifyTrace } = require("@mnemom/agent-alignment-protocol");
+const { detectDrift, verifyTrace } = require("@mnemom/agent-alignment-protocol");
 const installed = join(home, "node_modules/@mnemom/agent-alignment-protocol/package.json");
 
 const verdicts = {};
-for (const { name, card, trace } of JSON.parse(readFileSync(casesFile, "utf8"))) {
+const drift = {};
+for (const { name, card, trace, traces } of JSON.parse(readFileSync(casesFile, "utf8"))) {
+  if (traces) {
+    try {
+      drift[name] = { alerts: detectDrift(card, traces) };
+    } catch (error) {
+      drift[name] = { refused: String(error) };
+    }
+    continue;
+  }
   try {
     const { verified, violations } = verifyTrace(trace, card);
     if (verified !== (violations.length === 0)) {
@@ -26,4 +36,4 @@ for (const { name, card, trace } of JSON.parse(readFileSync(casesFile, "utf8")))
   }
 }
 const { version } = JSON.parse(readFileSync(installed, "utf8"));
-process.stdout.write(JSON.stringify({ version, verdicts }));
+process.stdout.write(JSON.stringify({ version, verdicts, drift }));

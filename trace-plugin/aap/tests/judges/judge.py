@@ -2,8 +2,9 @@
 
     python judge.py HOME CASES
 
-HOME is the directory `judges` that `cargo xtask setup` fills, CASES a JSON file `[{name, card, trace}]`. Prints
-`{version, verdicts: {name: {violations: [type]} | {refused: message}}, schema: {name: [error]}, model: {name: [error]}}`.
+HOME is the directory `judges` that `cargo xtask setup` fills, CASES a JSON file `[{name, card, trace}]`, where `traces`
+instead of `trace` asks for drift. Prints `{version, verdicts: {name: {violations: [type]} | {refused: message}},
+drift: {name: {alerts: [alert]} | {refused: message}}, schema: {name: [error]}, model: {name: [error]}}`.
 """
 
 import json
@@ -43,15 +44,27 @@ def verdict(trace: object, card: object) -> dict[str, object]:
     return {"violations": violations}
 
 
+def drift(traces: object, card: object) -> dict[str, object]:
+    try:
+        return {"alerts": [alert.model_dump(mode="json") for alert in aap.detect_drift(card, traces)]}
+    except Exception as error:  # Whatever the detector raises is its refusal.
+        return {"refused": f"{type(error).__name__}: {error}"}
+
+
 def main(home: Path, cases: Path) -> None:
     card_schema, trace_schema = schema(home, "alignment-card"), schema(home, "ap-trace")
-    verdicts, schemas, models = {}, {}, {}
+    verdicts, drifts, schemas, models = {}, {}, {}, {}
     for case in json.loads(cases.read_text("utf-8")):
-        name, card, trace = case["name"], case["card"], case["trace"]
+        name, card = case["name"], case["card"]
+        if "traces" in case:
+            drifts[name] = drift(case["traces"], card)
+            continue
+        trace = case["trace"]
         verdicts[name] = verdict(trace, card)
         schemas[name] = schema_errors(card_schema, "card", card) + schema_errors(trace_schema, "trace", trace)
         models[name] = model_errors(aap.AlignmentCard, "card", card) + model_errors(aap.APTrace, "trace", trace)
-    json.dump({"version": aap.__version__, "verdicts": verdicts, "schema": schemas, "model": models}, sys.stdout)
+    said = {"verdicts": verdicts, "drift": drifts, "schema": schemas, "model": models}
+    json.dump({"version": aap.__version__, **said}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,24 @@ pub(crate) struct Case {
     pub(crate) trace: Value,
 }
 
+/// A card and traces under it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Sequence {
+    pub(crate) name: &'static str,
+    pub(crate) card: Value,
+    pub(crate) traces: Vec<Value>,
+}
+
+/// What one SDK's drift detection says of one sequence.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Drift {
+    /// Its alerts.
+    Alerts(Vec<Value>),
+    /// It could not judge the sequence at all.
+    Refused(String),
+}
+
 /// What one verifier says of one case.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -33,6 +51,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Judgement {
     version: String,
     pub(crate) verdicts: BTreeMap<String, Verdict>,
+    pub(crate) drift: BTreeMap<String, Drift>,
     /// Errors against the JSON Schemas; Python only.
     #[serde(default)]
     pub(crate) schema: BTreeMap<String, Vec<String>>,
@@ -47,11 +66,11 @@ pub(crate) struct Bench {
     pub(crate) python: Judgement,
 }
 
-/// Has all judges look at `cases`.
+/// Has all judges look at `cases`, which are [`Case`]s or [`Sequence`]s.
 ///
 /// # Panics
 /// When the tools are missing or of another release: a judge that is absent is a failure, not a pass.
-pub(crate) fn judge(cases: &[Case]) -> Bench {
+pub(crate) fn judge<C: Serialize>(cases: &[C]) -> Bench {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("cases.json");
     std::fs::write(&file, serde_json::to_vec(cases).expect("cases are JSON")).expect("writable");

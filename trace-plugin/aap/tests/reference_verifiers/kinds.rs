@@ -51,7 +51,7 @@ pub(crate) fn made() -> Made {
     }
 }
 
-fn refusal(decision: Decision) -> Verdict {
+pub(crate) fn refusal(decision: Decision) -> Verdict {
     Verdict {
         decision,
         reason: "Recursive delete of the root directory".to_owned(),

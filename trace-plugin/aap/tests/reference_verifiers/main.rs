@@ -1,6 +1,7 @@
 //! What this crate writes, judged by AAP itself: the TypeScript and the Python reference verifiers, the pydantic models
 //! and the JSON Schemas. `cargo xtask setup` installs them; without them these tests fail rather than pass unseen.
 
+mod drift;
 mod judges;
 mod kinds;
 mod violations;
