@@ -336,8 +336,11 @@ async fn only_json_and_gzip_are_understood() {
         let request = edge.request("POST", "/v1/traces").header(name, value);
         edge.send(request.body(trace.clone()))
     };
+    // As `curl -d` sends it.
+    let untold = sent("content-type", "application/x-www-form-urlencoded").await;
+    assert_eq!(untold.statuses(), ["stored"]);
     assert!(
-        sent("content-type", "text/plain")
+        sent("content-type", "image/png")
             .await
             .problem(415)
             .contains("application/json")
