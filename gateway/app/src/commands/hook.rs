@@ -21,14 +21,7 @@ use crate::output;
 /// Reads standard input, answers, and leaves with the dialect's exit code. Never breaks the agent: whatever is wrong here,
 /// it gets an answer.
 pub(crate) fn run(agent: &str) -> ExitCode {
-    let Some(dialect) = Dialect::parse(agent) else {
-        let known: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
-        output::complain(&anyhow::anyhow!(
-            "`{agent}` is not an agent that smoltbot understands; it understands {}",
-            known.join(" and ")
-        ));
-        return ExitCode::FAILURE;
-    };
+    // Read first, whatever comes of it: an agent that writes to a closed pipe might break.
     let mut input = Vec::new();
     // One byte more than the limit, so that too much is seen as such.
     if let Err(error) = io::stdin()
@@ -38,6 +31,14 @@ pub(crate) fn run(agent: &str) -> ExitCode {
     {
         output::complain(&anyhow::Error::new(error).context("standard input cannot be read"));
     }
+    let Some(dialect) = Dialect::parse(agent) else {
+        let known: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+        output::complain(&anyhow::anyhow!(
+            "`{agent}` is not an agent that smoltbot understands; it understands {}",
+            known.join(" and ")
+        ));
+        return ExitCode::FAILURE;
+    };
     let reply = answer(dialect, &input);
     // The agent may not listen; then there is nobody to complain to.
     let _ = io::stderr().lock().write_all(reply.stderr.as_bytes());
