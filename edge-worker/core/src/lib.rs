@@ -24,7 +24,9 @@ use trace_store::{TraceReader, TraceWriter};
 mod agents;
 mod body;
 mod card;
+mod drift;
 mod edge;
+mod evidence;
 mod integrity;
 mod layers;
 pub mod limiter;
@@ -98,6 +100,7 @@ fn limited<S: TraceReader + TraceWriter, L: Limiter>() -> Routes<S, L> {
             "/v1/agents/{id}/integrity",
             get(integrity::integrity::<S, L>),
         ),
+        ("/v1/agents/{id}/drift", get(drift::drift::<S, L>)),
         (
             "/v1/agents/{id}/equivocations",
             get(agents::equivocations::<S, L>),

@@ -223,12 +223,14 @@ async fn a_store_that_is_down_acknowledges_nothing_and_tells_no_tales() {
     let agent = "/v1/agents/6f1f8e0c-3c83-4b0b-9a53-0d6ff7a3f1c2";
     let card = format!("{agent}/card");
     let sessions = format!("{agent}/sessions");
+    let drift = format!("{agent}/drift");
     for (method, path, body) in [
         ("POST", "/v1/traces", trace.to_string()),
         ("GET", "/v1/traces", String::new()),
         ("GET", agent, String::new()),
         ("GET", &card, String::new()),
         ("GET", &sessions, String::new()),
+        ("GET", &drift, String::new()),
         ("GET", "/v1/live", String::new()),
         ("GET", "/v1/stats", String::new()),
         ("GET", "/ready", String::new()),
@@ -350,6 +352,7 @@ async fn wrong_parameters_are_named_with_the_form_that_is_accepted() {
         "/v1/traces/x",
         "/v1/agents/x",
         "/v1/agents/x/integrity",
+        "/v1/agents/x/drift",
         "/v1/stats?bucket_ms=5",
     ] {
         assert_eq!(
