@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use aap::Decision;
 use cedar_policy::{
     ActionConstraint, Authorizer, Context, Entities, EntityId, EntityTypeName, EntityUid, PolicyId,
-    PolicySet, Request, RestrictedExpression,
+    PolicySet, PrincipalConstraint, Request, ResourceConstraint, RestrictedExpression,
 };
 
 use crate::effect::{Effect, EffectKind};
@@ -76,9 +76,11 @@ impl Rules {
         for policy in policies.policies() {
             let wrong = |what: &str| (policy.id().clone(), what.to_owned());
             let annotation = |key: &str| {
+                // Not `annotation(key)`: that would build a parser for the key, a quarter of a millisecond the first time.
                 policy
-                    .annotation(key)
-                    .filter(|text| !text.trim().is_empty())
+                    .annotations()
+                    .find(|(name, text)| *name == key && !text.trim().is_empty())
+                    .map(|(_, text)| text)
             };
             let id = annotation("id").ok_or_else(|| wrong("the policy has no @id(\"…\")"))?;
             let reason =
@@ -199,8 +201,8 @@ impl<'a> Judge<'a> {
         Self {
             authorizer: Authorizer::new(),
             entities: Entities::empty(),
-            principal: entity(agent_type(), runtime),
-            resource: entity(tool_type(), tool),
+            principal: entity(&types().agent, runtime),
+            resource: entity(&types().tool, tool),
             kinds,
             user,
         }
@@ -271,32 +273,52 @@ fn entity(kind: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
-fn agent_type() -> &'static EntityTypeName {
-    static TYPE: OnceLock<EntityTypeName> = OnceLock::new();
-    TYPE.get_or_init(|| type_name("Agent"))
+/// The entity types of a request.
+struct Types {
+    agent: EntityTypeName,
+    action: EntityTypeName,
+    tool: EntityTypeName,
 }
 
-fn tool_type() -> &'static EntityTypeName {
-    static TYPE: OnceLock<EntityTypeName> = OnceLock::new();
-    TYPE.get_or_init(|| type_name("Tool"))
+/// Read out of a policy's scope: the parser of policies is needed anyway, one for names alone would have to be built
+/// besides, a third of a millisecond in a process that lives for three.
+fn types() -> &'static Types {
+    static TYPES: OnceLock<Types> = OnceLock::new();
+    TYPES.get_or_init(|| {
+        let scope =
+            "forbid (principal == Agent::\"\", action == Action::\"\", resource == Tool::\"\");";
+        let policies = PolicySet::from_str(scope).expect("the scope above is a policy");
+        let policy = policies.policies().next().expect("there is one policy");
+        let (
+            PrincipalConstraint::Eq(agent),
+            ActionConstraint::Eq(action),
+            ResourceConstraint::Eq(tool),
+        ) = (
+            policy.principal_constraint(),
+            policy.action_constraint(),
+            policy.resource_constraint(),
+        )
+        else {
+            unreachable!("the scope above names one of each")
+        };
+        Types {
+            agent: agent.type_name().clone(),
+            action: action.type_name().clone(),
+            tool: tool.type_name().clone(),
+        }
+    })
 }
 
 fn action(kind: EffectKind) -> &'static EntityUid {
     static ACTIONS: OnceLock<Vec<EntityUid>> = OnceLock::new();
     let actions = ACTIONS.get_or_init(|| {
-        let action = type_name("Action");
         EffectKind::ALL
             .iter()
-            .map(|kind| entity(&action, kind.as_str()))
+            .map(|kind| entity(&types().action, kind.as_str()))
             .collect()
     });
     &actions[EffectKind::ALL
         .iter()
         .position(|other| *other == kind)
         .unwrap_or_default()]
-}
-
-fn type_name(name: &str) -> EntityTypeName {
-    // The three names given here are identifiers.
-    EntityTypeName::from_str(name).expect("an identifier is a type name")
 }
