@@ -7,7 +7,7 @@ use crate::{
     limits::MAX_TEXT_BYTES,
     literals::{CodeCall, literals},
     path::Path,
-    programs::Call,
+    programs::{Call, carried},
     secret,
     shell::{
         Shell,
@@ -202,6 +202,16 @@ impl Shell<'_> {
                     .map(|field| (*field).clone()),
             );
         }
+        for code in codes.iter().filter(|_| language == Language::Awk) {
+            carried::awk_pipes(self, &code.text);
+        }
+        let in_place = matches!(language, Language::Perl | Language::Ruby)
+            && call.args.iter().any(|arg| {
+                arg.text.starts_with("-i") || arg.text.starts_with("-p") && arg.text.contains('i')
+            });
+        for file in call.operands(flags).into_iter().filter(|_| in_place) {
+            self.write(file, false, &Flow::unforeseen(), call.name);
+        }
         for code in &codes {
             self.code_taint(&code.taint, call.name);
             self.read_code(&code.text, language, call.name);
@@ -267,6 +277,14 @@ impl Shell<'_> {
             self.opaque("too_long", program);
             return;
         }
+        // The home directory by its name in the environment.
+        let at_home;
+        let code = if code.contains("$ENV{HOME}") {
+            at_home = code.replace("$ENV{HOME}", "~");
+            at_home.as_str()
+        } else {
+            code
+        };
         let has = |words: &[&str]| words.iter().any(|word| code.contains(word));
         let network = has(NETWORK);
         let runs = has(&[
@@ -290,6 +308,9 @@ impl Shell<'_> {
         if deletes
             && has(&[
                 "Path.home())",
+                "Path.home().rglob",
+                "Path.home().glob",
+                "Path.home().iterdir",
                 "homedir())",
                 "homedir(),",
                 "Dir.home)",
@@ -351,6 +372,8 @@ impl Shell<'_> {
                 "'sh'",
                 "\"sh\"",
                 "cmd.exe",
+                "IO.popen",
+                "subprocess.Popen(",
             ])
             && has(&["socket", "Socket", "net.", "TCPSocket", "fsockopen", "inet"])
         {

@@ -29,7 +29,7 @@ pub(crate) fn is_metadata(host: &str) -> bool {
     ) {
         return true;
     }
-    address(host) == Some([169, 254, 169, 254])
+    host.starts_with("169.254.169.254.") || address(host) == Some([169, 254, 169, 254])
 }
 
 /// Whether a host is this machine.
@@ -42,6 +42,14 @@ pub(crate) fn is_local(host: &str) -> bool {
 
 /// An IPv4 address, also written as one number (`2852039166`, `0xa9fea9fe`) or with octal or hexadecimal parts.
 fn address(host: &str) -> Option<[u8; 4]> {
+    if host.contains(':') {
+        // `::ffff:169.254.169.254` and `::ffff:a9fe:a9fe`.
+        return host
+            .parse::<std::net::Ipv6Addr>()
+            .ok()
+            .and_then(|address| address.to_ipv4_mapped())
+            .map(|address| address.octets());
+    }
     let number = |text: &str| -> Option<u32> {
         if let Some(hex) = text.strip_prefix("0x") {
             u32::from_str_radix(hex, 16).ok()
@@ -74,6 +82,9 @@ mod tests {
             "http://169.254.169.254/latest",
             "http://2852039166/",
             "http://0xa9fea9fe",
+            "http://[::ffff:169.254.169.254]/",
+            "http://[::ffff:a9fe:a9fe]/",
+            "http://169.254.169.254.nip.io/",
             "http://user@169.254.169.254:80/x",
             "metadata.google.internal/computeMetadata",
         ] {

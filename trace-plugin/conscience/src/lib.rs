@@ -19,6 +19,7 @@
 mod code;
 mod effect;
 mod escape;
+mod glob;
 mod host;
 pub mod limits;
 mod literals;

@@ -26,6 +26,34 @@ pub(crate) struct Path {
 /// From this many `..` on, a relative path into `etc` and the like is taken to reach the root directory.
 const CLIMBS_TO_ROOT: usize = 3;
 
+/// What a pattern right under `/` may stand for, the gravest first.
+const TOP_NAMES: &[&str] = &[
+    "etc", "home", "root", "usr", "var", "boot", "bin", "lib", "dev",
+];
+
+/// What a pattern further down may stand for.
+const DEAR_NAMES: &[&str] = &[
+    ".ssh",
+    ".aws",
+    ".gnupg",
+    ".kube",
+    ".docker",
+    ".smoltbot",
+    ".claude",
+    ".env",
+    ".netrc",
+    ".bashrc",
+    ".zshrc",
+    "shadow",
+    "passwd",
+    "sudoers",
+    "id_rsa",
+    "id_ed25519",
+    "credentials",
+    "authorized_keys",
+    "settings.json",
+];
+
 impl Path {
     /// The unknown working directory.
     pub(crate) fn here() -> Self {
@@ -230,6 +258,48 @@ impl Path {
     /// Whether this is `other` or below it.
     pub(crate) fn inside(&self, other: &Self) -> bool {
         self.base == other.base && self.up == other.up && self.parts.starts_with(&other.parts)
+    }
+
+    /// Whether it is below a directory of temporary files.
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.base == Base::Root
+            && match self.parts.as_slice() {
+                [tmp, _, ..] if tmp == "tmp" => true,
+                [first, tmp, _, ..] => (first == "var" || first == "private") && tmp == "tmp",
+                _ => false,
+            }
+    }
+
+    /// What is below `from`, seen below `to` instead: where a link leads.
+    pub(crate) fn rebased(&self, from: &Self, to: &Self) -> Self {
+        if !self.inside(from) {
+            return self.clone();
+        }
+        let mut path = to.clone();
+        path.parts
+            .extend_from_slice(&self.parts[from.parts.len()..]);
+        path.contents |= self.contents;
+        path
+    }
+
+    /// The gravest of the well-known names that the patterns among the parts stand for: `/e??/sh?dow`.
+    pub(crate) fn likely_match(&self) -> Self {
+        let mut path = self.clone();
+        for (at, part) in path.parts.iter_mut().enumerate() {
+            if !Self::is_glob(part) {
+                continue;
+            }
+            let top = at == 0 && self.base == Base::Root;
+            let names = if top { TOP_NAMES } else { DEAR_NAMES };
+            let letters = part.chars().filter(char::is_ascii_alphanumeric).count();
+            if let Some(name) = names
+                .iter()
+                .find(|name| (top || letters > 1) && crate::glob::matches(part, name))
+            {
+                (*name).clone_into(part);
+            }
+        }
+        path
     }
 
     pub(crate) fn strictly_inside(&self, other: &Self) -> bool {

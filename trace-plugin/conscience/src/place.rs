@@ -247,7 +247,7 @@ fn by_name(path: &Path) -> Place {
     {
         return Place::StartUp;
     }
-    let folded = path.joined();
+    let folded = path.joined() + "/";
     if [
         "/.config/systemd/user/",
         "/.config/autostart/",
@@ -305,9 +305,17 @@ fn in_root(parts: &[String]) -> Place {
         | ["var", "lib", "apt", "lists", ..]
         | ["run", "user", _, _, ..]
         | ["usr", "src", _, ..]
-        | ["usr", "local", _, _, ..]
         | ["var", "www" | "app" | "task", _, _, ..] => Place::Ordinary,
+        // A program put before the system's own of the same name.
+        [
+            "usr",
+            "local",
+            "bin" | "sbin",
+            "git" | "sudo" | "ssh" | "ls" | "cat" | "bash" | "sh" | "ps" | "curl" | "sshd" | "su"
+            | "login",
+        ] => Place::System,
         ["dev", ..] => Place::Device,
+        ["usr", "local", _, _, ..] => Place::Ordinary,
         ["proc", "sysrq-trigger"] => Place::System,
         ["var", "log", ..] => Place::Logs,
         ["var", "spool", "cron", ..] | ["etc", "crontab" | "anacrontab" | "rc.local"] => {

@@ -290,7 +290,7 @@ fn directory(shell: &mut Shell<'_>, params: &Value) {
     .iter()
     .find_map(|key| params.get(key).and_then(Value::as_str))
     {
-        shell.scope.cwd = shell.path(directory);
+        shell.start_in(directory);
     }
 }
 

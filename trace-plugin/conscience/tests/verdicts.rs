@@ -156,7 +156,7 @@ fn the_working_directory_decides_what_a_relative_path_means() {
         ("/", Some("fs.delete.root")),
         ("/etc", Some("fs.delete.system")),
         ("/tmp/x", None),
-        ("/home/bob/app", None),
+        ("/home/bob/app", Some("fs.delete.workspace")),
     ] {
         let mut call = shell("rm -rf *");
         call.cwd = Some(cwd.to_owned());

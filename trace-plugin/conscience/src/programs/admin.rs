@@ -11,6 +11,7 @@ const ESSENTIAL: &[&str] = &[
     "libc6",
     "glibc",
     "systemd",
+    "base",
     "bash",
     "coreutils",
     "dpkg",
@@ -75,6 +76,9 @@ pub(super) fn disk(shell: &mut Shell<'_>, call: &Call<'_>) {
         "mdadm" => text.contains("--zero-superblock") || text.contains("--stop"),
         "efibootmgr" => call.has('B', "delete-bootnum"),
         "debugfs" => call.has('w', ""),
+        "btrfs" => text.contains("subvolume delete") || text.contains("device remove"),
+        "grub-install" => text.contains("/dev/"),
+        "nvram" => call.has('c', ""),
         _ => false,
     };
     if harmful {
@@ -112,6 +116,7 @@ pub(super) fn defence(shell: &mut Shell<'_>, call: &Call<'_>) {
         "spctl" => lower.contains("disable"),
         "Set-MpPreference" => lower.contains("disable"),
         "Set-NetFirewallProfile" => lower.contains("false"),
+        "apparmor_parser" => call.has('R', "remove"),
         "auditctl" => text.contains("-e 0") || call.has('D', ""),
         _ => false,
     };

@@ -3,7 +3,7 @@
 use super::{
     args::Call,
     files::bulk,
-    stores::{history, pack, store},
+    stores::{history, pack, store, translate, unpack},
 };
 use crate::{
     effect::{Effect, EffectKind},
@@ -33,6 +33,16 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         "export" | "declare" | "local" | "readonly" | "typeset" => declare(shell, call),
         "unset" => {
             for name in call.args {
+                if matches!(
+                    name.text.as_str(),
+                    "ANTHROPIC_BASE_URL" | "OPENAI_BASE_URL" | "GOOGLE_GEMINI_BASE_URL"
+                ) {
+                    shell.emit(
+                        Effect::new(EffectKind::TamperConscience, name.text.as_str())
+                            .manner("switch_off")
+                            .program("unset"),
+                    );
+                }
                 if name.text == "HISTFILE" {
                     shell.emit(
                         Effect::new(EffectKind::HideTracks, "HISTFILE")
@@ -73,6 +83,13 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         }
         "set" if call.args.is_empty() => bulk("the environment"),
         "set" => {
+            if call.word("+o") && call.word("history") {
+                shell.emit(
+                    Effect::new(EffectKind::HideTracks, "history")
+                        .manner("history_off")
+                        .program("set"),
+                );
+            }
             if let Some(at) = call.args.iter().position(|arg| arg.text == "--") {
                 shell.scope.positional = call.args[at + 1..].to_vec();
             }
@@ -103,6 +120,11 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
             flow.taint.listing = Some(shown);
             flow
         }
+        "ps" => {
+            let mut flow = passing(call);
+            flow.taint.listing = Some(format!("$(ps {})", call.joined()));
+            flow
+        }
         "whoami" | "id" | "hostname" | "date" | "uname" | "nproc" | "basename" | "dirname"
         | "seq" | "stat" | "file" | "du" | "df" | "man" | "info" | "wc" | "tree" => passing(call),
         "yes" => bulk("endless data"),
@@ -116,6 +138,19 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         | "sed" | "gsed" | "split" | "dos2unix" | "pr" | "look" | "csplit" | "xmllint"
         | "tail-f" | "numfmt" | "gpg" | "gpg2" | "age" | "sops" => filter(shell, call),
         "tar" | "zip" | "7z" | "cpio" | "pax" | "rar" | "bsdtar" => pack(shell, call),
+        "unzip" | "7za" => {
+            for directory in call.values(&["-d"]) {
+                unpack(shell, call, &directory);
+            }
+            Flow::unforeseen()
+        }
+        "ssh-keygen" if call.has('y', "") => {
+            let mut out = Flow::unforeseen();
+            for file in call.values(&["-f"]) {
+                out.taint.merge(&shell.read(&file, call.name).taint);
+            }
+            out
+        }
         "history" => history(shell, call),
         "security" | "secret-tool" | "pass" | "op" | "vault" | "keyring" | "bw" | "lpass"
         | "gopass" | "cmdkey" => store(shell, call),
@@ -325,6 +360,7 @@ fn filter(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     let values: &[&str] = match call.name {
         "base64" | "base32" | "gbase64" => &["-w", "--wrap"],
         "xxd" => &["-c", "-l", "-s", "-g", "-o"],
+        "od" | "hexdump" => &["-A", "-t", "-j", "-N", "-n", "-s", "-e"],
         "jq" | "yq" => &["--arg", "--argjson", "-f"],
         "sed" | "gsed" | "grep" | "egrep" | "fgrep" | "rg" => &[
             "-e",
@@ -394,6 +430,20 @@ fn filter(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         let flow = shell.read(file, call.name);
         input = input.then(&flow);
     }
+    // A search narrows a list down to what is meant.
+    let narrows = match call.name {
+        "grep" | "egrep" | "fgrep" | "rg" | "ag" => {
+            !call.has('v', "invert-match") && !matches!(call.operand(0), "" | "." | ".*" | "/")
+        }
+        "head" | "tail" | "sed" | "gsed" => true,
+        _ => false,
+    };
+    if narrows
+        && let Some(listing) = input.taint.listing.take()
+        && let Some(within) = listing.strip_suffix("/*")
+    {
+        input.taint.listing = Some(format!("{within}/found"));
+    }
     // What is changed on the way is no longer the text that came in.
     let text = input.text.take();
     input.connected = true;
@@ -434,42 +484,6 @@ fn decodes(call: &Call<'_>) -> Option<fn(&str) -> Option<String>> {
             Some(|_| None)
         }
         "uudecode" => Some(|_| None),
-        _ => None,
-    }
-}
-
-fn translate(call: &Call<'_>, text: &str, taint: &mut Taint) -> Option<String> {
-    let operands = call.operands(&[]);
-    match operands.as_slice() {
-        [set] if call.has('d', "delete") => {
-            let set = escape::unescape(&set.text);
-            Some(text.chars().filter(|c| !set.contains(*c)).collect())
-        }
-        [from, to]
-            if from.text.to_lowercase().contains("a-z")
-                && to.text.to_lowercase().contains("n-z") =>
-        {
-            taint.decoded = true;
-            Some(escape::rot13(text))
-        }
-        [from, to] => {
-            let (from, to) = (escape::unescape(&from.text), escape::unescape(&to.text));
-            if from.contains('-') || from.contains('[') {
-                taint.decoded = from.len() > 3;
-                return None;
-            }
-            let to: Vec<char> = to.chars().collect();
-            Some(
-                text.chars()
-                    .map(|c| {
-                        from.chars()
-                            .position(|f| f == c)
-                            .and_then(|at| to.get(at).or(to.last()).copied())
-                            .unwrap_or(c)
-                    })
-                    .collect(),
-            )
-        }
         _ => None,
     }
 }

@@ -13,6 +13,13 @@ use crate::{
 
 pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     match call.name {
+        "gio" if call.operand(0) == "trash" => remove(shell, call),
+        "trash-put" => remove(shell, call),
+        "ed" | "ex" if call.stdin.connected => {
+            for file in call.operands(&["-p", "-c"]) {
+                shell.write(file, false, &Flow::unforeseen(), call.name);
+            }
+        }
         "rm" | "unlink" | "rmdir" | "trash" | "srm" | "grm" | "rimraf" | "del" | "erase" | "rd"
         | "Remove-Item" | "ri" | "deltree" => remove(shell, call),
         "shred" | "wipe" | "sdelete" => shred(shell, call),
@@ -71,11 +78,11 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
                     .program("hg"),
             );
         }
-        "sed" | "gsed" | "perl" | "ed" | "ex"
-            if call.name == "sed"
-                && call.args.iter().any(|arg| {
-                    arg.text.starts_with("-i") || arg.text.starts_with("--in-place")
-                }) =>
+        "sed" | "gsed"
+            if call
+                .args
+                .iter()
+                .any(|arg| arg.text.starts_with("-i") || arg.text.starts_with("--in-place")) =>
         {
             let operands = call.operands(&["-e", "-f", "--expression", "--file"]);
             let skip = usize::from(call.values(&["-e", "-f"]).is_empty());
@@ -101,7 +108,7 @@ fn remove(shell: &mut Shell<'_>, call: &Call<'_>) {
         || call.has('R', "")
         || windows
         || matches!(call.name, "rimraf" | "srm" | "deltree")
-        || call.name == "trash";
+        || matches!(call.name, "trash" | "gio" | "trash-put");
     let forced = call.has('f', "force");
     for target in call.operands(&[]) {
         if windows && target.text.starts_with('/') && target.text.len() == 2 {
@@ -140,7 +147,13 @@ fn relocate(shell: &mut Shell<'_>, call: &Call<'_>) {
     for source in &operands {
         let path = shell.path(&source.text);
         let place = shell.place(&path, false);
-        if lost
+        if lost && place <= Place::Workspace {
+            shell.emit(
+                Effect::new(EffectKind::Overwrite, path.display())
+                    .manner("shred")
+                    .program(call.name),
+            );
+        } else if lost
             || !matches!(
                 place,
                 Place::Ordinary
@@ -245,6 +258,21 @@ fn dd(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
 
 fn link(shell: &mut Shell<'_>, call: &Call<'_>) {
     let operands = call.operands(&["-t", "-S"]);
+    if let [source, link] = operands.as_slice() {
+        let from = shell.path(&link.text);
+        let symbolic = call.has('s', "symbolic");
+        // A symbolic link is seen from where it stands, which matters little to what is absolute.
+        let to = shell.path(&source.text);
+        if !symbolic
+            && secret::secret_of(&to) == Some(secret::STORE)
+            && secret::secret_of(&from).is_none()
+        {
+            shell.read(source, call.name);
+        }
+        if from != to && shell.links.len() < MAX_LINKS {
+            shell.links.push((from, to));
+        }
+    }
     if let (true, [.., target]) = (
         call.has('f', "force") || call.operand(0) == "/dev/null",
         operands.as_slice(),
@@ -252,6 +280,9 @@ fn link(shell: &mut Shell<'_>, call: &Call<'_>) {
         shell.write(target, false, &Flow::text(""), call.name);
     }
 }
+
+/// Links of one line that are followed.
+const MAX_LINKS: usize = 16;
 
 /// Whether a mode gives a file its owner's or group's rights: `u+s`, `4755`.
 fn sets_user_id(mode: &str) -> bool {
@@ -274,6 +305,10 @@ fn opens_to_all(mode: &str) -> bool {
     octal || symbolic
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one table of programs, read from top to bottom"
+)]
 fn permissions(shell: &mut Shell<'_>, call: &Call<'_>) {
     let recursive = call.has('R', "recursive") || call.any(&["/t", "/T", "/r", "/R"]);
     if call.name == "setcap" {
@@ -290,6 +325,23 @@ fn permissions(shell: &mut Shell<'_>, call: &Call<'_>) {
         return;
     }
     if call.name == "chattr" {
+        for target in call
+            .operands(&["-v", "-p"])
+            .into_iter()
+            .filter(|field| !field.text.starts_with('+'))
+        {
+            let path = shell.path(&target.text);
+            let place = shell.place(&path, true);
+            if place >= Place::SystemConfig {
+                shell.emit(
+                    Effect::new(EffectKind::ChangePermissions, path.display())
+                        .place(place)
+                        .manner("attributes")
+                        .recursive(recursive)
+                        .program(call.name),
+                );
+            }
+        }
         return;
     }
     // A mode may look like an option: `chmod -x file`, `chmod -R -w dir`.
@@ -307,7 +359,7 @@ fn permissions(shell: &mut Shell<'_>, call: &Call<'_>) {
             .collect::<Vec<_>>(),
     );
     let (mode, targets) = match operands.split_first() {
-        Some((mode, rest)) if !mode_option => (mode.text.as_str(), rest),
+        Some((mode, rest)) if !mode_option && call.name != "setfacl" => (mode.text.as_str(), rest),
         _ => ("", operands.as_slice()),
     };
     if call.name == "chmod" && sets_user_id(mode) && !mode.starts_with('2') && mode != "g+s" {
@@ -324,9 +376,16 @@ fn permissions(shell: &mut Shell<'_>, call: &Call<'_>) {
         let open = call.name == "chmod" && opens_to_all(mode);
         let shared = call.name == "chmod"
             && secret::secret_of(&path) == Some(secret::STORE)
-            && mode.len() >= 3
-            && mode.chars().all(|c| c.is_digit(8))
-            && !mode.ends_with("00");
+            && (mode.len() >= 3 && mode.chars().all(|c| c.is_digit(8)) && !mode.ends_with("00")
+                || mode.split_once(['+', '=']).is_some_and(|(who, what)| {
+                    (who.is_empty() || who.contains(['a', 'o', 'g'])) && what.contains('r')
+                }));
+        let program_file = call.name == "chmod"
+            && place == Place::System
+            && matches!(
+                path.parts().first().map(String::as_str),
+                Some("bin" | "sbin" | "lib" | "lib64" | "boot" | "usr")
+            );
         let manner = if open {
             "open_to_all"
         } else if shared {
@@ -336,6 +395,8 @@ fn permissions(shell: &mut Shell<'_>, call: &Call<'_>) {
             && call.name == "chmod"
         {
             "lock_out"
+        } else if program_file {
+            "program_file"
         } else {
             "change"
         };

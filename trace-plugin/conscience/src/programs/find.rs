@@ -38,7 +38,17 @@ const NARROWING: &[&str] = &[
 pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     let fd = call.name.starts_with("fd");
     let starts: Vec<Field> = if fd {
-        vec![Field::known(".")]
+        match call
+            .operands(&["-e", "-t", "-d", "-E", "-x", "-X"])
+            .get(1..)
+        {
+            Some([]) | None => vec![Field::known(".")],
+            Some(starts) => starts
+                .iter()
+                .take(1)
+                .map(|start| (*start).clone())
+                .collect(),
+        }
     } else {
         let found: Vec<Field> = call
             .args
@@ -155,7 +165,44 @@ fn run(
         )
     });
     if deletes {
-        delete(shell, start, narrowed, "find");
+        if name.is_some_and(|name| !name.contains(['*', '?', '['])) {
+            let found = Field {
+                text: found(start, narrowed, name),
+                ..start.clone()
+            };
+            shell.delete(&found, true, true, "find");
+        } else {
+            delete(shell, start, narrowed, "find");
+        }
+        for other in command
+            .iter()
+            .skip(1)
+            .filter(|arg| !arg.text.starts_with('-') && !arg.text.contains("{}"))
+        {
+            shell.delete(other, true, true, "find");
+        }
+        return;
+    }
+    // The rights of whatever is found all over the system, narrowed or not.
+    let rights = command.first().is_some_and(|first| {
+        matches!(
+            first.text.rsplit('/').next(),
+            Some("chmod" | "chown" | "chgrp" | "setfacl" | "sed")
+        )
+    });
+    if rights && shell.place(&shell.path(&start.text), true) >= Place::Home {
+        let argv: Vec<Field> = command
+            .iter()
+            .map(|arg| {
+                if arg.text == "{}" {
+                    start.clone()
+                } else {
+                    arg.clone()
+                }
+            })
+            .chain([Field::known("-R")])
+            .collect();
+        shell.invoke(&argv, &Flow::default());
         return;
     }
     let found = Field {

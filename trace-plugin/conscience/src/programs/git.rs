@@ -163,7 +163,20 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
                 shell.subshell(&text.text, &Flow::default());
             }
         }
+        "diff" | "hash-object" if inner.word("--no-index") || inner.name == "hash-object" => {
+            for file in inner.operands(&[]) {
+                shell.read(file, "git");
+            }
+        }
         "clone" => {
+            for pair in inner.values(&["-c", "--config"]) {
+                if let Some((name, value)) = pair.text.split_once('=') {
+                    setting(shell, name, value);
+                }
+            }
+            if inner.args.iter().any(|arg| arg.text.starts_with("ext::")) {
+                shell.opaque("script", "git");
+            }
             for arg in inner
                 .args
                 .iter()
@@ -177,6 +190,10 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     let mut out = Flow::unforeseen();
     if inner.name == "rev-parse" && inner.word("--show-toplevel") {
         out = Flow::text(".\n");
+    }
+    // All that is tracked, unless something narrows it.
+    if inner.name == "ls-files" && inner.args.iter().all(|arg| arg.text == "-z") {
+        out.taint.listing = Some("./*".to_owned());
     }
     out
 }
@@ -206,7 +223,8 @@ fn checkout(
             .take(4)
             .map(|arg| arg.text.as_str())
             .collect();
-        if !files.is_empty() {
+        // Lock files are written anew by the tool that owns them.
+        if !files.is_empty() && !files.iter().all(|file| is_lock_file(file)) {
             shell.emit(discard(&files.join(" "), "restore"));
             return;
         }
@@ -216,6 +234,24 @@ fn checkout(
     } else if call.has('f', "force") {
         shell.emit(discard(call.operand(0), "checkout_force").forced(true));
     }
+}
+
+fn is_lock_file(file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    matches!(
+        name,
+        "Cargo.lock"
+            | "package-lock.json"
+            | "yarn.lock"
+            | "pnpm-lock.yaml"
+            | "poetry.lock"
+            | "uv.lock"
+            | "go.sum"
+            | "Gemfile.lock"
+            | "composer.lock"
+            | "bun.lock"
+            | "flake.lock"
+    )
 }
 
 fn push(shell: &mut Shell<'_>, call: &Call<'_>, rewrite: &dyn Fn(&str, &'static str) -> Effect) {
@@ -285,6 +321,22 @@ fn push(shell: &mut Shell<'_>, call: &Call<'_>, rewrite: &dyn Fn(&str, &'static 
 
 fn setting(shell: &mut Shell<'_>, name: &str, value: &str) {
     let lower = name.to_ascii_lowercase();
+    if lower == "http.sslverify" && value == "false" {
+        shell.emit(
+            Effect::new(EffectKind::LowerDefences, name)
+                .manner("certificates")
+                .program("git"),
+        );
+    }
+    let shell_like = COMMANDS.contains(&lower.as_str())
+        && (value.starts_with("sh -c") || value.starts_with("bash -c"));
+    if shell_like || lower == "core.hookspath" && value.starts_with("/tmp/") {
+        shell.emit(
+            Effect::new(EffectKind::Persistence, name)
+                .manner("schedule")
+                .program("git"),
+        );
+    }
     let command = if lower.starts_with("alias.") {
         value.strip_prefix('!')
     } else {

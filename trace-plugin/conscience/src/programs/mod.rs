@@ -2,6 +2,7 @@
 
 mod admin;
 pub(crate) mod args;
+pub(crate) mod carried;
 mod data;
 mod database;
 mod files;
@@ -19,6 +20,7 @@ use crate::shell::{Shell, flow::Flow};
 
 /// Reads one command; answers what it prints.
 pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
+    carried::read(shell, call);
     files::read(shell, call)
         .or_else(|| data::read(shell, call))
         .or_else(|| net::read(shell, call))

@@ -258,6 +258,20 @@ fn curl(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
                 .cloned(),
         );
     }
+    let wildcard = urls
+        .iter()
+        .any(|url| url.text.ends_with("/_all") || url.text.ends_with("/*"));
+    let deletes = call
+        .values(&["-X", "--request"])
+        .iter()
+        .any(|method| method.text.eq_ignore_ascii_case("DELETE"));
+    if deletes && (wildcard || !host::is_local(&host)) {
+        shell.emit(
+            Effect::new(EffectKind::DestroyService, host.clone())
+                .manner("request")
+                .program(call.name),
+        );
+    }
     shell.send(&host, &sent, call.name);
     if sent.connected && sent.taint.secrets.is_empty() && sent.taint.bulk.is_none() {
         shell.emit(

@@ -73,10 +73,19 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
             });
             harmful.then(|| (joined(&words), "cloud"))
         }
-        "npm" | "pnpm" | "yarn" => {
-            matches!(words.first(), Some(&"unpublish")).then(|| (joined(&words[1..]), "package"))
+        "npm" | "pnpm" | "yarn" | "cargo" | "gem" | "twine" | "poetry" | "uv" | "vsce"
+            if published(call, &words).is_some() =>
+        {
+            published(call, &words)
         }
-        "cargo" => matches!(words.first(), Some(&"yank")).then(|| (joined(&words[1..]), "package")),
+        "npm" | "pnpm" | "yarn" | "cargo" => matches!(words.first(), Some(&("unpublish" | "yank")))
+            .then(|| (joined(&words[1..]), "package")),
+        "etcdctl" if words.first() == Some(&"del") && call.any(&["--prefix", "--from-key"]) => {
+            Some(("every key".to_owned(), "storage"))
+        }
+        "consul" if words.starts_with(&["kv", "delete"]) && call.word("-recurse") => {
+            Some(("every key".to_owned(), "storage"))
+        }
         "virsh" | "VBoxManage" | "multipass" | "vagrant" | "lxc" | "qm" | "limactl"
         | "minikube" | "kind" => {
             let harmful = words.iter().any(|word| {
@@ -135,9 +144,27 @@ fn joined(words: &[&str]) -> String {
 
 type Found = Option<(String, &'static str)>;
 
+/// What is published cannot be taken back.
+fn published(call: &Call<'_>, words: &[&str]) -> Found {
+    let publishes = match (call.name, words) {
+        ("gem", ["push", ..]) | ("twine", ["upload", ..]) | ("yarn", ["npm", "publish", ..]) => {
+            true
+        }
+        ("gem" | "twine", _) => false,
+        (_, ["publish", ..]) => true,
+        _ => false,
+    };
+    let rehearsed = call.any(&["--dry-run", "-n", "--help"]);
+    (publishes && !rehearsed).then(|| ("a package".to_owned(), "publish"))
+}
+
 fn container(call: &Call<'_>, words: &[&str]) -> Found {
     let volumes = call.word("--volumes") || call.word("-v");
     match words {
+        ["system", "reset", ..] if call.name == "podman" => {
+            Some(("every container and image".to_owned(), "prune"))
+        }
+        ["kill", all, ..] if all.starts_with("$(") => Some(("every container".to_owned(), "prune")),
         ["system", "prune", ..]
             if call.has('a', "all") || call.word("--volumes") || call.has('f', "force") =>
         {
@@ -203,6 +230,7 @@ fn cluster(call: &Call<'_>, words: &[&str]) -> Found {
             }
         }
         ["delete"] => Some(("what a file describes".to_owned(), "workload")),
+        ["scale", rest @ ..] if call.word("--replicas=0") => Some((joined(rest), "workload")),
         ["drain", node, ..] => Some((format!("node {node}"), "workload")),
         ["replace", ..] if call.word("--force") => {
             Some(("a running object".to_owned(), "workload"))
@@ -277,6 +305,7 @@ fn aws(shell: &mut Shell<'_>, call: &Call<'_>, words: &[&str]) -> Found {
             if verb.starts_with("delete-")
                 || verb.starts_with("terminate-")
                 || verb.starts_with("deregister-")
+                || verb.starts_with("schedule-key-deletion")
                 || verb.starts_with("purge-") =>
         {
             Some((format!("{service} {verb}"), "cloud"))

@@ -3,10 +3,12 @@
 use super::{args::Call, files::bulk};
 use crate::{
     effect::{Effect, EffectKind},
+    escape,
+    place::Place,
     secret,
     shell::{
         Shell,
-        flow::{Flow, Taint},
+        flow::{Field, Flow, Taint},
     },
 };
 
@@ -26,6 +28,9 @@ pub(super) fn pack(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         || call.has('c', "create")
         || !first.starts_with('-') && first.contains('c');
     if !creates {
+        for directory in call.values(&["-C", "--directory"]) {
+            unpack(shell, call, &directory);
+        }
         return Flow::unforeseen();
     }
     let mut taint = Taint {
@@ -68,6 +73,19 @@ pub(super) fn pack(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
             Flow::text("")
         }
         _ => flow,
+    }
+}
+
+/// Unpacking over the system's own directories; `/usr/local` and `/opt` are where unpacked programs go.
+pub(super) fn unpack(shell: &mut Shell<'_>, call: &Call<'_>, directory: &Field) {
+    let path = shell.path(&directory.text);
+    if matches!(shell.place(&path, true), Place::Root | Place::System)
+        && !matches!(
+            path.display().as_str(),
+            "/usr/local" | "/opt" | "/srv" | "/mnt"
+        )
+    {
+        shell.write(directory, false, &Flow::unforeseen(), call.name);
     }
 }
 
@@ -118,4 +136,41 @@ pub(super) fn store(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
             .program(call.name),
     );
     Flow::tainted(Taint::secret(name))
+}
+
+/// `tr`, where both sets are spelled out.
+pub(super) fn translate(call: &Call<'_>, text: &str, taint: &mut Taint) -> Option<String> {
+    let operands = call.operands(&[]);
+    match operands.as_slice() {
+        [set] if call.has('d', "delete") => {
+            let set = escape::unescape(&set.text);
+            Some(text.chars().filter(|c| !set.contains(*c)).collect())
+        }
+        [from, to]
+            if from.text.to_lowercase().contains("a-z")
+                && to.text.to_lowercase().contains("n-z") =>
+        {
+            taint.decoded = true;
+            Some(escape::rot13(text))
+        }
+        [from, to] => {
+            let (from, to) = (escape::unescape(&from.text), escape::unescape(&to.text));
+            if from.contains('-') || from.contains('[') {
+                taint.decoded = from.len() > 3;
+                return None;
+            }
+            let to: Vec<char> = to.chars().collect();
+            Some(
+                text.chars()
+                    .map(|c| {
+                        from.chars()
+                            .position(|f| f == c)
+                            .and_then(|at| to.get(at).or(to.last()).copied())
+                            .unwrap_or(c)
+                    })
+                    .collect(),
+            )
+        }
+        _ => None,
+    }
 }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     effect::{Effect, EffectKind},
+    place::Place,
     shell::{Shell, flow::Flow},
 };
 
@@ -42,7 +43,9 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     };
     let lower_first = call.operand(0);
     match name {
-        "kill" | "pkill" | "killall" | "killall5" | "taskkill" | "xkill" => kill(shell, call),
+        "kill" | "pkill" | "killall" | "killall5" | "taskkill" | "xkill" | "skill" => {
+            kill(shell, call);
+        }
         "shutdown" if !call.any(&["-c", "--help", "-k"]) => {
             emit(shell, EffectKind::StopSystem, "", "halt");
         }
@@ -52,7 +55,10 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         "init" | "telinit" if matches!(lower_first, "0" | "6" | "1") => {
             emit(shell, EffectKind::StopSystem, "", "halt");
         }
-        "systemctl" | "service" | "rc-service" | "launchctl" | "sc" | "initctl" => {
+        "launchctl" if !matches!(lower_first, "load" | "bootstrap" | "submit") => {
+            service(shell, call);
+        }
+        "systemctl" | "service" | "rc-service" | "sc" | "initctl" => {
             service(shell, call);
         }
         _ if name.starts_with("mkfs")
@@ -71,14 +77,16 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
                 .operands(&["-t", "-L", "-F", "-b", "-m", "-N", "-U"])
                 .last()
                 .map_or("", |field| field.text.as_str());
-            if (name != "format" || target.ends_with(':')) && !call.has('V', "help") {
+            if (name != "format" || call.args.iter().any(|arg| arg.text.ends_with(':')))
+                && !call.has('V', "help")
+            {
                 emit(shell, EffectKind::DiskWrite, target, "format");
             }
         }
         "wipefs" | "blkdiscard" | "hdparm" | "nvme" | "sgdisk" | "sfdisk" | "fdisk" | "gdisk"
         | "cfdisk" | "parted" | "cryptsetup" | "diskutil" | "diskpart" | "badblocks" | "zpool"
         | "lvremove" | "vgremove" | "pvremove" | "mdadm" | "zfs" | "flashrom" | "efibootmgr"
-        | "e2label" | "debugfs" => disk(shell, call),
+        | "e2label" | "debugfs" | "btrfs" | "grub-install" | "nvram" => disk(shell, call),
         "iptables"
         | "ip6tables"
         | "nft"
@@ -91,6 +99,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         | "spctl"
         | "Set-MpPreference"
         | "auditctl"
+        | "apparmor_parser"
         | "aa-teardown"
         | "aa-disable"
         | "Set-NetFirewallProfile" => defence(shell, call),
@@ -110,12 +119,16 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         }
         "useradd" | "adduser" | "usermod" | "gpasswd" | "passwd" | "chpasswd" | "userdel"
         | "deluser" | "groupdel" | "visudo" | "vipw" | "net" | "dscl" => account(shell, call),
-        "insmod" | "modprobe" | "kextload" if !call.has('r', "remove") => emit(
-            shell,
-            EffectKind::RaisePrivileges,
-            lower_first,
-            "kernel_module",
-        ),
+        "insmod" | "modprobe" | "kextload" | "rmmod"
+            if !call.any(&["-n", "--dry-run", "--show-depends"]) =>
+        {
+            emit(
+                shell,
+                EffectKind::RaisePrivileges,
+                lower_first,
+                "kernel_module",
+            );
+        }
         "journalctl"
             if call
                 .args
@@ -156,12 +169,42 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         {
             emit(shell, EffectKind::LowerDefences, lower_first, "kernel");
         }
+        "umount" => {
+            let targets = call.operands(&["-t", "-O"]);
+            let dear = targets.iter().any(|target| {
+                let path = shell.path(&target.text);
+                shell.place(&path, true) >= Place::Home
+            });
+            if call.has('a', "all") || dear {
+                emit(shell, EffectKind::StopSystem, "file systems", "mount");
+            }
+        }
+        "launchctl" if matches!(lower_first, "load" | "bootstrap" | "submit") => {
+            emit(shell, EffectKind::Persistence, call.operand(1), "schedule");
+        }
+        "fuser" if call.has('k', "kill") => {
+            let everything = call.operands(&["-n"]).iter().any(|target| {
+                target.text.starts_with('/')
+                    && shell.place(&shell.path(&target.text), true) >= Place::Home
+            });
+            if everything {
+                emit(shell, EffectKind::Kill, "every process", "all");
+            }
+        }
+        "claude" | "codex" | "gemini" | "openclaw" | "copilot" | "cursor-agent" | "opencode"
+            if call.args.iter().any(|arg| {
+                arg.text.starts_with("--dangerously-")
+                    || arg.text == "--yolo"
+                    || arg.text == "--allow-all-tools"
+            }) =>
+        {
+            emit(shell, EffectKind::TamperConscience, name, "switch_off");
+        }
         "mount"
             if call.any(&["--bind", "-B", "--move"])
-                || call
-                    .values(&["-o"])
-                    .iter()
-                    .any(|option| option.text.contains("bind")) =>
+                || call.values(&["-o"]).iter().any(|option| {
+                    option.text.contains("bind") || option.text.contains("remount")
+                }) =>
         {
             if let Some(target) = call.operands(&["-o", "-t"]).last() {
                 shell.write(target, false, &Flow::unforeseen(), name);
@@ -183,17 +226,27 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
                 _ => return None,
             }
         }
+        "ngrok" if matches!(lower_first, "tcp" | "ssh") => {
+            shell.emit(Effect::new(EffectKind::RemoteShell, "whoever connects").program(name));
+        }
         "swapoff" if call.has('a', "all") => emit(shell, EffectKind::StopSystem, "swap", "swap"),
         "xmrig" | "minerd" | "cpuminer" | "ethminer" | "cgminer" | "t-rex" | "nbminer" => {
             emit(shell, EffectKind::Exhaust, "the processor", "mine");
         }
         "stress" | "stress-ng" => {}
-        "smoltbot" if matches!(lower_first, "reset" | "uninstall") => emit(
-            shell,
-            EffectKind::TamperConscience,
-            "smoltbot",
-            "switch_off",
-        ),
+        "smoltbot"
+            if matches!(
+                lower_first,
+                "reset" | "uninstall" | "stop" | "disable" | "off" | "pause" | "remove" | "unhook"
+            ) =>
+        {
+            emit(
+                shell,
+                EffectKind::TamperConscience,
+                "smoltbot",
+                "switch_off",
+            );
+        }
         "apt" | "apt-get" | "yum" | "dnf" | "pacman" | "dpkg" | "rpm" | "zypper" | "apk"
         | "brew" => packages(shell, call),
         _ => {
@@ -263,7 +316,9 @@ fn kill(shell: &mut Shell<'_>, call: &Call<'_>) {
                 return;
             }
             let users = call.values(&["-u", "-U", "--user"]);
-            if matches!(call.name, "pkill" | "killall") && operands.is_empty() && !users.is_empty()
+            if matches!(call.name, "pkill" | "killall" | "skill")
+                && operands.is_empty()
+                && !users.is_empty()
             {
                 shell.emit(effect(
                     &format!("every process of {}", users[0].text),

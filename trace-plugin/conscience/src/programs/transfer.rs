@@ -31,11 +31,6 @@ pub(super) fn transfer(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         "--rsh",
         "--bwlimit",
     ]);
-    for command in call.values(&["-e", "--rsh"]) {
-        if command.text.contains(['/', ';']) && call.name == "rsync" {
-            shell.subshell(&command.text, &Flow::default());
-        }
-    }
     let Some(target) = operands.pop() else {
         return Flow::unforeseen();
     };
@@ -52,6 +47,13 @@ pub(super) fn transfer(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
             let path = shell.path(&target.text);
             if shell.place(&path, true) >= crate::place::Place::Home {
                 shell.delete(target, true, true, call.name);
+            }
+        }
+        if call.word("--remove-source-files") {
+            for source in &operands {
+                if shell.place(&shell.path(&source.text), true) >= crate::place::Place::Workspace {
+                    shell.delete(source, true, true, call.name);
+                }
             }
         }
         for source in operands

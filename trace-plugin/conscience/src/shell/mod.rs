@@ -55,6 +55,10 @@ pub(crate) struct Shell<'a> {
     world: &'a dyn World,
     pub(crate) home: Option<String>,
     roots: Vec<Path>,
+    /// Where the call starts: as dear as a workspace when it is deleted as a whole.
+    start: Path,
+    /// Links that the text has made, and where they lead.
+    pub(crate) links: Vec<(Path, Path)>,
     pub(crate) scope: Scope,
     pub(crate) found: Found,
     /// Files that the text has written, by their display path.
@@ -78,6 +82,8 @@ impl<'a> Shell<'a> {
             world,
             home,
             roots,
+            start: cwd.clone(),
+            links: Vec::new(),
             scope: Scope {
                 variables: HashMap::new(),
                 functions: HashMap::new(),
@@ -154,12 +160,37 @@ impl<'a> Shell<'a> {
     }
 
     pub(crate) fn path(&self, text: &str) -> Path {
-        Path::parse(text, &self.scope.cwd, self.home.as_deref())
+        let mut path = Path::parse(text, &self.scope.cwd, self.home.as_deref());
+        if text.contains(['*', '?', '[']) {
+            path = path.likely_match();
+        }
+        for (link, target) in &self.links {
+            if text.ends_with('/') || path.is_contents() || path != *link {
+                path = path.rebased(link, target);
+            }
+        }
+        path
+    }
+
+    /// Takes `directory` for the call's starting point, unless it lies within what is known to be the workspace.
+    pub(crate) fn start_in(&mut self, directory: &str) {
+        self.scope.cwd = self.path(directory);
+        let within = self.scope.cwd.strictly_inside(&self.start)
+            || self
+                .roots
+                .iter()
+                .any(|root| self.scope.cwd.strictly_inside(root));
+        if !within {
+            self.start = self.scope.cwd.clone();
+        }
     }
 
     /// What sort of place `path` is, through symbolic links; `follow_last` when the last part is followed too.
     pub(crate) fn place(&self, path: &Path, follow_last: bool) -> Place {
-        let place = place_of(path, &self.roots);
+        let mut place = place_of(path, &self.roots);
+        if self.start.inside(path) && !self.start.is_temporary() {
+            place = place.max(Place::Workspace);
+        }
         match path.resolved(self.world, self.home.as_deref(), follow_last) {
             Some(real) => place.max(place_of(&real, &self.roots)),
             None => place,

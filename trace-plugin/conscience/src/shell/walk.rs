@@ -16,6 +16,7 @@ use super::{
 use crate::{
     effect::{Effect, EffectKind},
     limits::{MAX_DEPTH, MAX_LOOP_VALUES},
+    programs::carried,
 };
 
 impl Shell<'_> {
@@ -371,10 +372,10 @@ impl Shell<'_> {
             "HISTSIZE" | "HISTFILESIZE" if value.text == "0" => {
                 self.emit(Effect::new(EffectKind::HideTracks, name).manner("history_off"));
             }
-            "PROMPT_COMMAND" | "BASH_ENV" if value.is_known() => {
+            name if carried::is_command_variable(name) && value.is_known() => {
                 self.subshell(&value.text, &Flow::default());
             }
-            "LD_PRELOAD" | "DYLD_INSERT_LIBRARIES"
+            "LD_PRELOAD" | "DYLD_INSERT_LIBRARIES" | "BASH_ENV"
                 if value.text.contains("/tmp/") || value.text.contains("/dev/shm/") =>
             {
                 self.emit(

@@ -30,6 +30,8 @@ const PLAIN: &[(&str, &[&str], usize)] = &[
     ("toybox", &[], 0),
     ("chroot", &[], 1),
     ("unbuffer", &[], 0),
+    ("xvfb-run", &["-n", "-s", "-e", "-f", "-p", "-w"], 0),
+    ("gosu", &[], 1),
     ("caffeinate", &["-t", "-w"], 0),
     ("taskset", &[], 1),
     ("chrt", &[], 1),

@@ -1,0 +1,154 @@
+//! Commands that are carried in an option, a variable or a script of a program that is not a shell.
+
+use super::args::Call;
+use crate::{
+    escape,
+    shell::{Shell, flow::Flow},
+};
+
+/// Programs, and their options whose value is a command.
+const OPTIONS: &[(&str, &[&str])] = &[
+    ("zip", &["-TT", "--unzip-command"]),
+    ("man", &["-P", "--pager"]),
+    ("rsync", &["-e", "--rsh", "--rsync-path"]),
+    ("scp", &["-S"]),
+    ("sftp", &["-S"]),
+    (
+        "tar",
+        &[
+            "-I",
+            "--use-compress-program",
+            "--rsh-command",
+            "--info-script",
+        ],
+    ),
+    ("sort", &["--compress-program"]),
+    ("split", &["--filter"]),
+    ("nodemon", &["--exec", "-x"]),
+    ("npx", &["-c", "--call"]),
+    ("wget", &["--use-askpass"]),
+    ("logrotate", &["-m", "--mail"]),
+    ("gdb", &["-ex", "-iex", "--eval-command"]),
+    ("lldb", &["-o", "--one-line"]),
+    ("expect", &["-c"]),
+];
+
+/// Programs whose script may start commands, with the word before each.
+const SCRIPTS: &[(&str, &str)] = &[
+    ("expect", "spawn "),
+    ("gdb", "shell "),
+    ("gdb", "!"),
+    ("lldb", "platform shell "),
+    ("tclsh", "exec "),
+];
+
+/// Variables whose value other programs run as a command.
+const VARIABLES: &[&str] = &[
+    "BROWSER",
+    "EDITOR",
+    "GIT_ASKPASS",
+    "GIT_EDITOR",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_PAGER",
+    "GIT_PROXY_COMMAND",
+    "GIT_SEQUENCE_EDITOR",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "LESSOPEN",
+    "MANPAGER",
+    "PAGER",
+    "PROMPT_COMMAND",
+    "SSH_ASKPASS",
+    "VISUAL",
+];
+
+/// Whether the value of the variable `name` is run as a command.
+pub(crate) fn is_command_variable(name: &str) -> bool {
+    VARIABLES.contains(&name)
+}
+
+/// Reads the commands that `call` carries besides what it does itself.
+pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) {
+    for (_, options) in OPTIONS.iter().filter(|(name, _)| *name == call.name) {
+        for value in call.values(options) {
+            for line in value.text.split([';', '\n']) {
+                let line = line.trim();
+                let line = SCRIPTS
+                    .iter()
+                    .filter(|(name, _)| *name == call.name)
+                    .find_map(|(_, word)| line.strip_prefix(word))
+                    .unwrap_or(line);
+                shell.subshell(line, &Flow::default());
+            }
+        }
+    }
+    match call.name {
+        "tclsh" | "expect" | "gdb" => {
+            let lines = call.stdin.text.clone().unwrap_or_default();
+            for line in lines.lines() {
+                for (_, word) in SCRIPTS.iter().filter(|(name, _)| *name == call.name) {
+                    if let Some(command) = line.trim().strip_prefix(word) {
+                        shell.subshell(command, &Flow::default());
+                    }
+                }
+            }
+        }
+        "make" | "gmake"
+            if call
+                .values(&["-f", "--file"])
+                .iter()
+                .any(|file| file.text == "-") =>
+        {
+            let lines = call.stdin.text.clone().unwrap_or_default();
+            for recipe in lines.lines().filter_map(|line| line.strip_prefix('\t')) {
+                shell.subshell(recipe.trim_start_matches(['@', '-', '+']), &Flow::default());
+            }
+        }
+        "less" | "more" | "vim" | "vi" | "nvim" => {
+            for command in call.args.iter().filter_map(|arg| {
+                let command = arg.text.strip_prefix('+')?;
+                command.trim_start_matches(':').strip_prefix('!')
+            }) {
+                shell.subshell(command, &Flow::default());
+            }
+        }
+        "sed" | "gsed" => {
+            // The flag `e` of `s` runs what the line has become.
+            for script in call.args.iter().filter(|arg| arg.text.starts_with('s')) {
+                let mut chars = script.text[1..].chars();
+                let Some(mark) = chars.next().filter(|mark| !mark.is_alphanumeric()) else {
+                    continue;
+                };
+                if let [_, replacement, flags] =
+                    chars.as_str().splitn(3, mark).collect::<Vec<_>>()[..]
+                    && flags
+                        .chars()
+                        .take_while(char::is_ascii_alphanumeric)
+                        .any(|c| c == 'e')
+                {
+                    shell.subshell(replacement, &Flow::default());
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Pipes within awk: `print "text" | "command"` and `"command" | getline`.
+pub(crate) fn awk_pipes(shell: &mut Shell<'_>, code: &str) {
+    if !code.contains('|') {
+        return;
+    }
+    // Text literals are every second piece.
+    let pieces: Vec<&str> = code.split('"').collect();
+    for (at, literal) in pieces.iter().enumerate().skip(1).step_by(2) {
+        let before = pieces[at - 1].trim_end();
+        let after = pieces.get(at + 1).map_or("", |text| text.trim_start());
+        if before.ends_with('|') && !before.ends_with("||") {
+            let input = at.checked_sub(2).map_or("", |at| pieces[at]);
+            shell.subshell(literal, &Flow::text(escape::unescape(input)));
+        } else if after.starts_with('|') && after.contains("getline") {
+            shell.subshell(literal, &Flow::default());
+        }
+    }
+}
