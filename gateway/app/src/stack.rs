@@ -8,7 +8,7 @@ use aap::Gate;
 use anyhow::{Context as _, bail};
 use edge_server::Limits;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trace_plugin::{Recorder, ShipOptions, Shipper, TracePlugin, intake};
@@ -28,13 +28,24 @@ struct Role {
 }
 
 /// Everything that runs, in the order in which it is stopped.
-#[derive(Default)]
 pub(crate) struct Stack {
     roles: Vec<Role>,
     recorder: Option<Arc<Recorder>>,
+    interrupt: Signal,
+    terminate: Signal,
 }
 
 impl Stack {
+    /// Nothing yet. From here on Ctrl-C and SIGTERM wait for [`Self::run`], so that a start is never cut off half-way.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            roles: Vec::new(),
+            recorder: None,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
     fn add(
         &mut self,
         name: &'static str,
@@ -168,13 +179,13 @@ impl Stack {
 
     /// Runs until Ctrl-C, SIGTERM, or the end of a role; then stops everything, the recorder before the shipper.
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
         let ended = tokio::select! {
-            _ = interrupt.recv() => None,
-            _ = terminate.recv() => None,
+            _ = self.interrupt.recv() => None,
+            _ = self.terminate.recv() => None,
             ended = first_end(&mut self.roles) => Some(ended),
         };
+        // A second Ctrl-C does not wait for anything.
+        let mut interrupt = signal(SignalKind::interrupt())?;
         tokio::select! {
             stopped = self.stop() => stopped?,
             () = tokio::time::sleep(STOP_WITHIN) => bail!("not everything stopped within {STOP_WITHIN:?}; what was accepted is in the spool"),

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -26,13 +26,18 @@ const QUEUE: usize = 8192;
 const GROUP: Duration = Duration::from_millis(3);
 /// Most calls of one commit.
 const GROUP_CALLS: usize = 256;
+/// How long after a finished call the recorder looks for the next one by itself. Meanwhile handing one over costs its
+/// caller no system call; after that the first one has to wake the recorder.
+const ATTENTIVE: Duration = Duration::from_millis(500);
 /// How often calls without an end are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 /// How long the spool may be held by another process before a write is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What is not put off.
 enum Message {
-    Finished(Box<Finished>),
+    /// There are finished calls, and the recorder is asleep.
+    Wake,
     Refused(Box<Finished>, oneshot::Sender<()>),
     Hook(Dialect, Vec<u8>, oneshot::Sender<Reply>),
     Stop,
@@ -42,6 +47,8 @@ enum Message {
 #[derive(Debug)]
 pub struct Recorder {
     queue: Sender<Message>,
+    finished: Sender<Box<Finished>>,
+    asleep: Arc<AtomicBool>,
     lost: Arc<AtomicU64>,
     recorded: Arc<Notify>,
     judge: Arc<Judge>,
@@ -57,10 +64,15 @@ impl Recorder {
         let spool = Spool::open(&path, judge.card().agent_id, PATIENCE, Use::Resident)?;
         let desk = Desk::new(Arc::clone(&judge), spool);
         let (queue, messages) = bounded(QUEUE);
+        let (finished, calls) = bounded(QUEUE);
+        let asleep = Arc::new(AtomicBool::new(false));
         let lost = Arc::new(AtomicU64::new(0));
         let recorded = Arc::new(Notify::new());
         let work = Work {
             desk,
+            calls,
+            asleep: Arc::clone(&asleep),
+            attentive_until: Instant::now(),
             lost: Arc::clone(&lost),
             recorded: Arc::clone(&recorded),
             swept: Instant::now(),
@@ -74,6 +86,8 @@ impl Recorder {
             })?;
         Ok(Arc::new(Self {
             queue,
+            finished,
+            asleep,
             lost,
             recorded,
             judge,
@@ -123,6 +137,9 @@ impl Drop for Recorder {
 
 struct Work {
     desk: Desk,
+    calls: Receiver<Box<Finished>>,
+    asleep: Arc<AtomicBool>,
+    attentive_until: Instant,
     lost: Arc<AtomicU64>,
     recorded: Arc<Notify>,
     swept: Instant,
@@ -131,52 +148,63 @@ struct Work {
 impl Work {
     fn run(mut self, messages: &Receiver<Message>) {
         loop {
-            match messages.recv_timeout(SWEEP_EVERY) {
-                Ok(message) => {
-                    if !self.take(message, messages) {
-                        return;
-                    }
+            let message = messages.recv_timeout(self.pause());
+            self.asleep.store(false, Ordering::SeqCst);
+            let mut group = self.drain();
+            match message {
+                Ok(Message::Refused(finished, reply)) => {
+                    group.push(*finished);
+                    self.commit(&mut group);
+                    // Nobody waits when the caller was cancelled.
+                    let _ = reply.send(());
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Message::Hook(dialect, input, reply)) => {
+                    let answer = hook::run(&mut self.desk, dialect, &input);
+                    let _ = reply.send(answer);
+                    self.recorded.notify_one();
+                }
+                Ok(Message::Wake) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                    while !group.is_empty() {
+                        self.commit(&mut group);
+                        group = self.drain();
+                    }
+                    return;
+                }
             }
+            self.commit(&mut group);
             if self.swept.elapsed() >= SWEEP_EVERY {
                 self.sweep();
             }
         }
     }
 
-    /// Whether to go on.
-    fn take(&mut self, first: Message, messages: &Receiver<Message>) -> bool {
-        let mut group = Vec::new();
-        let deadline = Instant::now() + GROUP;
-        let mut next = Some(first);
-        while let Some(message) = next {
-            match message {
-                Message::Finished(finished) => group.push(*finished),
-                Message::Refused(finished, reply) => {
-                    group.push(*finished);
-                    self.commit(&mut group);
-                    // Nobody waits when the caller was cancelled.
-                    let _ = reply.send(());
-                }
-                Message::Hook(dialect, input, reply) => {
-                    let answer = hook::run(&mut self.desk, dialect, &input);
-                    let _ = reply.send(answer);
-                    self.recorded.notify_one();
-                }
-                Message::Stop => {
-                    self.commit(&mut group);
-                    return false;
-                }
-            }
-            if group.is_empty() || group.len() >= GROUP_CALLS {
-                break;
-            }
-            next = messages.recv_deadline(deadline).ok();
+    /// How long to wait for a message: a group's time while calls come, else until it is time to sweep.
+    fn pause(&self) -> Duration {
+        if Instant::now() < self.attentive_until {
+            return GROUP;
         }
-        self.commit(&mut group);
-        true
+        self.asleep.store(true, Ordering::SeqCst);
+        // Whoever handed a call over before that was set has not woken us.
+        if self.calls.is_empty() {
+            SWEEP_EVERY
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// The calls that have gathered, at most as many as one commit takes.
+    fn drain(&mut self) -> Vec<Finished> {
+        let group: Vec<_> = self
+            .calls
+            .try_iter()
+            .take(GROUP_CALLS)
+            .map(|call| *call)
+            .collect();
+        if !group.is_empty() {
+            self.attentive_until = Instant::now() + ATTENTIVE;
+        }
+        group
     }
 
     fn commit(&mut self, group: &mut Vec<Finished>) {
@@ -269,12 +297,13 @@ impl Hook for TracePlugin {
             at,
             outcome: Some(outcome),
         };
-        match self
-            .recorder
-            .queue
-            .try_send(Message::Finished(Box::new(finished)))
-        {
-            Ok(()) => {}
+        match self.recorder.finished.try_send(Box::new(finished)) {
+            Ok(()) => {
+                if self.recorder.asleep.swap(false, Ordering::SeqCst) {
+                    // A full queue means that the recorder is awake.
+                    let _ = self.recorder.queue.try_send(Message::Wake);
+                }
+            }
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.recorder.lost.fetch_add(1, Ordering::Relaxed);
             }

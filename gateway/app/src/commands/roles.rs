@@ -25,11 +25,11 @@ pub(crate) fn up() -> anyhow::Result<ExitCode> {
     let agent = Agent::load_or_make(agent::config()?)?;
     let _lock = lock::take(&agent.config.home.lock_file())?;
     block_on(async move {
+        let mut stack = Stack::new()?;
         // All addresses first: nothing starts if one is taken.
         let edge = bind(agent.config.edge.listen, "edge.listen").await?;
         let gateway = bind(agent.config.gateway.listen, "gateway.listen").await?;
         let base = agent::own_edge(edge.local_addr()?);
-        let mut stack = Stack::default();
         let recorder = stack.start_recorder(&agent).await?;
         stack.start_gateway(&agent, &recorder, gateway, &base)?;
         let api_url = agent.config.api_url.clone().unwrap_or_else(|| base.clone());
@@ -46,9 +46,9 @@ pub(crate) fn gateway() -> anyhow::Result<ExitCode> {
     let agent = Agent::load_or_make(agent::config()?)?;
     let _lock = lock::take(&agent.config.home.lock_file())?;
     block_on(async move {
+        let mut stack = Stack::new()?;
         let listener = bind(agent.config.gateway.listen, "gateway.listen").await?;
         let api_url = agent::api_url(&agent.config);
-        let mut stack = Stack::default();
         let recorder = stack.start_recorder(&agent).await?;
         stack.start_gateway(&agent, &recorder, listener, &api_url)?;
         stack.start_shipper(&agent, &recorder, &api_url)?;
@@ -62,7 +62,7 @@ pub(crate) fn sidecar() -> anyhow::Result<ExitCode> {
     let agent = Agent::load_or_make(agent::config()?)?;
     let _lock = lock::take(&agent.config.home.lock_file())?;
     block_on(async move {
-        let mut stack = Stack::default();
+        let mut stack = Stack::new()?;
         let recorder = stack.start_recorder(&agent).await?;
         let api_url = agent::api_url(&agent.config);
         stack.start_shipper(&agent, &recorder, &api_url)?;
@@ -80,9 +80,9 @@ pub(crate) fn edge() -> anyhow::Result<ExitCode> {
         .create()
         .with_context(|| format!("{} cannot be made", config.home.path().display()))?;
     block_on(async move {
+        let mut stack = Stack::new()?;
         let listener = bind(config.edge.listen, "edge.listen").await?;
         let base = agent::own_edge(listener.local_addr()?);
-        let mut stack = Stack::default();
         stack.start_edge(&config, listener)?;
         output::line(&format!("dashboard  {base}"))?;
         stack.run().await
