@@ -61,12 +61,6 @@ pub struct Explanation {
 }
 
 impl Conscience {
-    /// Builds what the first judgement of an effect needs and no call changes: about a millisecond, once in a process.
-    /// A process that answers one question can have it done on the side while it still reads and opens files.
-    pub fn warm_up() {
-        policy::warm_up();
-    }
-
     /// The built-in packs alone. Nothing is parsed before an effect calls for it.
     pub fn builtin() -> Self {
         Self { user: Vec::new() }

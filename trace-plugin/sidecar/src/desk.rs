@@ -137,7 +137,7 @@ impl Desk {
         let refusal = refused
             .then(|| judge.refusal(call, verdict, id, now))
             .transpose();
-        let pending = judge.pending(call, verdict);
+        let pending = (!refused).then(|| judge.pending(call, verdict)).transpose();
         opened(&mut self.spool)?.transact(refused, |tx| {
             tx.heard(&call.runtime, now)?;
             if let Some(known) = tx.call(&key)? {
@@ -150,13 +150,8 @@ impl Desk {
                 tx.append(vec![trace])?;
                 tx.put_call(&key, CallState::Refused, now, id, None)?;
             } else {
-                tx.put_call(
-                    &key,
-                    CallState::Pending,
-                    now,
-                    id,
-                    Some(pending.map_err(not_sql)?),
-                )?;
+                let pending = pending.map_err(not_sql)?;
+                tx.put_call(&key, CallState::Pending, now, id, pending)?;
             }
             Ok(id)
         })

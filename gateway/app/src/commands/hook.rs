@@ -69,8 +69,6 @@ fn answer(dialect: Dialect, input: &[u8]) -> Reply {
 
 /// Without a sidecar this process judges and records itself; the next sidecar ships.
 fn desk(config: Config, budget: Duration) -> anyhow::Result<Desk> {
-    // On the side, while files are read. Nobody waits for it, and without it the first refusal builds the same.
-    let _ = std::thread::Builder::new().spawn(Conscience::warm_up);
     let agent = Agent::load_or_make(config)?;
     let spool = Spool::open(
         &agent.config.home.spool_file(),

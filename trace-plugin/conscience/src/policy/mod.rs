@@ -273,16 +273,6 @@ fn entity(kind: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
-/// Builds the parser of policies and Cedar's own tables.
-pub(crate) fn warm_up() {
-    types();
-    // The first context builds the table of extension types; whether it is one is of no interest.
-    let _ = Context::from_pairs([(
-        "target".to_owned(),
-        RestrictedExpression::new_string(String::new()),
-    )]);
-}
-
 /// The entity types of a request.
 struct Types {
     agent: EntityTypeName,
