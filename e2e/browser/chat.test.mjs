@@ -21,11 +21,15 @@ async function open(page) {
   assert.ok(!page.url().includes("token"), "the token does not stay in the address bar");
 }
 
-/** Sends `message` and returns the newest entry of the conversation once it says `expected`. */
+/** Sends `message` and returns its own answer, which says `expected`; an earlier one may have said the same. */
 async function say(page, message, expected) {
+  const before = await page.locator("#log > *").count();
   await page.getByRole("textbox").fill(message);
   await page.keyboard.press("Enter");
-  const answer = page.locator("#log > *").filter({ hasText: expected }).last();
+  const answer = page
+    .locator(`#log > *:nth-child(n + ${before + 1}):not(.said)`)
+    .filter({ hasText: expected })
+    .last();
   await answer.waitFor();
   return answer;
 }
