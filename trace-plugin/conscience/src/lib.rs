@@ -61,13 +61,13 @@ pub struct Explanation {
 }
 
 impl Conscience {
-    /// The built-in packs alone. Nothing is parsed before an effect calls for it.
+    /// The built-in rules alone. They are compiled in: nothing has to be parsed first.
     pub fn builtin() -> Self {
         Self { user: Vec::new() }
     }
 
-    /// The built-in packs and user files. A file that is wrong is reported and left out as a whole; the built-in
-    /// packs and the other files stay in force.
+    /// The built-in rules and user files. A file that is wrong is reported and left out as a whole; the built-in
+    /// rules and the other files stay in force.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "callers hand over what they have read"
@@ -97,11 +97,8 @@ impl Conscience {
 
     /// Every rule in force, built-in ones first.
     pub fn rules(&self) -> Vec<RuleInfo> {
-        let builtin = policy::packs().iter().map(policy::Pack::rules);
-        builtin
-            .chain(&self.user)
-            .flat_map(|rules| rules.infos().cloned())
-            .collect()
+        let user = self.user.iter().flat_map(|rules| rules.infos().cloned());
+        policy::builtin_infos().chain(user).collect()
     }
 
     fn judge_effects(&self, call: &ToolCall, found: &Found) -> (Verdict, Vec<Objection>) {

@@ -45,6 +45,28 @@ pub enum Place {
 }
 
 impl Place {
+    /// All of them, from harmless to grave.
+    pub const ALL: [Self; 18] = [
+        Self::Ordinary,
+        Self::TopLevel,
+        Self::Workspace,
+        Self::VersionControl,
+        Self::Logs,
+        Self::History,
+        Self::Secret,
+        Self::HomeData,
+        Self::StartUp,
+        Self::Schedule,
+        Self::SystemConfig,
+        Self::Home,
+        Self::LoginKeys,
+        Self::System,
+        Self::AgentConfig,
+        Self::Device,
+        Self::Conscience,
+        Self::Root,
+    ];
+
     /// The word that policies compare `context.place` with.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,102 +1,129 @@
-//! The packs that are compiled in. A pack is parsed when the first effect of its kinds is judged: a process that
-//! answers one question pays for what that question needs.
+//! The built-in rules, compiled in: what the Cedar policies of `policies/` say, as a table that needs no parser.
+//!
+//! A process that answers one question and is gone cannot afford to read policies first: Cedar's parser alone would cost it
+//! more than everything else that it does to judge. The policies' text stays the source of truth: `compile` (tests only)
+//! makes the table in `table.rs` out of it, and holds the two equal, in words and in verdicts, against Cedar itself.
 
-use std::{str::FromStr, sync::OnceLock};
+use super::RuleInfo;
+use super::table::RULES;
+use crate::effect::{Effect, EffectKind};
 
-use cedar_policy::PolicySet;
-
-use super::Rules;
-use crate::effect::EffectKind;
-
-/// One file of built-in policies and the kinds of effect that it speaks of.
-pub(crate) struct Pack {
-    pub(crate) kinds: &'static [EffectKind],
-    pub(crate) text: &'static str,
-    rules: OnceLock<Rules>,
+/// A built-in rule.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) id: &'static str,
+    pub(super) effect: &'static str,
+    pub(super) severity: u32,
+    pub(super) kinds: &'static [EffectKind],
+    pub(super) values: &'static [&'static str],
+    pub(super) reason: &'static str,
+    pub(super) advice: &'static str,
+    pub(super) when: When,
 }
 
-impl Pack {
-    const fn new(kinds: &'static [EffectKind], text: &'static str) -> Self {
-        Self {
-            kinds,
-            text,
-            rules: OnceLock::new(),
+/// A condition on one effect: the part of Cedar's language that the built-in policies are written in.
+#[derive(Debug)]
+pub(super) enum When {
+    /// The policy has no condition.
+    Always,
+    /// `context.manner == "…"`
+    Is(Text, &'static str),
+    /// `["…", …].contains(context.place)`
+    OneOf(Text, &'static [&'static str]),
+    /// `context.recursive`
+    Flag(Flag),
+    /// `context.also.contains("…")`
+    Also(&'static str),
+    /// `!…`, and `!=`
+    Not(&'static When),
+    /// `… && …`
+    All(&'static [When]),
+    /// `… || …`
+    Any(&'static [When]),
+}
+
+/// The texts of an effect.
+#[derive(Debug, Clone, Copy)]
+#[allow(
+    dead_code,
+    reason = "policies may ask for any of them; which they do changes with the policies"
+)]
+pub(super) enum Text {
+    Target,
+    Place,
+    Manner,
+    Program,
+}
+
+/// The flags of an effect.
+#[derive(Debug, Clone, Copy)]
+#[allow(
+    dead_code,
+    reason = "policies may ask for any of them; which they do changes with the policies"
+)]
+pub(super) enum Flag {
+    Recursive,
+    Forced,
+}
+
+impl When {
+    /// Whether it holds for `effect` of a call whose effects are of these `kinds`.
+    fn holds(&self, effect: &Effect, kinds: &[&'static str]) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Is(text, word) => text.of(effect) == *word,
+            Self::OneOf(text, words) => words.contains(&text.of(effect)),
+            Self::Flag(Flag::Recursive) => effect.recursive,
+            Self::Flag(Flag::Forced) => effect.forced,
+            Self::Also(kind) => kinds.contains(kind),
+            Self::Not(when) => !when.holds(effect, kinds),
+            Self::All(whens) => whens.iter().all(|when| when.holds(effect, kinds)),
+            Self::Any(whens) => whens.iter().any(|when| when.holds(effect, kinds)),
         }
     }
+}
 
-    pub(crate) fn rules(&self) -> &Rules {
-        self.rules.get_or_init(|| {
-            // The files are part of the program; a test parses and validates every one of them.
-            let policies = PolicySet::from_str(self.text).expect("built-in policies parse");
-            Rules::new(policies)
-                .map_err(|(_, what)| what)
-                .expect("built-in policies are complete")
-        })
+impl Text {
+    fn of(self, effect: &Effect) -> &str {
+        match self {
+            Self::Target => &effect.target,
+            Self::Place => effect.place.as_str(),
+            Self::Manner => effect.manner,
+            Self::Program => &effect.program,
+        }
     }
 }
 
-use EffectKind as Kind;
-
-static PACKS: [Pack; 9] = [
-    Pack::new(
-        &[Kind::Delete, Kind::Overwrite],
-        include_str!("../../policies/files.cedar"),
-    ),
-    Pack::new(
-        &[Kind::DiskWrite],
-        include_str!("../../policies/disks.cedar"),
-    ),
-    Pack::new(
-        &[Kind::DiscardWork, Kind::RewriteHistory],
-        include_str!("../../policies/version_control.cedar"),
-    ),
-    Pack::new(
-        &[Kind::ReadSecret, Kind::SendData],
-        include_str!("../../policies/secrets.cedar"),
-    ),
-    Pack::new(
-        &[
-            Kind::RunDownloaded,
-            Kind::RunHidden,
-            Kind::RemoteShell,
-            Kind::Opaque,
-        ],
-        include_str!("../../policies/execution.cedar"),
-    ),
-    Pack::new(
-        &[
-            Kind::RaisePrivileges,
-            Kind::ChangePermissions,
-            Kind::Persistence,
-        ],
-        include_str!("../../policies/rights.cedar"),
-    ),
-    Pack::new(
-        &[
-            Kind::StopSystem,
-            Kind::Exhaust,
-            Kind::Kill,
-            Kind::HideTracks,
-            Kind::LowerDefences,
-        ],
-        include_str!("../../policies/machine.cedar"),
-    ),
-    Pack::new(
-        &[Kind::DropDatabase, Kind::DestroyService],
-        include_str!("../../policies/services.cedar"),
-    ),
-    Pack::new(
-        &[Kind::TamperConscience],
-        include_str!("../../policies/conscience.cedar"),
-    ),
-];
-
-/// All built-in packs.
-pub(crate) fn packs() -> &'static [Pack] {
-    &PACKS
+impl Rule {
+    /// The rule as people read it.
+    pub(super) fn info(&self) -> RuleInfo {
+        RuleInfo {
+            id: self.id.to_owned(),
+            reason: self.reason.to_owned(),
+            values: self.values.iter().map(|&value| value.to_owned()).collect(),
+            advice: Some(self.advice.to_owned()),
+            effect: self.effect,
+            severity: self.severity,
+            effects: self
+                .kinds
+                .iter()
+                .map(|kind| kind.as_str().to_owned())
+                .collect(),
+        }
+    }
 }
 
-/// The pack that speaks of `kind`.
-pub(crate) fn pack_of(kind: EffectKind) -> Option<&'static Pack> {
-    PACKS.iter().find(|pack| pack.kinds.contains(&kind))
+/// The rules that object to `effect` of a call whose effects are of these `kinds`, in the order of the policies.
+pub(super) fn matching<'a>(
+    effect: &'a Effect,
+    kinds: &'a [&'static str],
+) -> impl Iterator<Item = &'static Rule> + 'a {
+    RULES
+        .iter()
+        .filter(|rule| rule.kinds.contains(&effect.kind) && rule.when.holds(effect, kinds))
+}
+
+/// Every built-in rule.
+pub(crate) fn infos() -> impl Iterator<Item = RuleInfo> {
+    RULES.iter().map(Rule::info)
 }

@@ -1,6 +1,9 @@
-//! Cedar policies over effects: the built-in packs, each parsed when an effect first calls for it, and user files.
+//! Cedar policies over effects: the built-in ones, compiled in as a table, and user files, which Cedar itself judges.
 
 mod builtin;
+#[cfg(test)]
+mod compile;
+mod table;
 mod user;
 
 use std::str::FromStr;
@@ -14,7 +17,7 @@ use cedar_policy::{
 
 use crate::effect::{Effect, EffectKind};
 
-pub(crate) use builtin::{Pack, pack_of, packs};
+pub(crate) use builtin::infos as builtin_infos;
 pub(crate) use user::load;
 pub use user::{PolicyError, PolicyFile};
 
@@ -184,12 +187,9 @@ pub struct Objection {
 
 /// Judges effects of one call.
 pub(crate) struct Judge<'a> {
-    authorizer: Authorizer,
-    entities: Entities,
-    principal: EntityUid,
-    resource: EntityUid,
     kinds: Vec<&'static str>,
-    user: &'a [Rules],
+    /// None where no user has policies: the built-in ones need no Cedar.
+    cedar: Option<Cedar<'a>>,
 }
 
 impl<'a> Judge<'a> {
@@ -199,39 +199,20 @@ impl<'a> Judge<'a> {
         kinds.sort_unstable();
         kinds.dedup();
         Self {
-            authorizer: Authorizer::new(),
-            entities: Entities::empty(),
-            principal: entity(&types().agent, runtime),
-            resource: entity(&types().tool, tool),
             kinds,
-            user,
+            cedar: (!user.is_empty()).then(|| Cedar::new(runtime, tool, user)),
         }
     }
 
     /// All objections to `effect`.
     pub(crate) fn judge(&self, effect: &Effect) -> Vec<Objection> {
-        let builtin = pack_of(effect.kind).map(Pack::rules);
-        if builtin.is_none() && self.user.is_empty() {
-            return Vec::new();
-        }
-        // A context of plain texts and flags under fixed names cannot be wrong, nor can a request without a schema.
-        let request = self.context(effect).and_then(|context| {
-            Request::new(
-                self.principal.clone(),
-                action(effect.kind).clone(),
-                self.resource.clone(),
-                context,
-                None,
-            )
-            .ok()
-        });
-        let Some(request) = request else {
-            return Vec::new();
-        };
+        let builtin = builtin::matching(effect, &self.kinds).map(builtin::Rule::info);
+        let user = self
+            .cedar
+            .iter()
+            .flat_map(|cedar| cedar.matching(effect, &self.kinds));
         builtin
-            .into_iter()
-            .chain(self.user)
-            .flat_map(|rules| rules.matching(&self.authorizer, &request, &self.entities))
+            .chain(user)
             .map(|rule| Objection {
                 reason: rule.reason.replace("{target}", shown(&effect.target)),
                 effect: effect.to_string(),
@@ -239,8 +220,54 @@ impl<'a> Judge<'a> {
             })
             .collect()
     }
+}
 
-    fn context(&self, effect: &Effect) -> Option<Context> {
+/// What Cedar is asked about one call.
+struct Cedar<'a> {
+    authorizer: Authorizer,
+    entities: Entities,
+    principal: EntityUid,
+    resource: EntityUid,
+    user: &'a [Rules],
+}
+
+impl<'a> Cedar<'a> {
+    fn new(runtime: &str, tool: &str, user: &'a [Rules]) -> Self {
+        Self {
+            authorizer: Authorizer::new(),
+            entities: Entities::empty(),
+            principal: entity(&types().agent, runtime),
+            resource: entity(&types().tool, tool),
+            user,
+        }
+    }
+
+    /// The users' rules that object to `effect` of a call whose effects are of these `kinds`.
+    fn matching(&self, effect: &Effect, kinds: &[&str]) -> Vec<RuleInfo> {
+        // A context of plain texts and flags under fixed names cannot be wrong, nor can a request without a schema.
+        let request =
+            Self::context(effect, kinds).and_then(|context| self.request(effect, context));
+        let Some(request) = request else {
+            return Vec::new();
+        };
+        self.user
+            .iter()
+            .flat_map(|rules| rules.matching(&self.authorizer, &request, &self.entities))
+            .collect()
+    }
+
+    fn request(&self, effect: &Effect, context: Context) -> Option<Request> {
+        Request::new(
+            self.principal.clone(),
+            action(effect.kind).clone(),
+            self.resource.clone(),
+            context,
+            None,
+        )
+        .ok()
+    }
+
+    fn context(effect: &Effect, kinds: &[&str]) -> Option<Context> {
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
         Context::from_pairs([
             ("target".to_owned(), text(&effect.target)),
@@ -257,7 +284,7 @@ impl<'a> Judge<'a> {
             ),
             (
                 "also".to_owned(),
-                RestrictedExpression::new_set(self.kinds.iter().map(|kind| text(kind))),
+                RestrictedExpression::new_set(kinds.iter().map(|kind| text(kind))),
             ),
         ])
         .ok()
@@ -280,7 +307,7 @@ struct Types {
     tool: EntityTypeName,
 }
 
-/// Read out of a policy's scope: the parser of policies is needed anyway, one for names alone would have to be built
+/// Read out of a policy's scope: the parser of policies is there anyway, one for names alone would have to be built
 /// besides, a third of a millisecond in a process that lives for three.
 fn types() -> &'static Types {
     static TYPES: OnceLock<Types> = OnceLock::new();

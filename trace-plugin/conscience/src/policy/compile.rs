@@ -1,0 +1,291 @@
+//! From the Cedar policies in `policies/` to the table in `table.rs`, and the proof that the two say the same.
+//!
+//! Tests only. After a change of a policy, `UPDATE_POLICIES=1 cargo test -p conscience --lib` writes the table anew.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+use std::str::FromStr as _;
+
+use cedar_policy::{Authorizer, Entities, PolicySet, Request};
+use serde_json::Value;
+
+use super::builtin::{self, When};
+use super::table::RULES;
+use super::{Cedar, Rules};
+use crate::effect::{Effect, EffectKind};
+use crate::place::Place;
+
+/// The policies, in the order in which the first of several objections of the same weight is reported.
+const FILES: [&str; 9] = [
+    "files",
+    "disks",
+    "version_control",
+    "secrets",
+    "execution",
+    "rights",
+    "machine",
+    "services",
+    "conscience",
+];
+
+fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn policies(file: &str) -> PolicySet {
+    let path = folder("policies").join(format!("{file}.cedar"));
+    let text = fs::read_to_string(&path).expect("a policy file");
+    PolicySet::from_str(&text).expect("built-in policies parse")
+}
+
+/// The table's text.
+fn table() -> String {
+    let mut out = "//! The built-in rules, made from `policies/*.cedar` by `compile`: change those, then run\n\
+         //! `UPDATE_POLICIES=1 cargo test -p conscience --lib`.\n\n\
+         use super::builtin::{Flag, Rule, Text, When};\n\
+         use crate::effect::EffectKind as Kind;\n\n\
+         #[rustfmt::skip]\n\
+         pub(super) static RULES: &[Rule] = &[\n"
+        .to_owned();
+    for file in FILES {
+        let set = policies(file);
+        // The same reading as for users' policies, so that a wrong annotation is told in the same words.
+        let rules = Rules::new(set.clone())
+            .unwrap_or_else(|(id, what)| panic!("{file}.cedar: {id}: {what}"));
+        let mut numbered: Vec<(usize, String)> = rules
+            .infos
+            .iter()
+            .map(|(id, info)| {
+                let number = id.to_string().trim_start_matches("policy").parse();
+                let json = set.policy(id).expect("a policy").to_json().expect("JSON");
+                for scope in ["principal", "resource"] {
+                    assert_eq!(json[scope]["op"], "All", "{}: {scope} is constrained", info.id);
+                }
+                let kinds: Vec<String> = info.effects.iter().map(|effect| kind(effect)).collect();
+                let advice = info.advice.as_deref().expect("built-in rules advise");
+                let row = format!(
+                    "    Rule {{\n        id: {:?}, effect: {:?}, severity: {}, kinds: &[{}], values: &{:?},\n        \
+                     reason: {:?},\n        advice: {advice:?},\n        when: {},\n    }},\n",
+                    info.id,
+                    info.effect,
+                    info.severity,
+                    kinds.join(", "),
+                    info.values,
+                    info.reason,
+                    conditions(&json["conditions"]),
+                );
+                (number.expect("policies are numbered"), row)
+            })
+            .collect();
+        numbered.sort();
+        numbered.iter().for_each(|(_, row)| out.push_str(row));
+    }
+    out.push_str("];\n");
+    out
+}
+
+/// `delete` as `Kind::Delete`.
+fn kind(action: &str) -> String {
+    let kind = EffectKind::ALL.iter().find(|kind| kind.as_str() == action);
+    format!("Kind::{:?}", kind.expect("a policy names an action"))
+}
+
+fn conditions(conditions: &Value) -> String {
+    let conditions = conditions.as_array().expect("a list");
+    let whens: Vec<String> = conditions
+        .iter()
+        .map(|condition| {
+            let body = when(&condition["body"]);
+            match condition["kind"].as_str() {
+                Some("when") => body,
+                _ => format!("When::Not(&{body})"),
+            }
+        })
+        .collect();
+    match whens.as_slice() {
+        [] => "When::Always".to_owned(),
+        [one] => one.clone(),
+        several => format!("When::All(&[{}])", several.join(", ")),
+    }
+}
+
+/// One expression of Cedar's JSON form. What the table cannot say stops the test: say it otherwise, or teach `When`.
+fn when(body: &Value) -> String {
+    let (operator, of) = body
+        .as_object()
+        .and_then(|body| body.iter().next())
+        .expect("an expression has an operator");
+    let text = || attribute(&of["left"]);
+    let word = || {
+        of["right"]["Value"]
+            .as_str()
+            .expect("compared with a literal")
+    };
+    match operator.as_str() {
+        "&&" => format!(
+            "When::All(&[{}, {}])",
+            when(&of["left"]),
+            when(&of["right"])
+        ),
+        "||" => format!(
+            "When::Any(&[{}, {}])",
+            when(&of["left"]),
+            when(&of["right"])
+        ),
+        "!" => format!("When::Not(&{})", when(&of["arg"])),
+        "==" => format!("When::Is(Text::{}, {:?})", text(), word()),
+        "!=" => format!("When::Not(&When::Is(Text::{}, {:?}))", text(), word()),
+        "." => format!("When::Flag(Flag::{})", attribute(body)),
+        "contains" => {
+            if let Some(set) = of["left"]["Set"].as_array() {
+                let words: Vec<&str> = set
+                    .iter()
+                    .map(|word| word["Value"].as_str().expect("a set of literals"))
+                    .collect();
+                return format!("When::OneOf(Text::{}, &{words:?})", attribute(&of["right"]));
+            }
+            assert_eq!(text(), "Also", "only context.also is a set");
+            format!("When::Also({:?})", word())
+        }
+        other => panic!("built-in policies do not use `{other}`: {body}"),
+    }
+}
+
+/// `context.place` as `Place`.
+fn attribute(of: &Value) -> String {
+    let of = &of["."];
+    assert_eq!(
+        of["left"]["Var"], "context",
+        "only the context is asked: {of}"
+    );
+    let name = of["attr"].as_str().expect("a name");
+    let mut out = String::new();
+    let (first, rest) = name.split_at(1);
+    write!(out, "{}{rest}", first.to_uppercase()).expect("a string takes it");
+    out
+}
+
+#[test]
+fn the_table_says_what_the_policies_say() {
+    let made = table();
+    let path = folder("src/policy/table.rs");
+    if std::env::var_os("UPDATE_POLICIES").is_some() {
+        fs::write(&path, &made).expect("the table is written");
+    }
+    assert!(
+        fs::read_to_string(&path).expect("the table") == made,
+        "the policies have changed: run `UPDATE_POLICIES=1 cargo test -p conscience --lib`"
+    );
+}
+
+#[test]
+fn every_policy_file_is_in_the_table() {
+    let mut found: Vec<String> = fs::read_dir(folder("policies"))
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "cedar")
+        })
+        .map(|path| {
+            path.file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    found.sort();
+    let mut known = FILES;
+    known.sort_unstable();
+    assert_eq!(found, known);
+}
+
+/// The words that `when` compares the manner with.
+fn manners(when: &When, into: &mut Vec<&'static str>) {
+    match when {
+        When::Is(builtin::Text::Manner, word) => into.push(word),
+        When::OneOf(builtin::Text::Manner, words) => into.extend(*words),
+        When::Not(when) => manners(when, into),
+        When::All(whens) | When::Any(whens) => {
+            whens.iter().for_each(|when| manners(when, into));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn the_table_judges_as_cedar_does() {
+    let authorizer = Authorizer::new();
+    let entities = Entities::empty();
+    let sets: Vec<Rules> = FILES
+        .iter()
+        .map(|file| Rules::new(policies(file)).expect("complete"))
+        .collect();
+    let cedar = Cedar::new("test", "exec", &[]);
+    let (mut asked, mut objected) = (0, 0);
+    for kind in EffectKind::ALL {
+        let mut words = vec!["", "another"];
+        for rule in RULES.iter().filter(|rule| rule.kinds.contains(&kind)) {
+            manners(&rule.when, &mut words);
+        }
+        words.sort_unstable();
+        words.dedup();
+        // Files of policies without a rule for this kind cannot object.
+        let of_kind: Vec<&Rules> = sets
+            .iter()
+            .filter(|rules| {
+                rules
+                    .infos()
+                    .any(|info| info.effects.iter().any(|effect| effect == kind.as_str()))
+            })
+            .collect();
+        for place in Place::ALL {
+            for &manner in &words {
+                for flags in 0..8 {
+                    let effect = Effect::new(kind, "it")
+                        .place(place)
+                        .manner(manner)
+                        .recursive(flags & 1 != 0)
+                        .forced(flags & 2 != 0)
+                        .program("sh");
+                    let kinds: &[&str] = if flags & 4 == 0 {
+                        &["opaque"]
+                    } else {
+                        &["delete", "drop_database", "send_data"]
+                    };
+                    let context = Cedar::context(&effect, kinds).expect("a context");
+                    let request: Request = cedar.request(&effect, context).expect("a request");
+                    let by_cedar: Vec<String> = of_kind
+                        .iter()
+                        .flat_map(|rules| rules.matching(&authorizer, &request, &entities))
+                        .map(|info| info.id)
+                        .collect();
+                    let by_table: Vec<&str> = builtin::matching(&effect, kinds)
+                        .map(|rule| rule.id)
+                        .collect();
+                    assert_eq!(by_table, by_cedar, "{effect:?}");
+                    asked += 1;
+                    objected += by_table.len();
+                }
+            }
+        }
+    }
+    assert!(
+        objected > RULES.len() && asked > objected,
+        "{asked} {objected}"
+    );
+}
+
+#[test]
+fn what_people_read_of_a_rule_is_the_same() {
+    let by_table: Vec<_> = builtin::infos().collect();
+    let by_cedar: Vec<_> = FILES
+        .iter()
+        .flat_map(|file| {
+            let rules = Rules::new(policies(file)).expect("complete");
+            rules.infos().cloned().collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(by_table, by_cedar);
+}
