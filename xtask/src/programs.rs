@@ -1,4 +1,4 @@
-//! Programs that tests need from the system: Node.js, Python and a browser.
+//! Programs that tests need from the system: Node.js, Python, a browser and Postgres.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ struct Program {
     elsewhere: &'static str,
 }
 
-const PROGRAMS: [Program; 4] = [
+const PROGRAMS: [Program; 5] = [
     Program {
         name: "node",
         found: || node("process.exit(Number(process.versions.node.split('.')[0]) >= 20 ? 0 : 1)"),
@@ -44,6 +44,23 @@ const PROGRAMS: [Program; 4] = [
         found: || chromium().is_some(),
         debian: &["chromium", "fonts-dejavu-core"],
         elsewhere: "Chromium or Chrome (or name one in SMOLTBOT_CHROMIUM)",
+    },
+    Program {
+        name: "postgres",
+        // Tests ask that crate for a server; it knows what will do.
+        found: || {
+            let check = [
+                "run",
+                "--quiet",
+                "--package",
+                "test-cluster",
+                "--",
+                "--check",
+            ];
+            Line::cargo().args(check).succeeds()
+        },
+        debian: &["postgresql"],
+        elsewhere: "Postgres 15 or newer with its server programs (or name their directory in SMOLTBOT_POSTGRES)",
     },
 ];
 
@@ -81,7 +98,7 @@ pub(crate) fn ensure() -> Result<()> {
         .copied()
         .collect();
     if packages.is_empty() {
-        println!("   node, npm, python3 and a browser are there");
+        println!("   node, npm, python3, a browser and Postgres are there");
         return Ok(());
     }
     let root = nix::unistd::geteuid().is_root();
