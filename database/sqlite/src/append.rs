@@ -3,12 +3,12 @@
 //! The common case, a new trace, costs two inserts; only when the first hits something that is there already is it looked
 //! at what. Counters are added up here and written once a batch ([`crate::counts`]).
 
-use aap::limits::{MAX_CLOCK_AHEAD_MS, MAX_TRACE_AGE_MS};
 use aap::note::write_public_key;
 use aap::submission::ProvenCheckpoint;
 use aap::wire::Status;
 use aap::{AgentId, Timestamp, ValidBatch, ValidTrace};
 use rusqlite::{Connection, OptionalExtension, Result, params};
+use trace_store::receipt::listed_at;
 use trace_store::{Appended, TraceRow};
 
 use crate::counts::{Counted, Counts};
@@ -155,7 +155,7 @@ impl<'a> Append<'a> {
         if let (Some(stream), Some(place), Some(seq)) = (&mut self.stream, trace.place(), seq) {
             stream.stored(seq, place.digest.as_bytes());
         }
-        Ok(Some(row(trace, at, self.now, position)))
+        Ok(Some(TraceRow::of(trace, at, self.now, position)))
     }
 
     fn put_document(&self, position: i64, trace: &ValidTrace) -> Result<()> {
@@ -242,43 +242,6 @@ impl<'a> Append<'a> {
                 self.now.millis(),
             ])?;
         Ok(())
-    }
-}
-
-/// The time that a trace is listed under.
-fn listed_at(timestamp: Timestamp, now: Timestamp) -> Timestamp {
-    let ahead = timestamp.millis() - now.millis();
-    if (-MAX_TRACE_AGE_MS..=MAX_CLOCK_AHEAD_MS).contains(&ahead) {
-        timestamp
-    } else {
-        now
-    }
-}
-
-fn row(trace: &ValidTrace, at: Timestamp, now: Timestamp, position: i64) -> TraceRow {
-    let facts = trace.facts();
-    let header = trace.place().map(|place| &place.header);
-    TraceRow {
-        trace_id: facts.trace_id,
-        agent_id: facts.agent_id,
-        timestamp: facts.timestamp,
-        at,
-        odd_time: at != facts.timestamp,
-        received_at: now,
-        position,
-        tool_name: facts.tool_name.clone(),
-        action_type: facts.action_type,
-        session_id: facts.session_id.clone(),
-        rule_id: facts.rule_id.clone(),
-        reason: facts.reason.clone(),
-        values_violated: facts.values_violated.clone(),
-        duration_ms: facts.duration_ms,
-        runtime: facts.runtime.clone(),
-        outcome: facts.outcome.clone(),
-        signed: header.is_some(),
-        stream: header.map(|header| header.stream),
-        seq: header.map(|header| header.seq),
-        held_back: trace.document().is_none(),
     }
 }
 

@@ -5,17 +5,11 @@ use std::collections::HashMap;
 use aap::submission::Facts;
 use aap::{ActionType, AgentId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Result, params};
+use trace_store::histogram::Histogram;
+use trace_store::receipt::distinct;
+use trace_store::span::span_of;
 
-use crate::histogram::Histogram;
 use crate::rows::{action_code, id_bytes};
-
-/// Milliseconds of a span: five minutes.
-pub(crate) const SPAN_MS: i64 = 5 * 60 * 1000;
-
-/// The start of the span that holds `at`.
-pub(crate) fn span_of(at: i64) -> i64 {
-    at.div_euclid(SPAN_MS) * SPAN_MS
-}
 
 /// What a trace adds.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -295,13 +289,4 @@ fn save_span(
     )?
     .execute(params![agent, start, tool, action, count, durations.to_bytes()])?;
     Ok(())
-}
-
-/// Each value once, however often a trace names it.
-pub(crate) fn distinct(values: &[String]) -> impl Iterator<Item = &str> {
-    values
-        .iter()
-        .enumerate()
-        .filter(|(index, value)| !values[..*index].contains(value))
-        .map(|(_, value)| value.as_str())
 }

@@ -13,7 +13,6 @@ mod cards;
 mod counts;
 mod error;
 mod fork;
-mod histogram;
 mod list;
 mod open;
 mod query;

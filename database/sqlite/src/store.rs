@@ -10,8 +10,8 @@ use aap::wire::StreamHead;
 use aap::{AgentId, Timestamp, TraceId, ValidBatch};
 use tokio::sync::{mpsc, oneshot};
 use trace_store::{
-    AgentRow, Appended, CardRow, Equivocation, Filter, Page, PageRequest, SessionRow, Stats,
-    StoreError, StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
+    AgentRow, Appended, CardRow, Equivocation, Filter, Page, PageRequest, Receipt, SessionRow,
+    Stats, StoreError, StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
 };
 
 use crate::error::{closed, store_error};
@@ -146,7 +146,13 @@ impl Drop for Inner {
 }
 
 impl TraceWriter for SqliteStore {
-    async fn append(&self, batch: ValidBatch, now: Timestamp) -> Result<Vec<Appended>, StoreError> {
+    /// The network is not kept: whoever can read the file can read all of it.
+    async fn append(
+        &self,
+        batch: ValidBatch,
+        receipt: impl Into<Receipt> + Send,
+    ) -> Result<Vec<Appended>, StoreError> {
+        let now = receipt.into().at;
         if batch.traces().is_empty() {
             return Ok(Vec::new());
         }

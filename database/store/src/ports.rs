@@ -7,6 +7,7 @@ use aap::wire::{Status, StreamHead};
 use aap::{AgentId, Timestamp, TraceId, ValidBatch};
 
 use crate::filter::{Filter, Page, PageRequest};
+use crate::receipt::Receipt;
 use crate::rows::{
     AgentRow, CardRow, Equivocation, SessionRow, Stats, StreamRow, TraceDetail, TraceRow,
 };
@@ -54,14 +55,15 @@ pub trait TraceWriter: Send + Sync + 'static {
     /// - The content of a header that is stored already fills it in: the answer is stored, without a row, because the trace
     ///   keeps its position and live readers were told of it.
     /// - A seq above `i64::MAX` is rejected: no store can order it.
-    /// - `now` is the time of receipt. A time that is odd against it ([`aap::limits::MAX_CLOCK_AHEAD_MS`],
-    ///   [`aap::limits::MAX_TRACE_AGE_MS`]) stays in the trace, which is listed under `now` and marked.
+    /// - `receipt` is the time of receipt, with the sender's network where that is known. A time that is odd against it
+    ///   ([`aap::limits::MAX_CLOCK_AHEAD_MS`], [`aap::limits::MAX_TRACE_AGE_MS`]) stays in the trace, which is listed under
+    ///   the time of receipt and marked ([`crate::receipt::listed_at`]).
     ///
     /// When this returns, what it calls stored is durable.
     fn append(
         &self,
         batch: ValidBatch,
-        now: Timestamp,
+        receipt: impl Into<Receipt> + Send,
     ) -> impl Future<Output = Result<Vec<Appended>, StoreError>> + Send;
 
     /// Keeps a card whose signature was checked, makes it the agent's card in force if it is the newest by `issued_at`,

@@ -1,7 +1,7 @@
 //! What a store knows, as its readers see it.
 
 use aap::chain::Digest;
-use aap::{ActionType, AgentId, StreamId, Timestamp, TraceId};
+use aap::{ActionType, AgentId, StreamId, Timestamp, TraceId, ValidTrace};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -48,6 +48,36 @@ pub struct TraceRow {
     pub seq: Option<u64>,
     /// True when only the header was sent and the content was kept back.
     pub held_back: bool,
+}
+
+impl TraceRow {
+    /// The row of a trace that was stored just now at `position`, listed under `at`.
+    pub fn of(trace: &ValidTrace, at: Timestamp, received_at: Timestamp, position: i64) -> Self {
+        let facts = trace.facts();
+        let header = trace.place().map(|place| &place.header);
+        Self {
+            trace_id: facts.trace_id,
+            agent_id: facts.agent_id,
+            timestamp: facts.timestamp,
+            at,
+            odd_time: at != facts.timestamp,
+            received_at,
+            position,
+            tool_name: facts.tool_name.clone(),
+            action_type: facts.action_type,
+            session_id: facts.session_id.clone(),
+            rule_id: facts.rule_id.clone(),
+            reason: facts.reason.clone(),
+            values_violated: facts.values_violated.clone(),
+            duration_ms: facts.duration_ms,
+            runtime: facts.runtime.clone(),
+            outcome: facts.outcome.clone(),
+            signed: header.is_some(),
+            stream: header.map(|header| header.stream),
+            seq: header.map(|header| header.seq),
+            held_back: trace.document().is_none(),
+        }
+    }
 }
 
 /// One trace whole.

@@ -13,6 +13,14 @@ pub const MAX_TOP: usize = 20;
 /// Rows of [`crate::Stats::values`]: more than any card declares.
 pub const MAX_VALUES: usize = 100;
 
+/// Milliseconds of the spans that stores keep counters by: five minutes.
+pub const SPAN_MS: i64 = 5 * 60 * 1000;
+
+/// The start of the span that holds `at`.
+pub fn span_of(at: i64) -> i64 {
+    at.div_euclid(SPAN_MS) * SPAN_MS
+}
+
 /// From when to when, and in which steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
@@ -49,6 +57,14 @@ impl Span {
             until,
             bucket_ms: asked.saturating_mul(times),
         }
+    }
+
+    /// From where to where counters by [`SPAN_MS`] tell what happened: the spans that lie within this one as a whole. None
+    /// when there are none, or when a span would have to be divided among buckets.
+    pub fn whole(&self) -> Option<(i64, i64)> {
+        let first = span_of(self.since.saturating_add(SPAN_MS - 1));
+        let last = span_of(self.until);
+        (self.bucket_ms % SPAN_MS == 0 && first < last).then_some((first, last))
     }
 
     /// The start of the bucket that holds `at`.
@@ -102,6 +118,26 @@ mod tests {
         assert_eq!(empty.buckets().count(), 0);
         let reversed = Span::of(&filter(Some(9), Some(5)), 10, Timestamp::from_millis(0));
         assert_eq!(reversed.buckets().count(), 0);
+    }
+
+    #[test]
+    fn whole_spans_lie_within() {
+        let whole = |since, until, bucket_ms| {
+            Span::of(
+                &filter(Some(since), Some(until)),
+                bucket_ms,
+                Timestamp::from_millis(0),
+            )
+            .whole()
+        };
+        assert_eq!(whole(0, SPAN_MS, SPAN_MS), Some((0, SPAN_MS)));
+        assert_eq!(
+            whole(1, 3 * SPAN_MS - 1, SPAN_MS),
+            Some((SPAN_MS, 2 * SPAN_MS))
+        );
+        assert_eq!(whole(-1, SPAN_MS, 12 * SPAN_MS), Some((0, SPAN_MS)));
+        assert_eq!(whole(1, 2 * SPAN_MS - 1, SPAN_MS), None);
+        assert_eq!(whole(0, 10 * SPAN_MS, SPAN_MS - 1), None);
     }
 
     #[test]

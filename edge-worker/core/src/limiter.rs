@@ -37,6 +37,13 @@ impl From<ClientNet> for Network {
     }
 }
 
+impl Network {
+    /// The address, or the first one of the /64; none when the host did not tell.
+    pub(crate) fn known(self) -> Option<IpAddr> {
+        (!self.0.is_unspecified()).then_some(self.0)
+    }
+}
+
 /// What a request counts against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LimitKey {

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use trace_store::{Appended, TraceReader, TraceWriter};
+use trace_store::{Appended, Receipt, TraceReader, TraceWriter};
 
 use crate::edge::{Caller, Edge};
 use crate::limiter::Limiter;
@@ -57,7 +57,11 @@ async fn append<S: TraceReader + TraceWriter, L: Limiter>(
     let agents = agents(&batch);
     edge.admit(&agents, caller).await?;
     let key = batch.checkpoint().map(|proven| proven.public_key);
-    let appended = edge.ports.store.append(batch, edge.now()).await?;
+    let receipt = Receipt {
+        at: edge.now(),
+        network: caller.network.known(),
+    };
+    let appended = edge.ports.store.append(batch, receipt).await?;
     for agent in agents {
         edge.remember(agent, key);
     }

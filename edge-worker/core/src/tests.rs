@@ -12,8 +12,8 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use trace_store::{
-    AgentRow, Appended, CardRow, Equivocation, Filter, Page, PageRequest, SessionRow, Stats,
-    StoreError, StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
+    AgentRow, Appended, CardRow, Equivocation, Filter, Page, PageRequest, Receipt, SessionRow,
+    Stats, StoreError, StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
 };
 
 use crate::ops::OPENAPI_JSON;
@@ -29,7 +29,11 @@ fn down<T>() -> Result<T, StoreError> {
 }
 
 impl TraceWriter for Down {
-    async fn append(&self, _: ValidBatch, _: Timestamp) -> Result<Vec<Appended>, StoreError> {
+    async fn append(
+        &self,
+        _: ValidBatch,
+        _: impl Into<Receipt> + Send,
+    ) -> Result<Vec<Appended>, StoreError> {
         down()
     }
     async fn put_card(&self, _: SignedCard, _: Timestamp) -> Result<Vec<StreamHead>, StoreError> {

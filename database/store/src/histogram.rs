@@ -16,8 +16,14 @@ const PAIR: usize = 6;
 
 /// Counts by bin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Histogram {
+pub struct Histogram {
     bins: BTreeMap<u16, u64>,
+}
+
+/// The bin of a duration in milliseconds; none for what is negative or no number, which does not count at all.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Checked, and `as` saturates.
+pub fn bin_of_ms(ms: f64) -> Option<u16> {
+    (ms.is_finite() && ms >= 0.0).then(|| bin_of((ms * 1000.0).round() as u64))
 }
 
 fn bin_of(us: u64) -> u16 {
@@ -47,28 +53,29 @@ fn middle_ms(bin: u16) -> f64 {
 }
 
 impl Histogram {
-    /// Counts one duration; what is negative or no number counts as none at all.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Checked, and `as` saturates.
-    pub(crate) fn add(&mut self, ms: f64) {
-        if ms.is_finite() && ms >= 0.0 {
-            *self
-                .bins
-                .entry(bin_of((ms * 1000.0).round() as u64))
-                .or_default() += 1;
+    /// Counts one duration in milliseconds, if it has a bin.
+    pub fn add(&mut self, ms: f64) {
+        if let Some(bin) = bin_of_ms(ms) {
+            self.add_bin(bin, 1);
         }
     }
 
+    /// Counts so many durations of one bin.
+    pub fn add_bin(&mut self, bin: u16, times: u64) {
+        *self.bins.entry(bin).or_default() += times;
+    }
+
     /// Adds what [`Self::to_bytes`] wrote.
-    pub(crate) fn add_bytes(&mut self, bytes: &[u8]) {
+    pub fn add_bytes(&mut self, bytes: &[u8]) {
         for pair in bytes.chunks_exact(PAIR) {
             let bin = u16::from_le_bytes([pair[0], pair[1]]);
             let count = u32::from_le_bytes([pair[2], pair[3], pair[4], pair[5]]);
-            *self.bins.entry(bin).or_default() += u64::from(count);
+            self.add_bin(bin, u64::from(count));
         }
     }
 
     /// For storing.
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.bins.len() * PAIR);
         for (bin, count) in &self.bins {
             bytes.extend(bin.to_le_bytes());
@@ -78,7 +85,7 @@ impl Histogram {
     }
 
     /// Milliseconds that `percent` of 100 stay below or at (nearest rank); none when nothing was counted.
-    pub(crate) fn percentile(&self, percent: u64) -> Option<f64> {
+    pub fn percentile(&self, percent: u64) -> Option<f64> {
         let total: u64 = self.bins.values().sum();
         let rank = (total * percent).div_ceil(100).max(1);
         let mut seen = 0;
