@@ -1,5 +1,7 @@
 //! What can be typed.
 
+use std::ffi::OsString;
+
 use clap::{Args, Parser, Subcommand};
 
 /// See what an AI agent did, what it refused and why, and check it.
@@ -63,6 +65,13 @@ pub(crate) enum Command {
     },
 }
 
+/// The agent of `hook AGENT`, when that and nothing else was typed after the program's name.
+pub(crate) fn plain_hook(mut typed: impl Iterator<Item = OsString>) -> Option<String> {
+    let (command, agent, more) = (typed.next()?, typed.next()?, typed.next());
+    let agent = agent.into_string().ok()?;
+    (command == "hook" && more.is_none() && !agent.starts_with('-')).then_some(agent)
+}
+
 /// What to check.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
@@ -98,4 +107,36 @@ pub(crate) struct Logs {
     /// One JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn a_plain_hook_is_what_the_parser_takes_for_one() {
+        for typed in [
+            &["hook", "claude-code"][..],
+            &["hook", "openclaw"],
+            &["hook", ""],
+            &["hook", "other agent"],
+            &["hook"],
+            &["hook", "--help"],
+            &["hook", "-x"],
+            &["hook", "openclaw", "more"],
+            &["--version"],
+            &["status", "--json"],
+            &[],
+        ] {
+            let plain = plain_hook(typed.iter().map(OsString::from));
+            let parsed = Cli::try_parse_from([&["smoltbot"], typed].concat());
+            let parsed = match parsed.map(|cli| cli.command) {
+                Ok(Command::Hook { agent }) => Some(agent),
+                _ => None,
+            };
+            assert_eq!(plain, parsed, "{typed:?}");
+        }
+    }
 }

@@ -16,8 +16,12 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    // One-shot: no runtime, no log set-up, nothing that costs a millisecond. An agent waits for it at every call, so what
+    // it types is recognized without setting up the parser of all commands; anything else than that is the parser's.
+    if let Some(agent) = cli::plain_hook(std::env::args_os().skip(1)) {
+        return commands::hook::run(&agent);
+    }
     let cli = cli::Cli::parse();
-    // One-shot: no runtime, no log set-up, nothing that costs a millisecond.
     if let cli::Command::Hook { agent } = &cli.command {
         return commands::hook::run(agent);
     }
