@@ -132,7 +132,8 @@ impl<S: TraceReader + TraceWriter, L: Limiter> Edge<S, L> {
         if cached.is_some() {
             return Ok(true);
         }
-        let stored = self.ports.store.agent(agent).await?.is_some();
+        let stored =
+            self.ports.limiter.knows(agent) || self.ports.store.agent(agent).await?.is_some();
         if stored {
             self.known().put(agent, KnownAgent::default());
         }

@@ -43,7 +43,7 @@ mod traces;
 
 pub use body::BODY_TIMEOUT;
 pub use edge::KNOWN_AGENTS;
-pub use limiter::{ClientNet, LimitDecision, LimitKey, Limiter, Network};
+pub use limiter::{ClientNet, LimitDecision, LimitKey, Limiter, Limits, Network};
 pub use live::Live;
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem, RETRY_LATER};
 

@@ -9,7 +9,11 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use aap::AgentId;
+use aap::limits::{DEFAULT_AGENT_PER_MINUTE, DEFAULT_IP_PER_MINUTE, DEFAULT_NEW_AGENTS_PER_HOUR};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
 
 /// `RateLimit` of draft-ietf-httpapi-ratelimit-headers.
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -24,6 +28,13 @@ pub struct ClientNet(pub IpAddr);
 /// Whom an address counts for: an IPv4 address itself, an IPv6 address's /64 (what one customer gets).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network(IpAddr);
+
+impl Network {
+    /// Its first address, which names it.
+    pub fn address(self) -> IpAddr {
+        self.0
+    }
+}
 
 impl From<ClientNet> for Network {
     fn from(ClientNet(ip): ClientNet) -> Self {
@@ -69,6 +80,43 @@ impl LimitKey {
     }
 }
 
+/// Requests that are let through; 0 turns a limit off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Of one agent, a minute.
+    pub per_minute: u32,
+    /// Of one network, a minute.
+    pub ip_per_minute: u32,
+    /// Agents that one network makes known, an hour.
+    pub new_agents_per_hour: u32,
+    /// That write, in all, a minute.
+    pub global_per_minute: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            per_minute: DEFAULT_AGENT_PER_MINUTE,
+            ip_per_minute: DEFAULT_IP_PER_MINUTE,
+            new_agents_per_hour: DEFAULT_NEW_AGENTS_PER_HOUR,
+            global_per_minute: 0,
+        }
+    }
+}
+
+impl Limits {
+    /// How many requests `key` may make within which window; none when that limit is off.
+    pub fn of(self, key: LimitKey) -> Option<(u32, Duration)> {
+        let (limit, window) = match key {
+            LimitKey::Network(_) => (self.ip_per_minute, Duration::from_mins(1)),
+            LimitKey::Agent(_) => (self.per_minute, Duration::from_mins(1)),
+            LimitKey::NewAgent(_) => (self.new_agents_per_hour, Duration::from_hours(1)),
+            LimitKey::Global => (self.global_per_minute, Duration::from_mins(1)),
+        };
+        (limit > 0).then_some((limit, window))
+    }
+}
+
 /// What a limiter says about one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitDecision {
@@ -97,6 +145,13 @@ impl LimitDecision {
 pub trait Limiter: Send + Sync + 'static {
     /// Counts one request against `key`, unless that limit is off.
     fn check(&self, key: LimitKey) -> impl Future<Output = Option<LimitDecision>> + Send;
+
+    /// Whether whoever keeps count remembers that the store knows `agent`, so that the store need not be asked. May be
+    /// called after a check of that agent.
+    fn knows(&self, agent: AgentId) -> bool {
+        let _ = agent;
+        false
+    }
 }
 
 fn whole_seconds(span: Duration) -> u64 {

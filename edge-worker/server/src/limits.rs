@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aap::AgentId;
-use aap::limits::{DEFAULT_AGENT_PER_MINUTE, DEFAULT_IP_PER_MINUTE, DEFAULT_NEW_AGENTS_PER_HOUR};
+pub use edge_core::Limits;
 use edge_core::{LimitDecision, LimitKey, Limiter, Network};
 use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::StateInformationMiddleware;
@@ -18,30 +18,6 @@ use governor::{Quota, RateLimiter};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
-
-/// Requests that are let through; 0 turns a limit off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Of one agent, a minute.
-    pub per_minute: u32,
-    /// Of one network, a minute.
-    pub ip_per_minute: u32,
-    /// Agents that one network makes known, an hour.
-    pub new_agents_per_hour: u32,
-    /// That write, in all, a minute.
-    pub global_per_minute: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            per_minute: DEFAULT_AGENT_PER_MINUTE,
-            ip_per_minute: DEFAULT_IP_PER_MINUTE,
-            new_agents_per_hour: DEFAULT_NEW_AGENTS_PER_HOUR,
-            global_per_minute: 0,
-        }
-    }
-}
 
 /// One limit over many keys.
 struct Counter<K: Hash + Eq + Clone, C: Clock> {

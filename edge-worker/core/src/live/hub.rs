@@ -81,8 +81,8 @@ impl Live {
         self.signal();
     }
 
-    /// Something was appended.
-    pub(crate) fn wake(&self) {
+    /// Something was appended; the host calls it for what came in past this router.
+    pub fn wake(&self) {
         let watched = {
             let mut window = self.window();
             window.wanted += 1;
