@@ -334,6 +334,9 @@ pub enum CardError {
     /// The card names another agent than the path.
     #[error("the card is agent {0}'s")]
     OtherAgent(AgentId),
+    /// A text of it holds U+0000.
+    #[error("{}", crate::nul::complaint(.0))]
+    Nul(String),
 }
 
 impl SignedCard {
@@ -342,6 +345,11 @@ impl SignedCard {
     /// # Errors
     /// [`CardError`] says what does not fit.
     pub fn open(self, agent: AgentId) -> Result<(AlignmentCard, VerifyingKey), CardError> {
+        // All of it is kept, also what the signature does not cover.
+        let whole = serde_json::to_value(&self).map_err(|_| CardError::BadSignature)?;
+        if let Some(place) = crate::nul::find(&whole, &whole.to_string()) {
+            return Err(CardError::Nul(place));
+        }
         let card = self.alignment_card;
         if card.agent_id != agent {
             return Err(CardError::OtherAgent(card.agent_id));
@@ -393,6 +401,12 @@ mod tests {
         assert_eq!(
             signed.clone().open(other).unwrap_err(),
             CardError::OtherAgent(agent)
+        );
+        let mut unstorable = signed.clone();
+        unstorable.signature.key_id.push('\0');
+        assert_eq!(
+            unstorable.open(agent).unwrap_err(),
+            CardError::Nul("signature.key_id".to_owned())
         );
         let mut foreign = signed;
         foreign.public_key = write_public_key(&SigningKey::from_bytes(&[6; 32]).verifying_key());

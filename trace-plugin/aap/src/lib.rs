@@ -20,6 +20,7 @@ pub mod gate;
 pub mod id;
 pub mod limits;
 pub mod note;
+mod nul;
 pub mod paths;
 pub mod submission;
 pub mod timestamp;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Facts;
 use crate::limits::{MAX_DEPTH, MAX_ID_CHARS, MAX_TOOL_NAME_CHARS, MAX_TRACE_BYTES};
+use crate::nul;
 use crate::trace::ActionType;
 
 pub(super) fn named(fields: &Map<String, Value>, key: &str) -> Option<String> {
@@ -70,8 +71,18 @@ pub(super) fn reason(action_type: ActionType, metadata: &Map<String, Value>) -> 
     keys.iter().find_map(|key| optional(metadata, key))
 }
 
-/// The limits of names and ids.
+/// The limits of names and ids, and characters that no store can hold.
 pub(super) fn limits(facts: &Facts) -> Result<(), String> {
+    // Of a trace whose content is held back these are all the texts there are.
+    let rule_id = facts.rule_id.as_deref().unwrap_or_default();
+    for (key, text) in [
+        ("tool_name", facts.tool_name.as_str()),
+        ("rule_id", rule_id),
+    ] {
+        if text.contains('\0') {
+            return Err(nul::complaint(key));
+        }
+    }
     if facts.tool_name.chars().count() > MAX_TOOL_NAME_CHARS {
         return Err(format!(
             "tool_name is longer than {MAX_TOOL_NAME_CHARS} characters"
@@ -106,10 +117,8 @@ pub(super) fn whole(
             text.len()
         ));
     }
-    if text.contains("\\u0000") && holds_nul(document) {
-        return Err(
-            "it holds a NUL character (U+0000), which cannot be stored; replace it".to_owned(),
-        );
+    if let Some(place) = nul::find(document, &text) {
+        return Err(nul::complaint(&place));
     }
     match secret(&text) {
         Some(rule) => Err(format!(
@@ -124,16 +133,5 @@ pub(super) fn depth(value: &Value) -> usize {
         Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
         Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
         _ => 0,
-    }
-}
-
-pub(super) fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(fields) => fields
-            .iter()
-            .any(|(key, value)| key.contains('\0') || holds_nul(value)),
-        _ => false,
     }
 }

@@ -256,7 +256,12 @@ fn each_flaw_of_a_flat_trace_is_named() {
         (with("duration_ms", json!(-1)), "duration_ms"),
         (with("metadata", json!([])), "metadata is not an object"),
         (with("surprise", json!(1)), "surprise"),
-        (with("result", json!("a\u{0}b")), "NUL"),
+        (with("result", json!("a\u{0}b")), "result holds a NUL"),
+        (
+            with("params", json!({"a\u{0}b": 1})),
+            "parameters.a\\0b holds a NUL",
+        ),
+        (with("tool_name", json!("a\u{0}b")), "tool_name holds a NUL"),
         (with("result", json!("x".repeat(70_000))), "limit is 65536"),
         (json!({"tool_name": "x"}), "neither trace_id"),
         (json!({"batch": [7]}), "JSON object"),
@@ -280,6 +285,22 @@ fn one_bad_flat_trace_leaves_the_others() {
             && validated.answers[1].is_some()
             && validated.answers[2].is_none()
     );
+}
+
+/// A header that stands for its content has two texts of its own.
+#[test]
+fn a_held_back_header_with_nul_is_not_taken() {
+    for key in ["tool_name", "rule_id"] {
+        let mut item = chain(1).remove(0);
+        item.document = None;
+        match key {
+            "tool_name" => item.header.tool_name = "a\u{0}b".to_owned(),
+            _ => item.header.rule_id = Some("a\u{0}b".to_owned()),
+        }
+        let validated = validate(&body(vec![item]));
+        assert!(validated.batch.traces().is_empty());
+        assert!(reasons(&validated)[0].starts_with(&format!("{key} holds a NUL")));
+    }
 }
 
 #[test]
