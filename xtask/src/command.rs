@@ -73,13 +73,13 @@ impl Line {
         command.status().is_ok_and(|status| status.success())
     }
 
-    /// Shows and runs it.
+    /// Shows and runs it, all on standard error: standard output is for answers.
     ///
     /// # Errors
     /// When it does not start or does not succeed, with the line to type again.
     pub(crate) fn run(&self) -> Result<()> {
-        println!("   $ {self}");
-        let status = self.command().status();
+        eprintln!("   $ {self}");
+        let status = self.command().stdout(std::io::stderr()).status();
         let status = status.with_context(|| format!("could not start `{self}`"))?;
         if !status.success() {
             bail!("`{self}` ended with {status}");

@@ -16,6 +16,7 @@ mod run;
 mod setup;
 mod test;
 mod tree;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,11 @@ enum Task {
         #[arg(default_value = "all", value_parser = bench::names())]
         name: String,
     },
+    /// Build, run and deploy the edge as a Cloudflare Worker.
+    Worker {
+        #[command(subcommand)]
+        task: worker::Task,
+    },
 }
 
 fn main() -> Result<ExitCode> {
@@ -61,6 +67,7 @@ fn main() -> Result<ExitCode> {
         Task::Test { peers, filter } => test::all(peers, filter.as_deref())?,
         Task::Lint => lint::all(),
         Task::Bench { name } => bench::all(&name)?,
+        Task::Worker { task } => worker::run(&task).map(|()| true)?,
     };
     Ok(if ok {
         ExitCode::SUCCESS

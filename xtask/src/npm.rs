@@ -17,7 +17,7 @@ pub(crate) fn ensure(from: &str, into: &Path) -> Result<()> {
     // Written last: an install that broke off is done again.
     let stamp = into.join("package-lock.installed.json");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        println!("   {} is up to date", into.display());
+        eprintln!("   {} is up to date", into.display());
         return Ok(());
     }
     fs::create_dir_all(into)?;

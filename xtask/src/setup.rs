@@ -1,6 +1,7 @@
 //! `cargo xtask setup`: what tests need beyond Rust, installed once.
 
 use std::fs::{self, File};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -22,12 +23,18 @@ pub(crate) fn all() -> Result<()> {
         "setup",
         &format!("what tests need beyond Rust, in {}", tools.display()),
     );
-    fs::create_dir_all(&tools).with_context(|| format!("creating {}", tools.display()))?;
-    // Two set-ups at once would install over each other.
-    let lock = File::create(tools.join(".lock"))?;
-    lock.lock().context("waiting for another set-up")?;
+    let _lock = lock(&tools)?;
     programs::ensure()?;
     npm::ensure(JUDGES, &tools.join("judges"))?;
     python::ensure(&format!("{JUDGES}/requirements.txt"), &tools.join("judges"))?;
     npm::ensure(BROWSER, &tools.join("browser"))
+}
+
+/// Waits until nobody else installs into `tools`, and keeps others out for as long as the file is held.
+pub(crate) fn lock(tools: &Path) -> Result<File> {
+    fs::create_dir_all(tools).with_context(|| format!("creating {}", tools.display()))?;
+    // Two set-ups at once would install over each other.
+    let lock = File::create(tools.join(".lock"))?;
+    lock.lock().context("waiting for another set-up")?;
+    Ok(lock)
 }

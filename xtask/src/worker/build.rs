@@ -1,0 +1,150 @@
+//! From the crate `edge-worker` to a bundle: cargo, wasm-bindgen, wasm-opt, esbuild.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use super::size::Sizes;
+use super::toolchain::{TARGET, Toolchain};
+use super::tools::Tools;
+use super::{config, home};
+use crate::command::Line;
+use crate::tree;
+
+/// What is deployed: the module, and the WebAssembly that it starts.
+const FILES: [&str; 2] = ["index.js", "index_bg.wasm"];
+
+/// Where the bundle is left.
+pub(crate) fn dir() -> PathBuf {
+    home().join("build")
+}
+
+/// Makes the bundle.
+///
+/// # Errors
+/// When a step fails, or the bundle is over its limit; then the last one stays where it is.
+pub(crate) fn build() -> Result<Sizes> {
+    let tools = Tools::ensure()?;
+    let toolchain = Toolchain::ensure()?;
+    // Apart from all other builds: neither waits for the other.
+    let target = tree::target().join("worker");
+    toolchain
+        .cargo_build()
+        .args([
+            "--package",
+            "edge-worker",
+            "--profile",
+            "wasm",
+            "--target-dir",
+        ])
+        .arg(&target)
+        .run()?;
+    let module = target.join(TARGET).join("wasm/edge_worker.wasm");
+    let staging = target.join("bundle");
+    if staging.exists() {
+        fs::remove_dir_all(&staging)?;
+    }
+    let bound = staging.join("bound");
+    fs::create_dir_all(&bound)?;
+    Line::cargo()
+        .args(["run", "--quiet", "--package", "worker-bindgen", "--"])
+        .args([&module, &bound])
+        .run()?;
+    let wasm = staging.join("index_bg.wasm");
+    tools
+        .script("binaryen/bin/wasm-opt")
+        // wasm-bindgen catches traps with it; workerd knows it.
+        .arg("--enable-exception-handling")
+        .args(["-Oz", "--strip-debug", "--strip-producers", "-o"])
+        .args([&wasm, &bound.join("index_bg.wasm")])
+        .run()?;
+    bundle(&tools, &bound, &staging.join("index.js"))?;
+    let sizes = Sizes::of(&staging, &FILES)?;
+    sizes.check()?;
+    fs::create_dir_all(dir())?;
+    for name in FILES {
+        // Not in two halves: a Worker that runs may be reading it.
+        let new = dir().join(format!("{name}.new"));
+        fs::copy(staging.join(name), &new)?;
+        fs::rename(new, dir().join(name))?;
+    }
+    Ok(sizes)
+}
+
+/// One module from what wasm-bindgen wrote, our glue, and an entry that names what Cloudflare calls.
+fn bundle(tools: &Tools, bound: &Path, to: &Path) -> Result<()> {
+    let index = bound.join("index.js");
+    let text = fs::read_to_string(&index)?;
+    // workerd gives a WebAssembly module to a plain import.
+    let plain = text.replacen("import source ", "import ", 1);
+    ensure!(
+        plain != text,
+        "wasm-bindgen wrote no import of the WebAssembly module into {}",
+        index.display()
+    );
+    fs::write(index, plain)?;
+    fs::copy(home().join("js/glue.js"), bound.join("glue.js"))?;
+    fs::write(
+        bound.join("entry.js"),
+        entry(&config::classes(&config::read()?)),
+    )?;
+    tools
+        .script("esbuild/bin/esbuild")
+        .arg(bound.join("entry.js"))
+        .args([
+            "--bundle",
+            "--minify",
+            "--format=esm",
+            "--target=es2024",
+            "--log-level=warning",
+        ])
+        .args(["--external:./index_bg.wasm", "--external:cloudflare:*"])
+        .arg(format!("--outfile={}", to.display()))
+        .run()
+}
+
+/// The module that Cloudflare enters: exports must stand in its text.
+fn entry<'a>(classes: impl IntoIterator<Item = &'a String>) -> String {
+    let mut text = String::from(
+        "import { durableObject, worker } from \"./glue.js\";\nexport default worker;\n",
+    );
+    for class in classes {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "export const {class} = durableObject(\"{class}\");");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_entry_exports_every_durable_object() {
+        let text = entry(&["LiveHub".to_owned()]);
+        assert!(text.contains("export default worker;"), "{text}");
+        assert!(
+            text.contains("export const LiveHub = durableObject(\"LiveHub\");"),
+            "{text}"
+        );
+    }
+
+    /// wasm-bindgen refuses a module that was made for another version of itself.
+    #[test]
+    fn the_binder_is_of_the_same_version_as_the_module() {
+        let lock = fs::read_to_string(tree::root().join("Cargo.lock")).unwrap();
+        let versions = |name: &str| -> Vec<String> {
+            let head = format!("name = \"{name}\"\nversion = \"");
+            let after = lock.split(&head).skip(1);
+            after
+                .filter_map(|text| text.split('"').next())
+                .map(str::to_owned)
+                .collect()
+        };
+        let module = versions("wasm-bindgen");
+        assert_eq!(module.len(), 1, "{module:?}");
+        assert_eq!(versions("wasm-bindgen-cli-support"), module);
+    }
+}

@@ -1,0 +1,217 @@
+//! `cargo xtask worker dev`: the Worker in workerd on this machine, with Postgres.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{SigSet, Signal};
+use tempfile::TempDir;
+use test_cluster::{Cluster, Options};
+
+use super::processes::Group;
+use super::tools::Tools;
+use super::{DevArgs, build};
+
+/// How long it may take until it is healthy: a slow machine that does other things, too.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How often is asked whether it is, or whether wrangler still runs.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Runs it until a signal comes, or it ends by itself.
+pub(crate) fn run(args: &DevArgs) -> Result<()> {
+    let signals = signals()?;
+    if !args.no_build {
+        eprint!("{}", build::build()?);
+    }
+    let cluster;
+    let url = if let Some(url) = &args.database_url {
+        url.clone()
+    } else {
+        cluster = Cluster::start_new(&Options {
+            autovacuum: true,
+            password: Some("smoltbot".to_owned()),
+            ..Options::default()
+        })?;
+        cluster.url("postgres")
+    };
+    let mut worker = Worker::start(&Tools::ensure()?, args.port, &url, Some(&signals))?;
+    println!("{}", worker.url());
+    std::io::stdout().flush()?;
+    loop {
+        if let Some(status) = worker.group.ended()? {
+            bail!("wrangler ended with {status}");
+        }
+        match signals.recv_timeout(LOOK) {
+            Ok(()) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// A Worker in workerd; stopped when dropped.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    group: Group,
+    address: SocketAddr,
+    /// What it keeps besides the database: Durable Objects and the queue.
+    _state: TempDir,
+}
+
+impl Worker {
+    /// Starts the last bundle on `port` (0: any that is free) over the migrated database at `database_url`, and waits until
+    /// it is healthy.
+    ///
+    /// # Errors
+    /// When it ends or is not healthy in time, or when a signal comes meanwhile.
+    pub(crate) fn start(
+        tools: &Tools,
+        port: u16,
+        database_url: &str,
+        signals: Option<&Receiver<()>>,
+    ) -> Result<Self> {
+        ensure!(
+            build::dir().join("index.js").is_file(),
+            "there is no bundle in {}; run `cargo xtask worker build`",
+            build::dir().display()
+        );
+        let address = address(port)?;
+        let state = tempfile::tempdir()?;
+        let line = tools
+            .wrangler()
+            .args(["dev", "--local", "--ip", "127.0.0.1", "--port"])
+            .arg(address.port().to_string())
+            .args(["--inspector-port", "0", "--log-level", "warn"])
+            .args(["--show-interactive-dev-session=false", "--persist-to"])
+            .arg(state.path())
+            .env(
+                "CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_DB_WRITE",
+                database_url,
+            )
+            .env(
+                "CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_DB_READ",
+                database_url,
+            );
+        let mut worker = Self {
+            group: Group::start(&line)?,
+            address,
+            _state: state,
+        };
+        let began = Instant::now();
+        while !healthy(address) {
+            if let Some(status) = worker.group.ended()? {
+                bail!("wrangler ended with {status} instead of serving {address}");
+            }
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "the Worker is not healthy on {address} after {} seconds",
+                PATIENCE.as_secs()
+            );
+            match signals {
+                Some(signals) if signals.recv_timeout(LOOK).is_ok() => {
+                    bail!("stopped while starting")
+                }
+                Some(_) => {}
+                None => thread::sleep(LOOK),
+            }
+        }
+        Ok(worker)
+    }
+
+    /// Where it answers.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+/// Hears SIGINT, SIGTERM and SIGHUP from here on, in place of ending by them.
+fn signals() -> Result<Receiver<()>> {
+    let wanted: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
+        .into_iter()
+        .collect();
+    // No other thread runs yet, and those to come inherit this.
+    wanted.thread_block().context("blocking signals")?;
+    let (send, receive) = channel();
+    thread::spawn(move || while wanted.wait().is_ok() && send.send(()).is_ok() {});
+    Ok(receive)
+}
+
+fn address(port: u16) -> Result<SocketAddr> {
+    let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let taken = || format!("port {port} is taken; choose another, or 0 for any that is free");
+    Ok(TcpListener::bind(wanted)
+        .with_context(taken)?
+        .local_addr()?)
+}
+
+/// A URL as `--database-url` takes it.
+pub(crate) fn postgres_url(text: &str) -> Result<String> {
+    let rest = text
+        .strip_prefix("postgres://")
+        .or_else(|| text.strip_prefix("postgresql://"));
+    let Some(rest) = rest else {
+        bail!("write postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+    };
+    // workerd asks for all of these, and says less about it.
+    let (login, place) = rest
+        .rsplit_once('@')
+        .context("it names no user: write postgres://USER:PASSWORD@…")?;
+    ensure!(
+        login.contains(':'),
+        "it has no password, which Hyperdrive asks for; any will do where Postgres wants none"
+    );
+    let database = place.split_once('/').map_or("", |(_, rest)| rest);
+    ensure!(
+        !database.split('?').next().unwrap_or("").is_empty(),
+        "it names no database: write …@HOST:PORT/DATABASE"
+    );
+    Ok(text.to_owned())
+}
+
+fn healthy(address: SocketAddr) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(
+            stream,
+            "GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        )?;
+        let mut head = [0; 12];
+        stream.read_exact(&mut head)?;
+        Ok(&head == b"HTTP/1.1 200")
+    };
+    ask().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_that_hyperdrive_would_not_take_is_refused_with_what_is_missing() {
+        assert!(postgres_url("postgres://u:p@127.0.0.1:5432/db").is_ok());
+        assert!(postgres_url("postgresql://u:p@127.0.0.1/db?sslmode=disable").is_ok());
+        for (url, says) in [
+            ("sqlite:edge.db", "postgres://USER"),
+            ("postgres://127.0.0.1/db", "no user"),
+            ("postgres://u@127.0.0.1/db", "no password"),
+            ("postgres://u:p@127.0.0.1", "no database"),
+            ("postgres://u:p@127.0.0.1/?x=y", "no database"),
+        ] {
+            let error = postgres_url(url).unwrap_err().to_string();
+            assert!(error.contains(says), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_named_before_anything_starts() {
+        let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = holder.local_addr().unwrap().port();
+        let error = address(port).unwrap_err().to_string();
+        assert!(error.contains(&format!("port {port} is taken")), "{error}");
+        assert_ne!(address(0).unwrap().port(), 0);
+    }
+}

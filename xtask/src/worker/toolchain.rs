@@ -1,0 +1,140 @@
+//! A Rust that compiles to WebAssembly: rustup's, or Debian's, whose standard library is compiled along.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Result, bail};
+
+use crate::command::Line;
+
+/// What the Worker is compiled for.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+/// Debian's compiler, beside whatever else is on the PATH.
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+/// A compiler that is new enough for the workspace, the sources of its standard library, and `wasm-ld`.
+const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "lld"];
+
+/// How to compile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Toolchain {
+    /// The compiler on the PATH knows the target.
+    Own,
+    /// Debian's compiler, with the standard library compiled from its sources.
+    Debian,
+}
+
+impl Toolchain {
+    /// The first that is there, or can be made to be there.
+    ///
+    /// # Errors
+    /// When there is none; the message says what to install.
+    pub(crate) fn ensure() -> Result<Self> {
+        if let Some(found) = Self::found() {
+            return Ok(found);
+        }
+        if Line::new("rustup").arg("--version").succeeds() {
+            // Without a network this fails; then Debian may help.
+            let _ = Line::new("rustup").args(["target", "add", TARGET]).run();
+        }
+        let root = nix::unistd::geteuid().is_root();
+        if Self::found().is_none() && root && Line::new("apt-get").arg("--version").succeeds() {
+            let quiet = |line: Line| line.env("DEBIAN_FRONTEND", "noninteractive");
+            let _ = quiet(Line::new("apt-get").arg("update")).run();
+            let install = ["install", "--yes", "--no-install-recommends"];
+            let line = Line::new("apt-get").args(install).args(DEBIAN_PACKAGES);
+            let _ = quiet(line).run();
+        }
+        match Self::found() {
+            Some(found) => Ok(found),
+            None => bail!(
+                "nothing here compiles Rust to WebAssembly; install one of\n   \
+                 with rustup: rustup target add {TARGET}\n   \
+                 on Debian: sudo apt-get install {}",
+                DEBIAN_PACKAGES.join(" ")
+            ),
+        }
+    }
+
+    fn found() -> Option<Self> {
+        let libdir = ask(
+            Path::new("rustc"),
+            &["--print", "target-libdir", "--target", TARGET],
+        );
+        if libdir.is_some_and(|dir| Path::new(&dir).is_dir()) {
+            return Some(Self::Own);
+        }
+        let rustc = Path::new(DEBIAN_RUSTC);
+        let new_enough = parse_version(&ask(rustc, &["--version"])?)? >= oldest();
+        let sysroot = PathBuf::from(ask(rustc, &["--print", "sysroot"])?);
+        let sources = sysroot.join("lib/rustlib/src/rust/library/Cargo.lock");
+        let linker = Line::new("wasm-ld").arg("--version").succeeds();
+        (new_enough && sources.is_file() && linker).then_some(Self::Debian)
+    }
+
+    /// `cargo build` for the target.
+    pub(crate) fn cargo_build(self) -> Line {
+        let build = Line::cargo().arg("build").args(["--target", TARGET]);
+        match self {
+            Self::Own => build,
+            Self::Debian => build
+                .arg("-Zbuild-std=std,panic_abort")
+                .env("RUSTC", DEBIAN_RUSTC)
+                // Compiling the standard library along is not stable yet.
+                .env("RUSTC_BOOTSTRAP", "1")
+                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld"),
+        }
+    }
+}
+
+/// The workspace's `rust-version`.
+fn oldest() -> (u32, u32) {
+    parse_version(concat!("rustc ", env!("CARGO_PKG_RUST_VERSION"))).unwrap_or_default()
+}
+
+/// Of `rustc 1.96.0 (…)`: major and minor.
+fn parse_version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.strip_prefix("rustc ")?.split(['.', ' ', '-']);
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+fn ask(rustc: &Path, args: &[&str]) -> Option<String> {
+    let mut command = Line::new(rustc).args(args).command();
+    let output = command.stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debians_own_old_rustc_is_not_taken() {
+        assert!(oldest() >= (1, 95));
+        assert!(parse_version("rustc 1.63.0").unwrap() < oldest());
+        assert_eq!(
+            parse_version("rustc 1.96.0 (ac68faa20 2026-05-25)"),
+            Some((1, 96))
+        );
+        assert_eq!(parse_version("clang 14"), None);
+    }
+
+    #[test]
+    fn debians_compiler_is_shown_with_all_it_needs() {
+        let shown = Toolchain::Debian.cargo_build().to_string();
+        for part in [
+            "RUSTC=/usr/bin/rustc",
+            "RUSTC_BOOTSTRAP=1",
+            "-Zbuild-std",
+            "wasm-ld",
+        ] {
+            assert!(shown.contains(part), "{shown}");
+        }
+        assert!(
+            !Toolchain::Own
+                .cargo_build()
+                .to_string()
+                .contains("BOOTSTRAP")
+        );
+    }
+}
