@@ -10,6 +10,7 @@
 DO $$
 DECLARE
     wanted text;
+    act    boolean;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['smoltbot_owner', 'ingest', 'anon', 'service_role'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
@@ -24,7 +25,12 @@ BEGIN
     -- A superuser is every role already; anybody else has to be made a member to act under these names.
     IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
         FOREACH wanted IN ARRAY ARRAY['smoltbot_owner', 'ingest', 'anon', 'service_role'] LOOP
-            IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
+            act := pg_has_role(current_user, wanted, 'MEMBER');
+            -- From Postgres 16 on whoever makes a role is a member who may give it on, but may not act as it.
+            IF act AND current_setting('server_version_num')::int >= 160000 THEN
+                act := pg_has_role(current_user, wanted, 'SET');
+            END IF;
+            IF NOT act THEN
                 EXECUTE format('GRANT %I TO %I', wanted, current_user);
             END IF;
         END LOOP;

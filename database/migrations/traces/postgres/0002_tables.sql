@@ -101,14 +101,15 @@ CREATE TABLE public.checkpoints (
 
 CREATE TABLE public.sessions (
     agent_id    uuid NOT NULL,
-    session_id  text NOT NULL,
+    session_id  text COLLATE "C" NOT NULL,
     first       timestamptz NOT NULL,
     last        timestamptz NOT NULL,
     traces      bigint NOT NULL,
     denied      bigint NOT NULL,
     errors      bigint NOT NULL,
     runtime     text,
-    PRIMARY KEY (agent_id, session_id)
+    -- A session is looked for by its id, with an agent or without.
+    PRIMARY KEY (session_id, agent_id)
 ) WITH (fillfactor = 50);
 CREATE INDEX sessions_by_last ON public.sessions (agent_id, last, session_id);
 
@@ -126,7 +127,7 @@ CREATE TABLE public.traces (
     received_at      timestamptz NOT NULL,
     action_type      text NOT NULL CHECK (action_type IN ('allow', 'deny', 'error')),
     tool_name        text NOT NULL,
-    session_id       text,
+    session_id       text COLLATE "C",
     rule_id          text,
     reason           text,
     values_violated  text[],
@@ -149,7 +150,7 @@ CREATE TABLE public.traces (
     PRIMARY KEY (at, trace_id)
 ) PARTITION BY RANGE (at);
 CREATE INDEX traces_by_agent ON public.traces (agent_id, at, trace_id);
-CREATE INDEX traces_by_session ON public.traces (session_id, at, trace_id) WHERE session_id IS NOT NULL;
+CREATE INDEX traces_by_session ON public.traces (agent_id, session_id, at, trace_id) WHERE session_id IS NOT NULL;
 CREATE INDEX traces_by_position ON public.traces (position);
 CREATE INDEX traces_by_link ON public.traces (stream, seq) WHERE stream IS NOT NULL;
 -- Refusals and failures are few and what people look for.

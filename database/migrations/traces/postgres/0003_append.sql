@@ -210,6 +210,9 @@ BEGIN
                     duration_ms = one.duration, runtime = one.runtime, outcome = one.outcome, held_back = false,
                     document = one.doc::json
                 WHERE t.at = known.at AND t.trace_id = one.id;
+                -- Counted where its header was, which may have come under another time.
+                at[one.n] := known.at;
+                starts[one.n] := date_bin('5 minutes', known.at, timestamptz '1970-01-01T00:00:00Z');
                 filled := filled || one.n::integer;
                 others := others || jsonb_build_object('index', one.n - 1, 'status', 'stored', 'reason', NULL);
             ELSIF known.fingerprint = one.fingerprint THEN
@@ -307,7 +310,7 @@ BEGIN
     WHERE u.session IS NOT NULL AND (u.n = ANY (placed) OR u.n = ANY (filled))
     GROUP BY u.agent, u.session
     ORDER BY u.agent, u.session
-    ON CONFLICT (agent_id, session_id) DO UPDATE SET
+    ON CONFLICT (session_id, agent_id) DO UPDATE SET
         runtime = CASE WHEN excluded.last >= s.last THEN coalesce(excluded.runtime, s.runtime)
             ELSE coalesce(s.runtime, excluded.runtime) END,
         first = least(s.first, excluded.first), last = greatest(s.last, excluded.last),

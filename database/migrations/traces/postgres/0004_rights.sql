@@ -121,7 +121,7 @@ GRANT SELECT (trace_id, agent_id, at, session_id, stream, fingerprint, erased_at
     UPDATE (session_id, reason, document, fingerprint, held_back, erased_at) ON public.traces TO service_role;
 GRANT SELECT (trace_id, at) ON public.trace_ids TO service_role;
 GRANT SELECT (agent_id, session_id), DELETE ON public.sessions TO service_role;
-GRANT SELECT (agent_id, reason), UPDATE (reason) ON public.tallies TO service_role;
+GRANT SELECT (agent_id, start, reason), UPDATE (reason) ON public.tallies TO service_role;
 
 CREATE POLICY service_sees ON public.traces FOR SELECT TO service_role USING (true);
 CREATE POLICY service_erases ON public.traces FOR UPDATE TO service_role USING (true) WITH CHECK (document IS NULL);

@@ -54,6 +54,8 @@ DECLARE
     dropped  integer := 0;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('smoltbot.make_partitions'));
+    -- Without their key the digests of older networks tell nothing.
+    DELETE FROM private.salts WHERE month < (date_trunc('month', now AT TIME ZONE 'UTC') - interval '1 month')::date;
     SELECT date_trunc('month', (now - s.retention) AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' INTO cutoff
     FROM private.settings s WHERE s.retention IS NOT NULL;
     IF cutoff IS NULL THEN
@@ -130,33 +132,70 @@ RETURN CASE WHEN substr(id::text, 15, 1) = '7'
 -- Erases the content of one trace, of a session of an agent, or of an agent; answers how many traces had one. What stays
 -- is the header: who, when, which tool, the verdict, the rule, the place in the chain. The salt goes with the content, so
 -- that the digest which stays tells nothing about it; an unsigned trace has no salt, so its digest goes too.
+--
+-- Counters keep a reason of the newest refusals: it goes from those that the erased traces were counted in.
 CREATE FUNCTION public.erase(trace uuid, agent uuid, session text, now timestamptz) RETURNS bigint
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     erased bigint;
+    agents_of uuid[];
+    spans_of timestamptz[];
+    sessions_of text[];
 BEGIN
     IF trace IS NULL AND agent IS NULL THEN
         RAISE EXCEPTION 'name a trace or an agent' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    UPDATE traces t SET document = NULL, reason = NULL, session_id = NULL, held_back = false, erased_at = now,
-        fingerprint = CASE WHEN t.stream IS NULL THEN sha256(uuid_send(gen_random_uuid())) ELSE t.fingerprint END
-    WHERE t.erased_at IS NULL AND (trace IS NULL
-            OR t.trace_id = trace AND t.at IN (id_time(trace), (SELECT k.at FROM trace_ids k WHERE k.trace_id = trace)))
-        AND (agent IS NULL OR t.agent_id = agent)
-        AND (session IS NULL OR t.session_id = session);
-    GET DIAGNOSTICS erased = ROW_COUNT;
-    IF agent IS NOT NULL AND trace IS NULL THEN
-        DELETE FROM sessions s WHERE s.agent_id = agent AND (session IS NULL OR s.session_id = session);
-        UPDATE tallies y SET reason = NULL WHERE y.agent_id = agent AND y.reason IS NOT NULL;
-    END IF;
+    WITH found AS (
+        SELECT t.at, t.trace_id, t.session_id FROM traces t
+        WHERE t.erased_at IS NULL AND (trace IS NULL
+                OR t.trace_id = trace AND t.at IN (id_time(trace), (SELECT k.at FROM trace_ids k WHERE k.trace_id = trace)))
+            AND (agent IS NULL OR t.agent_id = agent)
+            AND (session IS NULL OR t.session_id = session)
+    ), done AS (
+        UPDATE traces t SET document = NULL, reason = NULL, session_id = NULL, held_back = false, erased_at = now,
+            fingerprint = CASE WHEN t.stream IS NULL THEN sha256(uuid_send(gen_random_uuid())) ELSE t.fingerprint END
+        FROM found f WHERE t.at = f.at AND t.trace_id = f.trace_id
+        RETURNING t.agent_id, t.at, f.session_id
+    )
+    SELECT count(*), array_agg(DISTINCT d.agent_id),
+        array_agg(DISTINCT date_bin('5 minutes', d.at, timestamptz '1970-01-01T00:00:00Z')),
+        array_agg(DISTINCT d.session_id) FILTER (WHERE d.session_id IS NOT NULL)
+    INTO erased, agents_of, spans_of, sessions_of FROM done d;
+    UPDATE tallies y SET reason = NULL
+    WHERE y.agent_id = ANY (agents_of) AND y.start = ANY (spans_of) AND y.reason IS NOT NULL;
+    -- A session stays as long as a trace tells of it.
+    DELETE FROM sessions s
+    WHERE s.agent_id = ANY (agents_of) AND s.session_id = ANY (sessions_of)
+        AND NOT EXISTS (SELECT FROM traces t WHERE t.agent_id = s.agent_id AND t.session_id = s.session_id);
     RETURN erased;
+END
+$$;
+
+-- Lifts the positions to come above all that are stored, and answers by how much: 0 but for a dump that was restored into
+-- another cluster, whose transactions count from lower.
+CREATE FUNCTION public.raise_positions() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    base      bigint;
+    newest    bigint;
+    raise_by  bigint := 0;
+BEGIN
+    SELECT s.position_base INTO base FROM private.settings s FOR UPDATE;
+    SELECT max(t.position) INTO newest FROM traces t;
+    -- What is stored was stored by transactions before the next one, if it was stored here.
+    IF newest >= base + (pg_snapshot_xmax(pg_current_snapshot())::text::bigint << 9) THEN
+        -- Readers shall see it now, though other transactions run: above it also counted from the oldest of these.
+        raise_by := newest + 1 - base - (pg_snapshot_xmin(pg_current_snapshot())::text::bigint << 9);
+        UPDATE private.settings s SET position_base = s.position_base + raise_by;
+    END IF;
+    RETURN raise_by;
 END
 $$;
 
 GRANT EXECUTE ON FUNCTION public.schema_version() TO ingest, anon, service_role;
 GRANT EXECUTE ON FUNCTION public.make_partitions(timestamptz, integer), public.apply_retention(timestamptz),
-    public.fold_tallies(timestamptz) TO ingest;
+    public.fold_tallies(timestamptz), public.raise_positions() TO ingest;
 GRANT EXECUTE ON FUNCTION public.id_time(uuid) TO anon, service_role;
 GRANT EXECUTE ON FUNCTION public.erase(uuid, uuid, text, timestamptz) TO service_role;
 
