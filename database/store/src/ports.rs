@@ -94,7 +94,8 @@ pub trait TraceReader: Send + Sync + 'static {
         page: PageRequest,
     ) -> impl Future<Output = Result<Page<TraceDetail>, StoreError>> + Send;
 
-    /// Traces received after `position`, in the order of receipt; at most `limit`.
+    /// Traces received after `position`, in the order of receipt; at most `limit`. Behind a trace that was returned none
+    /// appears later: while a batch is still being written a store may hold back what was given higher positions.
     fn received_after(
         &self,
         position: i64,
@@ -102,7 +103,8 @@ pub trait TraceReader: Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<TraceRow>, StoreError>> + Send;
 
-    /// The highest position given out; 0 in an empty store.
+    /// The highest position behind which none appears any more; 0 in an empty store. Once nothing is being written it is
+    /// the highest that was given out.
     fn last_position(&self) -> impl Future<Output = Result<i64, StoreError>> + Send;
 
     /// One trace.

@@ -137,7 +137,7 @@ impl Agent {
         let action_type = metadata.action_type;
         metadata.link = Some(link);
         let mut document = serde_json::to_value(&trace).expect("a trace is JSON");
-        let commitment = commit(&salt, &mut document).expect("a trace has a canonical form");
+        let commitment = commit(&salt, &document).expect("a trace has a canonical form");
         document["context"]["metadata"]["commitment"] = json!(commitment);
         let header = Header {
             agent_id: self.id,

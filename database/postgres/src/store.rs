@@ -1,0 +1,144 @@
+//! The store itself.
+
+use std::sync::Arc;
+
+use aap::card::SignedCard;
+use aap::wire::{Status, StreamHead};
+use aap::{AgentId, Timestamp, TraceId, ValidBatch};
+use trace_store::{
+    AgentRow, Appended, CardRow, Equivocation, Filter, Page, PageRequest, Receipt, SessionRow,
+    Stats, StoreError, StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
+};
+
+use crate::append::Sql;
+use crate::ask::{Transaction, rows_as};
+use crate::connections::{Connections, Role};
+use crate::{agents, append, cards, list, stats};
+
+/// Traces in a Postgres database, over connections that `C` brings. Clones share them.
+pub struct PostgresStore<C> {
+    connections: Arc<C>,
+}
+
+impl<C> Clone for PostgresStore<C> {
+    fn clone(&self) -> Self {
+        Self {
+            connections: Arc::clone(&self.connections),
+        }
+    }
+}
+
+impl<C: Connections> PostgresStore<C> {
+    /// A store over these connections. Nothing is asked of the database yet.
+    pub fn new(connections: C) -> Self {
+        Self {
+            connections: Arc::new(connections),
+        }
+    }
+
+    /// Where its connections come from.
+    pub fn connections(&self) -> &C {
+        &self.connections
+    }
+}
+
+impl<C: Connections> TraceWriter for PostgresStore<C> {
+    /// A trace that the database cannot hold is rejected by itself; the others of its batch are then stored in several
+    /// transactions instead of one.
+    async fn append(
+        &self,
+        batch: ValidBatch,
+        receipt: impl Into<Receipt> + Send,
+    ) -> Result<Vec<Appended>, StoreError> {
+        let appended = append::append(&Sql(&*self.connections), &batch, receipt.into()).await?;
+        if appended.iter().any(|one| one.status == Status::Stored) {
+            self.connections.appended();
+        }
+        Ok(appended)
+    }
+
+    async fn put_card(
+        &self,
+        card: SignedCard,
+        now: Timestamp,
+    ) -> Result<Vec<StreamHead>, StoreError> {
+        cards::put(&*self.connections, &card, now).await
+    }
+}
+
+impl<C: Connections> TraceReader for PostgresStore<C> {
+    async fn traces(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Page<TraceRow>, StoreError> {
+        list::traces(&*self.connections, filter, page).await
+    }
+
+    async fn documents(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Page<TraceDetail>, StoreError> {
+        list::documents(&*self.connections, filter, page).await
+    }
+
+    async fn received_after(
+        &self,
+        position: i64,
+        filter: &Filter,
+        limit: u32,
+    ) -> Result<Vec<TraceRow>, StoreError> {
+        list::received_after(&*self.connections, position, filter, limit).await
+    }
+
+    async fn last_position(&self) -> Result<i64, StoreError> {
+        list::last_position(&*self.connections).await
+    }
+
+    async fn trace(&self, id: TraceId) -> Result<Option<TraceDetail>, StoreError> {
+        list::trace(&*self.connections, id).await
+    }
+
+    async fn agent(&self, id: AgentId) -> Result<Option<AgentRow>, StoreError> {
+        agents::agent(&*self.connections, id).await
+    }
+
+    async fn agents(&self, limit: u32) -> Result<Vec<AgentRow>, StoreError> {
+        agents::agents(&*self.connections, limit).await
+    }
+
+    async fn card(&self, agent: AgentId) -> Result<Option<CardRow>, StoreError> {
+        agents::card(&*self.connections, agent).await
+    }
+
+    async fn sessions(&self, agent: AgentId, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
+        agents::sessions(&*self.connections, agent, limit).await
+    }
+
+    async fn streams(&self, agent: AgentId) -> Result<Vec<StreamRow>, StoreError> {
+        agents::streams(&*self.connections, agent).await
+    }
+
+    async fn equivocations(&self, agent: AgentId) -> Result<Vec<Equivocation>, StoreError> {
+        agents::equivocations(&*self.connections, agent).await
+    }
+
+    async fn stats(
+        &self,
+        filter: &Filter,
+        bucket_ms: i64,
+        now: Timestamp,
+    ) -> Result<Stats, StoreError> {
+        stats::stats(&*self.connections, filter, bucket_ms, now).await
+    }
+
+    /// Both roles must answer.
+    async fn ready(&self) -> Result<(), StoreError> {
+        for role in [Role::Reader, Role::Writer] {
+            let sql = "SELECT public.schema_version()";
+            rows_as(&*self.connections, role, Transaction::Ready, sql, &[]).await?;
+        }
+        Ok(())
+    }
+}
