@@ -144,7 +144,7 @@ fn item(
     };
     let trace = make(made, card);
     let mut document = serde_json::to_value(&trace).expect("a trace is JSON");
-    let commitment = chain::commit("salt", &mut document).expect("a trace is canonical JSON");
+    let commitment = chain::commit("salt", &document).expect("a trace is canonical JSON");
     let header = Header {
         agent_id,
         stream,

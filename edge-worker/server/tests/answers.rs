@@ -167,7 +167,7 @@ async fn the_bare_trace_is_what_the_agent_signed() {
     let mut document = bare.body;
     let metadata = document["context"]["metadata"].clone();
     let salt = metadata["salt"].as_str().unwrap();
-    let commitment = aap::chain::commit(salt, &mut document).unwrap();
+    let commitment = aap::chain::commit(salt, &document).unwrap();
     assert_eq!(
         metadata["commitment"],
         json!(commitment),

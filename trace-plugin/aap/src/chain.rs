@@ -12,8 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::canon::{self, NotCanonical};
+use crate::canon::NotCanonical;
 use crate::id::{AgentId, StreamId, TraceId};
+use crate::json::Json;
 use crate::timestamp::Timestamp;
 use crate::trace::ActionType;
 
@@ -154,38 +155,19 @@ pub fn genesis(agent: AgentId, stream: StreamId, succeeds: Option<StreamId>) -> 
 ///
 /// # Errors
 /// [`NotCanonical`] when the document holds what canonical JSON cannot.
-pub fn commit(salt: &str, document: &mut Value) -> Result<Digest, NotCanonical> {
-    let link = take_link(document);
-    let content = canon::to_vec(document);
-    put_link(document, link);
+pub fn commit(salt: &str, document: &Value) -> Result<Digest, NotCanonical> {
+    commit_to(salt, &Json::from(document))
+}
+
+/// The same for a document as it came in.
+pub(crate) fn commit_to(salt: &str, document: &Json<'_>) -> Result<Digest, NotCanonical> {
+    let content = document.to_canonical_content()?;
     let mut hasher = Sha256::new();
     hasher.update(b"smoltbot/content/v1\n");
     hasher.update(salt.as_bytes());
     hasher.update(b"\n");
-    hasher.update(content?);
+    hasher.update(content);
     Ok(Digest(hasher.finalize().into()))
-}
-
-type TakenLink = [Option<(String, Value)>; LINK_KEYS.len()];
-
-fn metadata(document: &mut Value) -> Option<&mut serde_json::Map<String, Value>> {
-    document
-        .get_mut("context")?
-        .get_mut("metadata")?
-        .as_object_mut()
-}
-
-fn take_link(document: &mut Value) -> TakenLink {
-    match metadata(document) {
-        Some(metadata) => LINK_KEYS.map(|key| metadata.remove_entry(key)),
-        None => TakenLink::default(),
-    }
-}
-
-fn put_link(document: &mut Value, link: TakenLink) {
-    if let Some(metadata) = metadata(document) {
-        metadata.extend(link.into_iter().flatten());
-    }
 }
 
 #[cfg(test)]
@@ -257,22 +239,20 @@ mod tests {
     #[test]
     fn the_link_itself_is_no_content() {
         let mut bare = json!({"trace_id": "t", "context": {"metadata": {"result": 1}}});
-        let mut linked = json!({"trace_id": "t", "context": {"metadata":
+        let linked = json!({"trace_id": "t", "context": {"metadata":
             {"result": 1, "seq": 7, "prev": "p", "stream": "s", "salt": "x", "commitment": "c"}}});
-        let before = linked.clone();
         assert_eq!(
-            commit("salt", &mut bare).unwrap(),
-            commit("salt", &mut linked).unwrap()
+            commit("salt", &bare).unwrap(),
+            commit("salt", &linked).unwrap()
         );
-        assert_eq!(linked, before, "committing leaves the document as it was");
         assert_ne!(
-            commit("salt", &mut bare).unwrap(),
-            commit("other", &mut bare).unwrap()
+            commit("salt", &bare).unwrap(),
+            commit("other", &bare).unwrap()
         );
         bare["context"]["metadata"]["result"] = json!(2);
         assert_ne!(
-            commit("salt", &mut bare).unwrap(),
-            commit("salt", &mut linked).unwrap()
+            commit("salt", &bare).unwrap(),
+            commit("salt", &linked).unwrap()
         );
     }
 

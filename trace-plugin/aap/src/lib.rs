@@ -18,6 +18,7 @@ pub mod drift;
 pub mod flat;
 pub mod gate;
 pub mod id;
+mod json;
 pub mod limits;
 pub mod note;
 mod nul;

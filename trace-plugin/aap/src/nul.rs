@@ -5,9 +5,14 @@ use serde_json::Value;
 /// How written JSON spells it. Other texts may hold these six characters too, after a backslash of their own.
 const WRITTEN: &str = "\\u0000";
 
+/// Whether `written` may hold it; a quick look.
+pub(crate) fn is_written(written: &str) -> bool {
+    written.as_bytes().contains(&b'\\') && written.contains(WRITTEN)
+}
+
 /// Where in `value`, of which `written` is the JSON text, a text or a key holds it; a path such as `action.parameters.list[2]`.
 pub(crate) fn find(value: &Value, written: &str) -> Option<String> {
-    if !written.contains(WRITTEN) {
+    if !is_written(written) {
         return None;
     }
     let path = search(value)?;

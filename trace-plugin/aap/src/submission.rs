@@ -6,10 +6,10 @@
 //! is rejected with a reason, trace by trace where the others can stand without it.
 
 use ed25519_dalek::VerifyingKey;
-use serde_json::{Map, Value};
 
 use crate::chain::{Digest, Header};
 use crate::id::{AgentId, TraceId};
+use crate::json::{Json, Members};
 use crate::limits::{MAX_BATCH_BYTES, MAX_BATCH_TRACES};
 use crate::note::{Checkpoint, parse_public_key};
 use crate::timestamp::Timestamp;
@@ -152,7 +152,8 @@ struct Item {
     /// The id as sent, for the answer.
     named: Option<String>,
     agent_id: Option<AgentId>,
-    header: Option<Header>,
+    /// Where it says that it stands.
+    link: Option<Place>,
     /// The stream that the first link says it goes on from.
     succeeds: Option<crate::StreamId>,
     read: Result<ValidTrace, String>,
@@ -193,15 +194,15 @@ impl Submission {
         if body.len() > MAX_BATCH_BYTES {
             return Err(SubmissionError::TooLarge(body.len()));
         }
-        let parsed: Value = serde_json::from_slice(body)
+        let parsed: Json<'_> = serde_json::from_slice(body)
             .map_err(|error| SubmissionError::NotJson(error.to_string()))?;
-        let Value::Object(mut fields) = parsed else {
+        let Json::Object(mut fields) = parsed else {
             return Err(SubmissionError::Shape("it is not an object"));
         };
         let (items, single) = match fields.remove("batch") {
-            Some(Value::Array(items)) => (items, false),
+            Some(Json::List(items)) => (items, false),
             Some(_) => return Err(SubmissionError::Shape("batch is not an array")),
-            None => (vec![Value::Object(std::mem::take(&mut fields))], true),
+            None => (vec![Json::Object(std::mem::take(&mut fields))], true),
         };
         if items.is_empty() {
             return Err(SubmissionError::Empty);
@@ -217,7 +218,7 @@ impl Submission {
             None => None,
         };
         let items = items
-            .into_iter()
+            .iter()
             .map(|item| reading::item(item, secret))
             .collect();
         Ok(Self {
@@ -272,7 +273,7 @@ impl Submission {
             let judged = match (item.read, &broken) {
                 (Err(reason), _) => Err(reason),
                 (Ok(_), Some(reason)) => Err(reason.clone()),
-                (Ok(trace), None) => place(trace, item.header, proven),
+                (Ok(trace), None) => place(trace, item.link, proven),
             };
             match judged {
                 Ok(trace) => {
@@ -298,16 +299,11 @@ impl Submission {
 }
 
 /// Gives a proven trace its place; lets an unproven one through only where its agent's id needs no proof.
-fn place(
-    mut trace: ValidTrace,
-    header: Option<Header>,
-    proven: bool,
-) -> Result<ValidTrace, String> {
+fn place(mut trace: ValidTrace, link: Option<Place>, proven: bool) -> Result<ValidTrace, String> {
     if proven {
-        let header = header.ok_or("this trace has no place in the chain")?;
-        let digest = header.digest();
-        trace.fingerprint = digest;
-        trace.place = Some(Place { header, digest });
+        let link = link.ok_or("this trace has no place in the chain")?;
+        trace.fingerprint = link.digest;
+        trace.place = Some(link);
         return Ok(trace);
     }
     if trace.facts.agent_id.is_self_certifying() {
@@ -322,13 +318,10 @@ fn place(
     Ok(trace)
 }
 
-fn text_field(
-    fields: &Map<String, Value>,
-    key: &'static str,
-) -> Result<Option<String>, SubmissionError> {
+fn text_field(fields: &Members<'_>, key: &'static str) -> Result<Option<String>, SubmissionError> {
     match fields.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::Text(text)) => Ok(Some(text.clone().into_owned())),
         Some(_) => Err(SubmissionError::Shape(if key == "checkpoint" {
             "checkpoint is not a string"
         } else {

@@ -1,25 +1,31 @@
 //! An AP-Trace on its way in: its shape, its facts, its place in the chain.
 
-use serde_json::{Map, Value};
+use serde_json::Number;
 
 use super::fields::{id, limits, named, object, optional, reason, required, strings, whole};
 use super::reading::unreadable;
-use super::{Facts, Item, ValidTrace};
-use crate::canon;
+use super::{Facts, Item, Place, ValidTrace};
 use crate::chain::{self, Digest, Header};
+use crate::json::{Json, Members};
 use crate::timestamp::Timestamp;
 use crate::trace::ActionType;
 
-/// Reads an AP-Trace.
-pub(super) fn read(fields: Map<String, Value>, secret: &dyn Fn(&str) -> Option<String>) -> Item {
-    let named = named(&fields, "trace_id");
-    let facts = match ap_facts(&fields) {
+/// Reads an AP-Trace, whose members are `fields`.
+pub(super) fn read(
+    document: &Json<'_>,
+    fields: &Members<'_>,
+    secret: &dyn Fn(&str) -> Option<String>,
+) -> Item {
+    let named = named(fields, "trace_id");
+    let facts = match ap_facts(fields) {
         Ok(facts) => facts,
         Err(reason) => return unreadable(named, reason),
     };
     let agent_id = Some(facts.agent_id);
-    let mut document = Value::Object(fields);
-    let link = match linked(&facts, &mut document) {
+    let metadata = fields
+        .get("context")
+        .and_then(|context| context.get("metadata")?.as_object());
+    let link = match metadata.map_or(Ok(None), |metadata| linked(&facts, metadata, document)) {
         Ok(link) => link,
         Err(reason) => {
             return Item {
@@ -28,18 +34,19 @@ pub(super) fn read(fields: Map<String, Value>, secret: &dyn Fn(&str) -> Option<S
             };
         }
     };
-    let succeeds = document["context"]["metadata"]
-        .get("succeeds")
-        .and_then(Value::as_str)
+    let succeeds = metadata
+        .and_then(|metadata| metadata.get("succeeds")?.as_str())
         .and_then(|text| text.parse().ok());
-    let fingerprint = match (&link, canon::to_vec(&document)) {
-        (Some(header), _) => Ok(header.digest()),
-        (None, Ok(bytes)) => Ok(Digest::of(&bytes)),
-        (None, Err(error)) => Err(error.to_string()),
+    let fingerprint = match &link {
+        Some(link) => Ok(link.digest),
+        None => document
+            .to_canonical()
+            .map(|bytes| Digest::of(&bytes))
+            .map_err(|error| error.to_string()),
     };
     let read = fingerprint.and_then(|fingerprint| {
         limits(&facts)?;
-        let document = whole(&document, secret)?;
+        let document = whole(document, secret)?;
         Ok(ValidTrace {
             facts,
             document: Some(document),
@@ -50,14 +57,14 @@ pub(super) fn read(fields: Map<String, Value>, secret: &dyn Fn(&str) -> Option<S
     Item {
         named,
         agent_id,
-        header: link,
+        link,
         succeeds,
         read,
     }
 }
 
 /// Checks what AAP's schema and its strictest reader ask of an AP-Trace, and reads the facts.
-fn ap_facts(fields: &Map<String, Value>) -> Result<Facts, String> {
+fn ap_facts(fields: &Members<'_>) -> Result<Facts, String> {
     let trace_id = id(fields, "trace_id")?;
     let agent_id = id(fields, "agent_id")?;
     let card_id = required(fields, "card_id")?.to_owned();
@@ -79,27 +86,27 @@ fn ap_facts(fields: &Map<String, Value>) -> Result<Facts, String> {
     }
     if action
         .get("parameters")
-        .is_some_and(|params| !params.is_object())
+        .is_some_and(|params| params.as_object().is_none())
     {
         return Err("action.parameters is not an object".to_owned());
     }
     let decision = object(fields, "decision")?;
     decision_holds(decision)?;
-    let empty = Map::new();
+    let empty = Members::default();
     let context = match fields.get("context") {
         None => &empty,
-        Some(Value::Object(context)) => context,
+        Some(Json::Object(context)) => context,
         Some(_) => return Err("context is not an object".to_owned()),
     };
     if fields
         .get("escalation")
-        .is_some_and(|escalation| !escalation.is_object())
+        .is_some_and(|escalation| escalation.as_object().is_none())
     {
         return Err("escalation is not an object; leave it out rather than write null".to_owned());
     }
     let metadata = match context.get("metadata") {
         None => &empty,
-        Some(Value::Object(metadata)) => metadata,
+        Some(Json::Object(metadata)) => metadata,
         Some(_) => return Err("context.metadata is not an object".to_owned()),
     };
     let told = optional(metadata, "action_type").and_then(|word| ActionType::parse(&word));
@@ -127,37 +134,37 @@ fn ap_facts(fields: &Map<String, Value>) -> Result<Facts, String> {
         rule_id: optional(metadata, "rule_id"),
         reason: reason(action_type, metadata).or_else(|| optional(decision, "selection_reasoning")),
         values_violated: strings(metadata, "values_violated"),
-        duration_ms: metadata.get("duration_ms").and_then(Value::as_f64),
+        duration_ms: metadata
+            .get("duration_ms")
+            .and_then(Json::as_number)
+            .and_then(Number::as_f64),
         runtime: optional(metadata, "runtime"),
         outcome: optional(metadata, "outcome"),
         card_id: Some(card_id),
     })
 }
 
-fn decision_holds(decision: &Map<String, Value>) -> Result<(), String> {
+fn decision_holds(decision: &Members<'_>) -> Result<(), String> {
     let selected = required(decision, "selected").map_err(|reason| format!("decision.{reason}"))?;
-    if !decision
-        .get("selection_reasoning")
-        .is_some_and(Value::is_string)
-    {
+    if !decision.get("selection_reasoning").is_some_and(is_text) {
         return Err("decision.selection_reasoning is missing or not a string".to_owned());
     }
-    let strings_only = |value: &Value| {
+    let strings_only = |value: &Json<'_>| {
         value
-            .as_array()
-            .is_some_and(|items| items.iter().all(Value::is_string))
+            .as_list()
+            .is_some_and(|items| items.iter().all(is_text))
     };
     if !decision.get("values_applied").is_some_and(strings_only) {
         return Err("decision.values_applied is missing or not a list of strings".to_owned());
     }
     let options = decision
         .get("alternatives_considered")
-        .and_then(Value::as_array)
+        .and_then(Json::as_list)
         .filter(|options| !options.is_empty())
         .ok_or("decision.alternatives_considered is missing or empty")?;
     let offered = options
         .iter()
-        .any(|option| option.get("option_id").and_then(Value::as_str) == Some(selected));
+        .any(|option| option.get("option_id").and_then(Json::as_str) == Some(selected));
     if offered {
         Ok(())
     } else {
@@ -165,26 +172,23 @@ fn decision_holds(decision: &Map<String, Value>) -> Result<(), String> {
     }
 }
 
-/// The header that an AP-Trace's metadata tells, with the commitment checked against the content.
-fn linked(facts: &Facts, document: &mut Value) -> Result<Option<Header>, String> {
-    let Some(metadata) = document
-        .get("context")
-        .and_then(|context| context.get("metadata"))
-    else {
-        return Ok(None);
-    };
+fn is_text(value: &Json<'_>) -> bool {
+    value.as_str().is_some()
+}
+
+/// The place that an AP-Trace's metadata tells, with the commitment checked against the content.
+fn linked(
+    facts: &Facts,
+    metadata: &Members<'_>,
+    document: &Json<'_>,
+) -> Result<Option<Place>, String> {
     if chain::LINK_KEYS
         .iter()
-        .all(|key| metadata.get(*key).is_none())
+        .all(|key| metadata.get(key).is_none())
     {
         return Ok(None);
     }
-    let text = |key: &str| {
-        metadata
-            .get(key)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
+    let text = |key: &str| metadata.get(key).and_then(Json::as_str).unwrap_or_default();
     let header = Header {
         agent_id: facts.agent_id,
         stream: text("stream")
@@ -192,7 +196,8 @@ fn linked(facts: &Facts, document: &mut Value) -> Result<Option<Header>, String>
             .map_err(|_| "context.metadata.stream is not a UUID")?,
         seq: metadata
             .get("seq")
-            .and_then(Value::as_u64)
+            .and_then(Json::as_number)
+            .and_then(Number::as_u64)
             .ok_or("context.metadata.seq is not a whole number")?,
         trace_id: facts.trace_id,
         timestamp: facts.timestamp,
@@ -206,10 +211,10 @@ fn linked(facts: &Facts, document: &mut Value) -> Result<Option<Header>, String>
             .parse()
             .map_err(|error| format!("context.metadata.commitment: {error}"))?,
     };
-    let salt = text("salt").to_owned();
-    let commitment = chain::commit(&salt, document).map_err(|error| error.to_string())?;
+    let commitment = chain::commit_to(text("salt"), document).map_err(|error| error.to_string())?;
     if commitment != header.commitment {
         return Err("the content is not what context.metadata.commitment commits to".to_owned());
     }
-    Ok(Some(header))
+    let digest = header.digest();
+    Ok(Some(Place { header, digest }))
 }

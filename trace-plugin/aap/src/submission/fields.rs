@@ -1,69 +1,65 @@
 //! Reading single fields, with errors that name the field.
 
-use serde_json::{Map, Value};
-
 use super::Facts;
+use crate::json::{Json, Members};
 use crate::limits::{MAX_DEPTH, MAX_ID_CHARS, MAX_TOOL_NAME_CHARS, MAX_TRACE_BYTES};
 use crate::nul;
 use crate::trace::ActionType;
 
-pub(super) fn named(fields: &Map<String, Value>, key: &str) -> Option<String> {
+pub(super) fn named(fields: &Members<'_>, key: &str) -> Option<String> {
     let text = fields.get(key)?.as_str()?;
     Some(text.chars().take(MAX_ID_CHARS).collect())
 }
 
-pub(super) fn required<'a>(fields: &'a Map<String, Value>, key: &str) -> Result<&'a str, String> {
+pub(super) fn required<'a>(fields: &'a Members<'_>, key: &str) -> Result<&'a str, String> {
     match fields.get(key) {
-        Some(Value::String(text)) if !text.is_empty() => Ok(text),
-        Some(Value::String(_)) => Err(format!("{key} is empty")),
+        Some(Json::Text(text)) if !text.is_empty() => Ok(text),
+        Some(Json::Text(_)) => Err(format!("{key} is empty")),
         Some(_) => Err(format!("{key} is not a string")),
         None => Err(format!("{key} is missing")),
     }
 }
 
-pub(super) fn id<T: std::str::FromStr>(
-    fields: &Map<String, Value>,
-    key: &str,
-) -> Result<T, String> {
+pub(super) fn id<T: std::str::FromStr>(fields: &Members<'_>, key: &str) -> Result<T, String> {
     required(fields, key)?
         .parse()
         .map_err(|_| format!("{key} is not a UUID such as 0193b5b0-7c4e-7a3c-9d39-1f2e3d4c5b6a"))
 }
 
-pub(super) fn object<'a>(
-    fields: &'a Map<String, Value>,
+pub(super) fn object<'a, 'b>(
+    fields: &'a Members<'b>,
     key: &str,
-) -> Result<&'a Map<String, Value>, String> {
+) -> Result<&'a Members<'b>, String> {
     match fields.get(key) {
-        Some(Value::Object(object)) => Ok(object),
+        Some(Json::Object(object)) => Ok(object),
         Some(_) => Err(format!("{key} is not an object")),
         None => Err(format!("{key} is missing")),
     }
 }
 
-pub(super) fn optional(fields: &Map<String, Value>, key: &str) -> Option<String> {
+pub(super) fn optional(fields: &Members<'_>, key: &str) -> Option<String> {
     fields
         .get(key)
-        .and_then(Value::as_str)
+        .and_then(Json::as_str)
         .filter(|text| !text.is_empty())
         .map(str::to_owned)
 }
 
-pub(super) fn strings(fields: &Map<String, Value>, key: &str) -> Vec<String> {
+pub(super) fn strings(fields: &Members<'_>, key: &str) -> Vec<String> {
     fields
         .get(key)
-        .and_then(Value::as_array)
+        .and_then(Json::as_list)
         .map(|items| {
             items
                 .iter()
-                .filter_map(Value::as_str)
+                .filter_map(Json::as_str)
                 .map(str::to_owned)
                 .collect()
         })
         .unwrap_or_default()
 }
 
-pub(super) fn reason(action_type: ActionType, metadata: &Map<String, Value>) -> Option<String> {
+pub(super) fn reason(action_type: ActionType, metadata: &Members<'_>) -> Option<String> {
     let keys: &[&str] = match action_type {
         ActionType::Error => &["error", "error_message", "conscience_reason"],
         _ => &["conscience_reason", "error_message"],
@@ -104,20 +100,23 @@ pub(super) fn limits(facts: &Facts) -> Result<(), String> {
 
 /// The document as it is stored, if it is within the limits and clean.
 pub(super) fn whole(
-    document: &Value,
+    document: &Json<'_>,
     secret: &dyn Fn(&str) -> Option<String>,
 ) -> Result<String, String> {
-    if depth(document) > MAX_DEPTH {
+    if document.depth() > MAX_DEPTH {
         return Err(format!("it is nested deeper than {MAX_DEPTH} levels"));
     }
-    let text = serde_json::to_string(document).map_err(|error| error.to_string())?;
+    let text = document.to_text();
     if text.len() > MAX_TRACE_BYTES {
         return Err(format!(
             "the trace is {} bytes; the limit is {MAX_TRACE_BYTES}",
             text.len()
         ));
     }
-    if let Some(place) = nul::find(document, &text) {
+    // The values that the search takes are made only where it may find something.
+    if nul::is_written(&text)
+        && let Some(place) = nul::find(&document.to_value(), &text)
+    {
         return Err(nul::complaint(&place));
     }
     match secret(&text) {
@@ -125,13 +124,5 @@ pub(super) fn whole(
             "it holds a secret (rule {rule}); redact it before it is sent"
         )),
         None => Ok(text),
-    }
-}
-
-pub(super) fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
-        _ => 0,
     }
 }

@@ -1,17 +1,15 @@
 //! A flat trace of published clients on its way in.
 
-use serde_json::{Map, Value};
-
 use super::fields::{id, limits, named, optional, reason, required, strings, whole};
 use super::{Facts, Item, ValidTrace};
-use crate::canon;
 use crate::chain::Digest;
 use crate::flat;
+use crate::json::{Json, Members};
 use crate::timestamp::Timestamp;
 use crate::trace::ActionType;
 
 /// Reads a flat trace.
-pub(super) fn read(fields: &Map<String, Value>, secret: &dyn Fn(&str) -> Option<String>) -> Item {
+pub(super) fn read(fields: &Members<'_>, secret: &dyn Fn(&str) -> Option<String>) -> Item {
     let named = named(fields, "id");
     let mut agent_id = None;
     let read = (|| {
@@ -19,8 +17,10 @@ pub(super) fn read(fields: &Map<String, Value>, secret: &dyn Fn(&str) -> Option<
         agent_id = Some(facts.agent_id);
         limits(&facts)?;
         let timestamp = facts.timestamp.to_string();
-        let document = flat::to_ap_trace(fields, facts.action_type, &timestamp);
-        let fingerprint = Digest::of(&canon::to_vec(&document).map_err(|error| error.to_string())?);
+        let document = flat::to_ap_trace(&fields.to_map(), facts.action_type, &timestamp);
+        let document = Json::from(&document);
+        let canonical = document.to_canonical().map_err(|error| error.to_string())?;
+        let fingerprint = Digest::of(&canonical);
         let document = whole(&document, secret)?;
         Ok(ValidTrace {
             facts,
@@ -32,17 +32,17 @@ pub(super) fn read(fields: &Map<String, Value>, secret: &dyn Fn(&str) -> Option<
     Item {
         named,
         agent_id,
-        header: None,
+        link: None,
         succeeds: None,
         read,
     }
 }
 
-fn flat_facts(fields: &Map<String, Value>) -> Result<Facts, String> {
+fn flat_facts(fields: &Members<'_>) -> Result<Facts, String> {
     let trace_id = id(fields, "id")?;
     let agent_id = id(fields, "agent_id")?;
     let timestamp = match fields.get("timestamp") {
-        Some(Value::Number(number)) => number
+        Some(Json::Number(number)) => number
             .as_i64()
             .map(Timestamp::from_millis)
             .ok_or("timestamp is not a whole number of milliseconds")?,
@@ -57,24 +57,26 @@ fn flat_facts(fields: &Map<String, Value>) -> Result<Facts, String> {
             word.escape_debug()
         )
     })?;
-    let empty = Map::new();
+    let empty = Members::default();
     let metadata = match fields.get("metadata") {
-        None | Some(Value::Null) => &empty,
-        Some(Value::Object(metadata)) => metadata,
+        None | Some(Json::Null) => &empty,
+        Some(Json::Object(metadata)) => metadata,
         Some(_) => return Err("metadata is not an object".to_owned()),
     };
     let duration_ms = match fields.get("duration_ms") {
-        None | Some(Value::Null) => None,
+        None | Some(Json::Null) => None,
         Some(value) => Some(
             value
-                .as_f64()
+                .as_number()
+                .and_then(serde_json::Number::as_f64)
                 .filter(|ms| *ms >= 0.0)
                 .ok_or("duration_ms is not a number of milliseconds, 0 or more")?,
         ),
     };
     if let Some(unknown) = fields
-        .keys()
-        .find(|key| !flat::KEYS.contains(&key.as_str()))
+        .iter()
+        .map(|(key, _)| &**key)
+        .find(|key| !flat::KEYS.contains(key))
     {
         return Err(format!(
             "`{}` is no field of a flat trace; its fields are {}",

@@ -17,9 +17,10 @@ pub(super) fn prove(
     let checkpoint = Checkpoint::open(note, &key).map_err(|error| error.to_string())?;
     let mut before = None;
     for (index, item) in items.iter().enumerate() {
-        let header = item.header.as_ref().ok_or_else(|| {
+        let link = item.link.as_ref().ok_or_else(|| {
             format!("trace {index} of this signed batch has no readable place in the chain")
         })?;
+        let header = &link.header;
         if (header.agent_id, header.stream) != (checkpoint.agent_id, checkpoint.stream) {
             return Err(format!(
                 "trace {index} belongs to another agent or stream than the checkpoint"
@@ -51,7 +52,7 @@ pub(super) fn prove(
                 }
             }
         }
-        before = Some((header.seq, header.digest()));
+        before = Some((header.seq, link.digest));
     }
     if before != Some((checkpoint.seq, checkpoint.digest)) {
         return Err("the checkpoint signs another link than the batch's last".to_owned());

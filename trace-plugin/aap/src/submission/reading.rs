@@ -1,23 +1,22 @@
 //! Reading one item of a submission: which form it has, and the header that stands for a content held back.
 
-use serde_json::Value;
-
 use super::fields::limits;
-use super::{Facts, Item, ValidTrace, ap_trace, flat_trace};
+use super::{Facts, Item, Place, ValidTrace, ap_trace, flat_trace};
 use crate::chain::Header;
+use crate::json::Json;
 
 /// Reads an item of either form, or a held-back header.
-pub(super) fn item(value: Value, secret: &dyn Fn(&str) -> Option<String>) -> Item {
-    let Value::Object(fields) = value else {
+pub(super) fn item(value: &Json<'_>, secret: &dyn Fn(&str) -> Option<String>) -> Item {
+    let Json::Object(fields) = value else {
         return unreadable(None, "a trace is a JSON object");
     };
     if let Some(header) = fields.get("held_back") {
         return held_back(header);
     }
-    if fields.contains_key("trace_id") {
-        ap_trace::read(fields, secret)
-    } else if fields.contains_key("id") {
-        flat_trace::read(&fields, secret)
+    if fields.get("trace_id").is_some() {
+        ap_trace::read(value, fields, secret)
+    } else if fields.get("id").is_some() {
+        flat_trace::read(fields, secret)
     } else {
         let named = None;
         unreadable(
@@ -31,20 +30,21 @@ pub(super) fn unreadable(named: Option<String>, reason: impl Into<String>) -> It
     Item {
         named,
         agent_id: None,
-        header: None,
+        link: None,
         succeeds: None,
         read: Err(reason.into()),
     }
 }
 
-fn held_back(header: &Value) -> Item {
+fn held_back(header: &Json<'_>) -> Item {
     let named = header
         .get("trace_id")
-        .and_then(Value::as_str)
+        .and_then(Json::as_str)
         .map(str::to_owned);
     // Through text, so that a digest or an id is read by the rules of its type.
-    match serde_json::from_value::<Header>(header.clone()) {
+    match serde_json::from_value::<Header>(header.to_value()) {
         Ok(header) => {
+            let digest = header.digest();
             let facts = Facts {
                 trace_id: header.trace_id,
                 agent_id: header.agent_id,
@@ -64,12 +64,12 @@ fn held_back(header: &Value) -> Item {
                 facts,
                 document: None,
                 place: None,
-                fingerprint: header.digest(),
+                fingerprint: digest,
             });
             Item {
                 named,
                 agent_id: Some(header.agent_id),
-                header: Some(header),
+                link: Some(Place { header, digest }),
                 succeeds: None,
                 read,
             }

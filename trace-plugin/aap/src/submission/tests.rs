@@ -59,7 +59,7 @@ fn chain(count: u8) -> Vec<OutItem> {
     (1..=count)
         .map(|n| {
             let mut document = document(n, "exec");
-            let commitment = crate::chain::commit("salt", &mut document).unwrap();
+            let commitment = crate::chain::commit("salt", &document).unwrap();
             let header = Header {
                 agent_id: agent(),
                 stream: stream(),

@@ -48,7 +48,7 @@ impl Prepared {
         let mut document = serde_json::to_value(&trace)?;
         fit(&mut document)?;
         let salt = clock::salt();
-        let commitment = chain::commit(&salt, &mut document)?;
+        let commitment = chain::commit(&salt, &document)?;
         let metadata = trace.context.metadata;
         Ok(Self {
             trace_id: trace.trace_id,
@@ -76,7 +76,7 @@ impl Prepared {
         if let Some(stream) = head.succeeds {
             self.document["context"]["metadata"]["succeeds"] = json!(stream);
             // The content changed, so does the commitment; canonical once, canonical again.
-            if let Ok(commitment) = chain::commit(&self.salt, &mut self.document) {
+            if let Ok(commitment) = chain::commit(&self.salt, &self.document) {
                 self.commitment = commitment;
             }
         }
