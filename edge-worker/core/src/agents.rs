@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aap::AgentId;
 use aap::limits::DEFAULT_PAGE;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::Uri;
 use serde::Serialize;
 use trace_store::{AgentRow, Equivocation, SessionRow, StreamRow, TraceReader, TraceWriter};
@@ -13,7 +13,7 @@ use trace_store::{AgentRow, Equivocation, SessionRow, StreamRow, TraceReader, Tr
 use crate::Problem;
 use crate::edge::Edge;
 use crate::limiter::Limiter;
-use crate::query::{Params, agent_id};
+use crate::query::{Params, PathId, agent_id};
 
 /// An agent with the state of its chains.
 #[derive(Debug, Serialize)]
@@ -40,7 +40,7 @@ pub(crate) async fn find<S: TraceReader + TraceWriter, L: Limiter>(
 /// One agent.
 pub(crate) async fn one<S: TraceReader + TraceWriter, L: Limiter>(
     State(edge): State<Arc<Edge<S, L>>>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
 ) -> Result<Json<Agent>, Problem> {
     let row = find(&edge, &id).await?;
     let streams = edge.ports.store.streams(row.agent_id).await?;
@@ -66,7 +66,7 @@ pub(crate) struct Sessions {
 /// The newest sessions.
 pub(crate) async fn sessions<S: TraceReader + TraceWriter, L: Limiter>(
     State(edge): State<Arc<Edge<S, L>>>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     uri: Uri,
 ) -> Result<Json<Sessions>, Problem> {
     let limit = Params::of(&uri, &["limit"])?.limit(DEFAULT_PAGE)?;
@@ -84,7 +84,7 @@ pub(crate) struct Equivocations {
 /// The proofs that an agent said two things in one place.
 pub(crate) async fn equivocations<S: TraceReader + TraceWriter, L: Limiter>(
     State(edge): State<Arc<Edge<S, L>>>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
 ) -> Result<Json<Equivocations>, Problem> {
     let agent = find(&edge, &id).await?.agent_id;
     let equivocations = edge.ports.store.equivocations(agent).await?;

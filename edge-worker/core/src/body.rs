@@ -1,21 +1,23 @@
 //! Reading a request's body: its type, its encoding, its size, in bounded time.
 
-use std::io::Read as _;
 use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, header};
-use flate2::bufread::MultiGzDecoder;
 use futures_util::future::{Either, select};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::{Problem, Sleep};
 
+mod unpack;
+
+use unpack::Encoding;
+
 /// How long a body may take to arrive.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The body as JSON text, decompressed, at most `cap` bytes.
+/// The body as JSON text, unpacked, at most `cap` bytes.
 pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
@@ -23,7 +25,7 @@ pub(crate) async fn read(
     sleep: &Sleep,
 ) -> Result<Bytes, Problem> {
     check_type(headers)?;
-    let gzip = is_gzip(headers)?;
+    let encoding = Encoding::of(headers)?;
     check_declared_size(headers, cap)?;
     let arriving = pin!(Limited::new(body, cap).collect());
     let bytes = match select(arriving, sleep(BODY_TIMEOUT)).await {
@@ -36,7 +38,7 @@ pub(crate) async fn read(
         }
         Either::Right(_) => return Err(Problem::BodyTimeout(BODY_TIMEOUT)),
     };
-    if gzip { unpack(&bytes, cap) } else { Ok(bytes) }
+    encoding.unpack(bytes, cap)
 }
 
 /// Refuses a body that says itself that it is too large, before anything else is done for it.
@@ -71,37 +73,4 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
             "Content-Type: application/json is accepted, or none at all".to_owned(),
         ))
     }
-}
-
-fn is_gzip(headers: &HeaderMap) -> Result<bool, Problem> {
-    let Some(value) = headers.get(header::CONTENT_ENCODING) else {
-        return Ok(false);
-    };
-    match value
-        .to_str()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase()
-        .as_str()
-    {
-        "gzip" | "x-gzip" => Ok(true),
-        "identity" => Ok(false),
-        _ => Err(Problem::WrongType(
-            "Content-Encoding: gzip and identity are accepted".to_owned(),
-        )),
-    }
-}
-
-/// Decompresses, and stops one byte over the cap: a bomb costs no more memory than a full batch.
-fn unpack(packed: &[u8], cap: usize) -> Result<Bytes, Problem> {
-    // JSON of traces packs about 8 to 1; a first guess that saves most of the growing.
-    let mut plain = Vec::with_capacity(packed.len().saturating_mul(8).min(cap));
-    MultiGzDecoder::new(packed)
-        .take(cap as u64 + 1)
-        .read_to_end(&mut plain)
-        .map_err(|error| Problem::BadBody(format!("the body is not valid gzip: {error}")))?;
-    if plain.len() > cap {
-        return Err(Problem::TooLarge(cap));
-    }
-    Ok(plain.into())
 }

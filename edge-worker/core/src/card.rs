@@ -8,21 +8,21 @@ use aap::paths::CARD_MEDIA_TYPE;
 use aap::wire::CardAnswer;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use trace_store::{TraceReader, TraceWriter};
 
 use crate::edge::{Caller, Edge};
 use crate::limiter::Limiter;
-use crate::query::{accepts, agent_id};
+use crate::query::{PathId, accepts, agent_id};
 use crate::{Problem, body};
 
 /// Takes a signed card.
 pub(crate) async fn put<S: TraceReader + TraceWriter, L: Limiter>(
     State(edge): State<Arc<Edge<S, L>>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<CardAnswer>, Problem> {
@@ -43,7 +43,7 @@ pub(crate) async fn put<S: TraceReader + TraceWriter, L: Limiter>(
 /// The card in force with signature and key; the bare card for who accepts AAP's media type of it.
 pub(crate) async fn get<S: TraceReader + TraceWriter, L: Limiter>(
     State(edge): State<Arc<Edge<S, L>>>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let agent = agent_id(&id)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aap::AgentId;
 use aap::drift::{DriftAlert, MIN_TRACES, detect};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 use trace_store::{TraceReader, TraceWriter};
 
@@ -13,6 +13,7 @@ use crate::Problem;
 use crate::edge::Edge;
 use crate::evidence::Evidence;
 use crate::limiter::Limiter;
+use crate::query::PathId;
 
 /// What was analyzed, and where it drifts.
 #[derive(Debug, Serialize)]
@@ -33,7 +34,7 @@ pub(crate) struct Drift {
 /// An agent's drift.
 pub(crate) async fn drift<S: TraceReader + TraceWriter, L: Limiter>(
     State(edge): State<Arc<Edge<S, L>>>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
 ) -> Result<Json<Drift>, Problem> {
     let evidence = Evidence::read(&edge, &id).await?;
     Ok(Json(judge(&evidence)))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aap::AgentId;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 use trace_store::{TraceReader, TraceWriter};
 
@@ -13,6 +13,7 @@ use crate::Problem;
 use crate::edge::Edge;
 use crate::evidence::Evidence;
 use crate::limiter::Limiter;
+use crate::query::PathId;
 
 /// What was looked at, and what holds.
 #[derive(Debug, Serialize)]
@@ -37,7 +38,7 @@ pub(crate) struct Integrity {
 /// An agent's integrity.
 pub(crate) async fn integrity<S: TraceReader + TraceWriter, L: Limiter>(
     State(edge): State<Arc<Edge<S, L>>>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
 ) -> Result<Json<Integrity>, Problem> {
     let evidence = Evidence::read(&edge, &id).await?;
     Ok(Json(judge(&evidence)))

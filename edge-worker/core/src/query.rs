@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use aap::limits::{DEFAULT_PAGE, MAX_ID_CHARS, MAX_PAGE};
 use aap::{ActionType, AgentId, Timestamp, TraceId};
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, header};
 use trace_store::{Cursor, Direction, Filter, PageRequest};
 
@@ -128,6 +130,20 @@ pub(crate) fn bad(name: &str, problem: String) -> Problem {
     Problem::BadParameter {
         name: name.to_owned(),
         problem,
+    }
+}
+
+/// The id in the path as it was written; its problem, where it is no text, is one like all others.
+pub(crate) struct PathId(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(text)) => Ok(Self(text)),
+            Err(error) => Err(bad("id", error.body_text())),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aap::ActionType;
 use aap::paths::AP_TRACE_MEDIA_TYPE;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use trace_store::{TraceReader, TraceWriter};
@@ -13,7 +13,7 @@ use trace_store::{TraceReader, TraceWriter};
 use crate::Problem;
 use crate::edge::Edge;
 use crate::limiter::Limiter;
-use crate::query::{FILTER, Params, accepts, bad, trace_id};
+use crate::query::{FILTER, Params, PathId, accepts, bad, trace_id};
 use crate::shape::{Listed, Refusal, RefusalsPage, TracesPage, Whole, next_cursor};
 
 fn listing_params(uri: &Uri) -> Result<Params, Problem> {
@@ -69,7 +69,7 @@ pub(crate) async fn refusals<S: TraceReader + TraceWriter, L: Limiter>(
 /// One trace with what proves it; the bare AP-Trace for who accepts AAP's media type of it.
 pub(crate) async fn one<S: TraceReader + TraceWriter, L: Limiter>(
     State(edge): State<Arc<Edge<S, L>>>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = trace_id(&id)?;

@@ -1,0 +1,149 @@
+//! A client on a network of its own, so that its limits are nobody else's.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use aap::paths::TRACES;
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::Value;
+
+use super::description::Description;
+use super::fresh::seed;
+use super::{Agent, Answer, facts, raw};
+
+/// Asks the edge, and compares each answer with the description.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+    address: Ipv4Addr,
+    /// The header that tells the host this client's address, and the address.
+    told: Option<(String, Ipv4Addr)>,
+}
+
+impl Client {
+    pub(crate) fn new() -> Self {
+        let address = a_network();
+        let told = facts::address_header().map(|name| (name, address));
+        let mut http = reqwest::Client::builder().no_proxy();
+        if told.is_none() {
+            http = http.local_address(IpAddr::V4(address));
+        }
+        Self {
+            http: http.build().expect("a client"),
+            base: facts::base_url(),
+            address,
+            told,
+        }
+    }
+
+    /// The URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Host and port of the edge, for who opens a connection by hand.
+    pub(crate) fn authority(&self) -> &str {
+        let rest = self.base.split_once("://").map_or("", |(_, rest)| rest);
+        rest.split('/').next().unwrap_or(rest)
+    }
+
+    /// The header that tells the host this client's address, where the connection does not.
+    pub(crate) fn address_header(&self) -> Option<(&str, Ipv4Addr)> {
+        let (name, address) = self.told.as_ref()?;
+        Some((name, *address))
+    }
+
+    /// The address that connections come from; none where a header tells it.
+    pub(crate) fn own_address(&self) -> Option<IpAddr> {
+        self.told.is_none().then_some(IpAddr::V4(self.address))
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let method: Method = method.parse().expect("a method");
+        let request = self.http.request(method, self.url(path));
+        match &self.told {
+            Some((name, address)) => request.header(name, address.to_string()),
+            None => request,
+        }
+    }
+
+    /// Sends a request whose answer may be without end.
+    pub(crate) async fn open(&self, request: RequestBuilder) -> Response {
+        request.send().await.expect("an answer")
+    }
+
+    /// Sends a request, and takes its whole answer; of a stream only its head.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        let request = request.build().expect("a request");
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = self.http.execute(request).await.expect("an answer");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let endless = headers
+            .get("content-type")
+            .is_some_and(|value| value == "text/event-stream");
+        let bytes = if endless {
+            Vec::new()
+        } else {
+            response.bytes().await.expect("a whole answer").into()
+        };
+        let answer = Answer::new(status, headers, &bytes);
+        Description::get().await.check(&method, &path, &answer);
+        answer
+    }
+
+    /// Says that a body of `length` bytes follows, and sends `begun` of it. See [`raw::send`].
+    pub(crate) async fn send_raw(
+        &self,
+        (method, path): (&str, &str),
+        length: usize,
+        begun: &[u8],
+        ends: bool,
+    ) -> Option<Answer> {
+        let answer = raw::send(self, method, path, length, begun, ends).await?;
+        let method: Method = method.parse().expect("a method");
+        Description::get().await.check(&method, path, &answer);
+        Some(answer)
+    }
+
+    /// Announces a body of `length` bytes that never comes: what is too large is refused before it is sent.
+    pub(crate) async fn announce(&self, method: &str, path: &str, length: usize) -> Answer {
+        let answer = self.send_raw((method, path), length, b"", false).await;
+        answer.expect("an answer before the body")
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.request("GET", path)).await
+    }
+
+    /// A page or document that must be there.
+    pub(crate) async fn json(&self, path: &str) -> Value {
+        self.get(path).await.expect(200).body
+    }
+
+    pub(crate) async fn submit(&self, body: impl Into<reqwest::Body>) -> Answer {
+        let request = self
+            .request("POST", TRACES)
+            .header("content-type", "application/json");
+        self.send(request.body(body)).await
+    }
+
+    /// Submits traces as `{"batch": […]}` without a checkpoint.
+    pub(crate) async fn submit_all(&self, traces: &[Value]) -> Answer {
+        self.submit(serde_json::json!({ "batch": traces }).to_string())
+            .await
+    }
+
+    pub(crate) async fn put_card(&self, agent: &Agent) -> Answer {
+        let path = aap::paths::card(agent.id);
+        let request = self.request("PUT", &path);
+        let request = request.header("content-type", "application/json");
+        self.send(request.body(agent.signed_card().to_string()))
+            .await
+    }
+}
+
+/// A loopback address that is unlikely to be another test's.
+fn a_network() -> Ipv4Addr {
+    let [second, third, fourth] = seed();
+    // Neither 127.0.0.1, where everybody else is, nor an address that is none of a host.
+    Ipv4Addr::new(127, second | 1, third, fourth.clamp(1, 254))
+}
