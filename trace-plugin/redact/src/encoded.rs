@@ -4,13 +4,14 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use crate::gate;
 use crate::limits::MIN_BASE64_RUN;
 use crate::scan::{self, Hit, Zeal};
 
 /// Adds what is found when `%41` is read as `A`; a hit covers the encoded form.
 pub(crate) fn percent(text: &str, zeal: Zeal, hits: &mut Vec<Hit>) {
     let bytes = text.as_bytes();
-    if !bytes.windows(3).any(|w| ascii_escape(w).is_some()) {
+    if !bytes.contains(&b'%') || !bytes.windows(3).any(|w| ascii_escape(w).is_some()) {
         return;
     }
     let mut decoded = Vec::with_capacity(bytes.len());
@@ -52,12 +53,15 @@ fn ascii_escape(window: &[u8]) -> Option<u8> {
 
 /// Adds Discord's tokens, which have no prefix, but a first part that is a number in base64.
 pub(crate) fn discord(text: &str, hits: &mut Vec<Hit>) {
-    for (start, end) in runs(text.as_bytes()) {
+    let bytes = text.as_bytes();
+    let mut plain = Vec::new();
+    for (start, end) in runs(bytes) {
+        let Some(length) = discord_rest(&bytes[end..]) else {
+            continue;
+        };
         // As in base64 runs, something else may stand before it.
         for skip in 0..4 {
-            let id =
-                decode(&text.as_bytes()[start + skip..end]).filter(|plain| is_snowflake(plain));
-            if let Some(length) = id.and_then(|_| discord_rest(&text.as_bytes()[end..])) {
+            if decode(&bytes[start + skip..end], &mut plain) && is_snowflake(&plain) {
                 hits.push(Hit::encoded(
                     "discord-bot-token",
                     start + skip..end + length,
@@ -70,20 +74,21 @@ pub(crate) fn discord(text: &str, hits: &mut Vec<Hit>) {
 
 /// Adds every base64 run that holds a secret, whole.
 pub(crate) fn base64(text: &str, zeal: Zeal, hits: &mut Vec<Hit>) {
+    let (mut run, mut plain) = (Vec::new(), Vec::new());
     for (start, end) in runs(text.as_bytes()) {
-        let run: Vec<u8> = text.as_bytes()[start..end]
-            .iter()
-            .map(|b| match b {
-                b'-' => b'+',
-                b'_' => b'/',
-                other => *other,
-            })
-            .collect();
+        run.clear();
+        run.extend(text.as_bytes()[start..end].iter().map(|b| match b {
+            b'-' => b'+',
+            b'_' => b'/',
+            other => *other,
+        }));
         // A run may begin with characters that are not part of it, such as the path before it.
         for skip in 0..4 {
-            let Some(plain) = decode(&run[skip..]) else {
+            // What no keyword and no run of base64 stands in holds no secret; both are ASCII, so this can be told from the
+            // bytes, before they are made a text.
+            if !decode(&run[skip..], &mut plain) || !is_worth_a_look(&plain) {
                 continue;
-            };
+            }
             let plain = String::from_utf8_lossy(&plain);
             if let Some(hit) = scan::plain(&plain, zeal).first() {
                 let padding = text.as_bytes()[end..]
@@ -104,14 +109,20 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-fn decode(run: &[u8]) -> Option<Vec<u8>> {
+fn is_worth_a_look(plain: &[u8]) -> bool {
+    gate::occurs(plain) || runs(plain).next().is_some()
+}
+
+/// Decodes `run` into `plain`; false where it is no base64.
+fn decode(run: &[u8], plain: &mut Vec<u8>) -> bool {
+    plain.clear();
     // A single character left over carries no whole byte.
     let whole = if run.len() % 4 == 1 {
         run.len() - 1
     } else {
         run.len()
     };
-    LENIENT.decode(&run[..whole]).ok()
+    LENIENT.decode_vec(&run[..whole], plain).is_ok()
 }
 
 /// A Discord user id: 17 to 20 digits.
@@ -136,9 +147,9 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// Whether there is anything for [`base64()`] to decode.
-pub(crate) fn any_run(text: &str) -> bool {
-    runs(text.as_bytes()).next().is_some()
+/// Adds where there is something for [`base64()`] to decode.
+pub(crate) fn marks(text: &str, marks: &mut Vec<usize>) {
+    marks.extend(runs(text.as_bytes()).map(|(start, _)| start));
 }
 
 /// The runs of base64 characters that are long enough and more than hexadecimal, which ids and digests are.

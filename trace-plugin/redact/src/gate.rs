@@ -155,27 +155,38 @@ pub(crate) fn look(text: &str) -> Look {
     look
 }
 
-/// Whether any keyword occurs at all, or an escape that may hide one; the fast way to "no".
-pub(crate) fn occurs(text: &str) -> bool {
-    if escaped(text) {
-        return true;
-    }
+/// Whether any keyword occurs in what may be a text.
+pub(crate) fn occurs(bytes: &[u8]) -> bool {
     let mut occurs = false;
-    GATE.search(text.as_bytes(), |_, _| {
+    GATE.search(bytes, |_, _| {
         occurs = true;
         false
     });
     occurs
 }
 
-/// Whether ASCII is percent-encoded (`%2` to `%7` and a digit) or written as JSON's `\u00`.
-fn escaped(text: &str) -> bool {
-    let behind = |mark: char| {
-        text.match_indices(mark)
-            .map(|(at, _)| &text.as_bytes()[at + 1..])
-    };
-    behind('%').any(|rest| matches!(rest, [b'2'..=b'7', ..]))
-        || behind('\\').any(|rest| rest.starts_with(b"u00"))
+/// Adds where keywords begin, and escapes that may hide one.
+pub(crate) fn marks(text: &str, marks: &mut Vec<usize>) {
+    GATE.search(text.as_bytes(), |_, begin| {
+        marks.push(begin);
+        true
+    });
+    escapes(text, marks);
+}
+
+/// Adds where ASCII is percent-encoded (`%2` to `%7` and a digit) or written as JSON's `\u00`.
+fn escapes(text: &str, marks: &mut Vec<usize>) {
+    let bytes = text.as_bytes();
+    marks.extend(
+        text.match_indices('%')
+            .map(|(at, _)| at)
+            .filter(|at| matches!(bytes[at + 1..], [b'2'..=b'7', ..])),
+    );
+    marks.extend(
+        text.match_indices('\\')
+            .map(|(at, _)| at)
+            .filter(|at| bytes[at + 1..].starts_with(b"u00")),
+    );
 }
 
 #[cfg(test)]
@@ -191,6 +202,12 @@ mod tests {
                 .map(move |word| (*word, rule.exact, Some(at)))
         });
         rules.chain(names::KEYWORDS.iter().map(|word| (*word, false, None)))
+    }
+
+    fn is_marked(text: &str) -> bool {
+        let mut found = Vec::new();
+        marks(text, &mut found);
+        !found.is_empty()
     }
 
     /// The same by looking for every keyword at every place.
@@ -234,18 +251,18 @@ mod tests {
                     Some(rule) => assert!(look.rules().any(|at| at == rule), "{text}"),
                     None => assert!(!look.names.is_empty(), "{text}"),
                 }
-                assert!(occurs(&text), "{text}");
+                assert!(occurs(text.as_bytes()) && is_marked(&text), "{text}");
             }
             let upper = word.to_ascii_uppercase();
             if !exact {
-                assert!(occurs(&upper), "{upper}");
+                assert!(occurs(upper.as_bytes()), "{upper}");
             }
         }
         for escape in ["%2f", "%7E", "a\\u0041"] {
-            assert!(occurs(escape), "{escape}");
+            assert!(is_marked(escape), "{escape}");
         }
         for harmless in ["", "%", "%8a", "100 %", "\\n", "\\u2400", "ls -la /var"] {
-            assert!(!occurs(harmless), "{harmless}");
+            assert!(!is_marked(harmless), "{harmless}");
         }
     }
 
