@@ -47,18 +47,7 @@ const PROGRAMS: [Program; 5] = [
     },
     Program {
         name: "postgres",
-        // Tests ask that crate for a server; it knows what will do.
-        found: || {
-            let check = [
-                "run",
-                "--quiet",
-                "--package",
-                "test-cluster",
-                "--",
-                "--check",
-            ];
-            Line::cargo().args(check).succeeds()
-        },
+        found: || test_cluster::Programs::find().is_ok(),
         debian: &["postgresql"],
         elsewhere: "Postgres 15 or newer with its server programs (or name their directory in SMOLTBOT_POSTGRES)",
     },

@@ -20,8 +20,10 @@ mod readers;
 mod rows;
 mod stats;
 mod store;
+mod upkeep;
 mod writer;
 
 pub use list::SCAN_ROWS;
 pub use open::{BUSY_TIMEOUT, SCHEMA_VERSION};
 pub use store::{Options, SqliteStore};
+pub use upkeep::{Erase, FileStatus, erase, inspect, migrate};

@@ -71,7 +71,7 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
 }
 
 /// The schema's version, once it is clear that the file is ours or empty.
-fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+pub(crate) fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let fail = |error: rusqlite::Error| store_error(path, &error);
     let version = pragma(connection, "user_version").map_err(fail)?;
     let application = pragma(connection, "application_id").map_err(fail)?;

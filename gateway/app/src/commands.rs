@@ -1,6 +1,7 @@
 //! One module a command.
 
 pub(crate) mod check;
+mod db;
 pub(crate) mod hook;
 mod init;
 mod logs;
@@ -16,10 +17,11 @@ use crate::cli::Command;
 pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Init { json, dry_run } => init::run(json, dry_run),
-        Command::Up => roles::up(),
+        Command::Up { database } => roles::up(database.database_url),
         Command::Gateway => roles::gateway(),
         Command::Sidecar => roles::sidecar(),
-        Command::Edge => roles::edge(),
+        Command::Edge { database } => roles::edge(database.database_url),
+        Command::Db { database, task } => db::run(database.database_url, task),
         Command::Hook { agent } => Ok(hook::run(&agent)),
         Command::Check(check) => check::run(check),
         Command::Status { json } => status::run(json),

@@ -6,9 +6,11 @@
 mod agent;
 mod cli;
 mod commands;
+mod database;
 mod http;
 mod lock;
 mod output;
+mod postgres;
 mod stack;
 
 use std::process::ExitCode;

@@ -12,10 +12,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trace_plugin::{Recorder, ShipOptions, Shipper, TracePlugin, intake};
+use trace_store::{TraceReader, TraceWriter};
 use trace_store_sqlite::SqliteStore;
 
 use crate::agent::{self, Agent};
-use crate::output;
+use crate::database::Database;
+use crate::{output, postgres};
 
 /// How long everything together may take to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
@@ -156,14 +158,14 @@ impl Stack {
         Ok(())
     }
 
-    /// Serves the edge and its dashboard from the configured database.
-    pub(crate) fn start_edge(
+    /// Serves the edge and its dashboard from a database.
+    pub(crate) async fn start_edge(
         &mut self,
         config: &smoltbot_config::Config,
+        database: Database,
         listener: TcpListener,
     ) -> anyhow::Result<()> {
         let address = listener.local_addr()?;
-        let store = Arc::new(SqliteStore::open(&database(config)?)?);
         let edge = &config.edge;
         let limits = Limits {
             per_minute: edge.limit_per_minute,
@@ -171,10 +173,38 @@ impl Stack {
             new_agents_per_hour: edge.limit_new_agents_per_hour,
             global_per_minute: edge.limit_global_per_minute,
         };
+        match database {
+            Database::Sqlite(path) => {
+                let store = Arc::new(SqliteStore::open(&path)?);
+                self.serve_edge(listener, store, limits);
+            }
+            Database::Postgres(url) => {
+                let opened = postgres::open(&url).await?;
+                self.serve_edge(listener, Arc::new(opened.store), limits);
+                let stop = CancellationToken::new();
+                let upkeep = opened.upkeep.run(stop.clone());
+                self.add(
+                    "upkeep",
+                    async move {
+                        upkeep.await;
+                        Ok(())
+                    },
+                    stop,
+                );
+            }
+        }
+        output::line(&format!("edge       http://{address}"))
+    }
+
+    fn serve_edge<S: TraceReader + TraceWriter>(
+        &mut self,
+        listener: TcpListener,
+        store: Arc<S>,
+        limits: Limits,
+    ) {
         let stop = CancellationToken::new();
         let serving = edge_server::serve(listener, store, limits, stop.clone());
         self.add("edge", async move { Ok(serving.await?) }, stop);
-        output::line(&format!("edge       http://{address}"))
     }
 
     /// Runs until Ctrl-C, SIGTERM, or the end of a role; then stops everything, the recorder before the shipper.
@@ -235,23 +265,5 @@ pub(crate) async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpLi
             key.to_uppercase().replace('.', "__")
         ),
         Err(error) => Err(error).with_context(|| format!("{key}: cannot listen on {address}")),
-    }
-}
-
-/// The file of the edge's SQLite database.
-fn database(config: &smoltbot_config::Config) -> anyhow::Result<std::path::PathBuf> {
-    match config
-        .edge
-        .database_url
-        .as_ref()
-        .map(|url| url.expose().as_str())
-    {
-        None => Ok(config.home.edge_db()),
-        Some(url) => match url.strip_prefix("sqlite:") {
-            Some(path) => Ok(path.into()),
-            None => bail!(
-                "edge.database_url: this version keeps traces in SQLite only; write sqlite:/path/to/edge.db"
-            ),
-        },
     }
 }

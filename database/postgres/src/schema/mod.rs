@@ -15,4 +15,6 @@ pub use catalog::OLDEST_SERVER;
 pub use files::{MIGRATIONS, Migration, VERSION};
 pub use migrate::{Migrated, check, may_migrate, migrate, version};
 pub use status::{Owned, Partition, RoleRow, Status, status};
-pub use upkeep::{Erase, Upkeep, erase, fold, partition, set_retention, upkeep};
+pub use upkeep::{
+    Erase, MAX_RETENTION_DAYS, Upkeep, erase, fold, partition, set_retention, upkeep,
+};

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::error::store_error;
 
 /// Days that a retention may have at most: a hundred years.
-const MAX_RETENTION_DAYS: u32 = 36_500;
+pub const MAX_RETENTION_DAYS: u32 = 36_500;
 
 /// Postgres' time from `$1`, milliseconds since the epoch.
 const NOW: &str = "to_timestamp($1::bigint / 1000.0)";
@@ -34,8 +34,8 @@ pub enum Erase {
     Agent(AgentId),
 }
 
-/// Makes partitions up to `months_ahead` months after the one of `now` and drops what is older than the retention. A member
-/// of `ingest` may call it; two at once wait for each other.
+/// Makes partitions up to `months_ahead` months after the one of `now`, drops what is older than the retention, and lifts
+/// positions above what a restored dump brought. A member of `ingest` may call it; two at once wait for each other.
 ///
 /// # Errors
 /// When the server does not answer, or does not allow it.
@@ -54,6 +54,11 @@ pub async fn upkeep(
         .query_one(&sql, &[&now.millis()])
         .await
         .map_err(|error| store_error("applying the retention", &error))?;
+    // A dump may have been restored while nobody migrated.
+    client
+        .query_one("SELECT public.raise_positions()", &[])
+        .await
+        .map_err(|error| store_error("raising the positions", &error))?;
     Ok(Upkeep {
         made: made.get(0),
         dropped: dropped.get(0),

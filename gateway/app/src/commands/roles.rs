@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use crate::agent::{self, Agent};
+use crate::database::Database;
 use crate::lock;
 use crate::output;
 use crate::stack::{Stack, bind};
@@ -21,8 +22,10 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<Ex
 }
 
 /// Everything on this machine.
-pub(crate) fn up() -> anyhow::Result<ExitCode> {
-    let agent = Agent::load_or_make(agent::config()?)?;
+pub(crate) fn up(database_url: Option<String>) -> anyhow::Result<ExitCode> {
+    let config = agent::config()?;
+    let database = Database::of(&config, database_url)?;
+    let agent = Agent::load_or_make(config)?;
     let _lock = lock::take(&agent.config.home.lock_file())?;
     block_on(async move {
         let mut stack = Stack::new()?;
@@ -34,7 +37,7 @@ pub(crate) fn up() -> anyhow::Result<ExitCode> {
         stack.start_gateway(&agent, &recorder, gateway, &base)?;
         let api_url = agent.config.api_url.clone().unwrap_or_else(|| base.clone());
         stack.start_shipper(&agent, &recorder, &api_url)?;
-        stack.start_edge(&agent.config, edge)?;
+        stack.start_edge(&agent.config, database, edge).await?;
         output::line(&format!("dashboard  {}", agent.page(&base)))?;
         drop(recorder);
         stack.run().await
@@ -73,8 +76,9 @@ pub(crate) fn sidecar() -> anyhow::Result<ExitCode> {
 }
 
 /// The edge alone. It needs no identity: it speaks for nobody.
-pub(crate) fn edge() -> anyhow::Result<ExitCode> {
+pub(crate) fn edge(database_url: Option<String>) -> anyhow::Result<ExitCode> {
     let config = agent::config()?;
+    let database = Database::of(&config, database_url)?;
     config
         .home
         .create()
@@ -83,7 +87,7 @@ pub(crate) fn edge() -> anyhow::Result<ExitCode> {
         let mut stack = Stack::new()?;
         let listener = bind(config.edge.listen, "edge.listen").await?;
         let base = agent::own_edge(listener.local_addr()?);
-        stack.start_edge(&config, listener)?;
+        stack.start_edge(&config, database, listener).await?;
         output::line(&format!("dashboard  {base}"))?;
         stack.run().await
     })
