@@ -25,6 +25,17 @@ pub const LINK_KEYS: [&str; 5] = ["stream", "seq", "prev", "salt", "commitment"]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
+/// What each byte is worth as a hexadecimal digit; 0xff for what is none.
+const DIGITS: [u8; 256] = {
+    let mut table = [0xff; 256];
+    let mut digit = 0_u8;
+    while digit < 16 {
+        table[b"0123456789abcdef"[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    table
+};
+
 /// Not 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a digest: 64 lower-case hexadecimal digits")]
@@ -69,15 +80,16 @@ impl FromStr for Digest {
     type Err = NotADigest;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => Ok(byte - b'0'),
-            b'a'..=b'f' => Ok(byte - b'a' + 10),
-            _ => Err(NotADigest),
-        };
         let text: &[u8; 64] = text.as_bytes().try_into().map_err(|_| NotADigest)?;
         let mut bytes = [0_u8; 32];
+        let mut worst = 0;
         for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+            let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
+            worst |= high | low;
+            *byte = high << 4 | low & 0xf;
+        }
+        if worst > 0xf {
+            return Err(NotADigest);
         }
         Ok(Self(bytes))
     }

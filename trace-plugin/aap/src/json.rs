@@ -102,6 +102,8 @@ impl<'a> Json<'a> {
     pub(crate) fn to_text(&self) -> String {
         let mut out = Vec::with_capacity(2048);
         self.write(&mut out);
+        // Kept until its batch is stored.
+        out.shrink_to_fit();
         // Texts were UTF-8 before, all else is ASCII; an empty text would be refused wherever a document is read.
         String::from_utf8(out).unwrap_or_default()
     }

@@ -143,8 +143,20 @@ fn discord_rest(rest: &[u8]) -> Option<usize> {
     Some(dot + 1 + part(dot + 1))
 }
 
+/// The characters of both alphabets of base64.
+const BASE64: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+        byte += 1;
+    }
+    table
+};
+
 fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+    BASE64[usize::from(byte)]
 }
 
 /// Adds where there is something for [`base64()`] to decode.
