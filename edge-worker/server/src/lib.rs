@@ -12,7 +12,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aap::Timestamp;
 use connections::Bounds;
-use edge_core::{Live, Ports};
+pub use edge_core::Live;
+use edge_core::Ports;
 use governor::clock::MonotonicClock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -51,9 +52,22 @@ pub async fn serve<S: TraceReader + TraceWriter>(
     limits: Limits,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
+    serve_with(listener, store, limits, Arc::new(Live::new()), shutdown).await
+}
+
+/// The same with live streams that others may wake, too: whoever hears that another process has stored something.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_with<S: TraceReader + TraceWriter>(
+    listener: TcpListener,
+    store: Arc<S>,
+    limits: Limits,
+    live: Arc<Live>,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
     let address = listener.local_addr()?;
     let counts = Counts::new(limits, MonotonicClock);
-    let live = Arc::new(Live::new());
     let render = metrics::recorder()?;
     let ports = Ports {
         store,

@@ -21,14 +21,8 @@ const FOLD_EVERY: Duration = Duration::from_mins(1);
 /// How often partitions are made and the retention is applied.
 const UPKEEP_EVERY: Duration = Duration::from_hours(24);
 
-/// A store that is ready to be served.
-pub(crate) struct Opened {
-    pub(crate) store: PostgresStore<Pool>,
-    pub(crate) upkeep: Upkeep,
-}
-
 /// Opens the database: migrates one that is empty, when the login may; refuses a schema that is not ours.
-pub(crate) async fn open(url: &Secret<String>) -> anyhow::Result<Opened> {
+pub(crate) async fn open(url: &Secret<String>) -> anyhow::Result<(PostgresStore<Pool>, Upkeep)> {
     let server = Server::parse(url.expose())?;
     let mut client = server.connect().await?;
     if schema::version(&client).await?.is_none() {
@@ -49,17 +43,16 @@ pub(crate) async fn open(url: &Secret<String>) -> anyhow::Result<Opened> {
         .await
         .map_err(|error| anyhow!("{server}: {error}"))?;
     drop(client);
-    let upkeep = Upkeep {
+    let mut upkeep = Upkeep {
         server,
         due: Instant::now(),
     };
-    let mut upkeep = upkeep;
     upkeep
         .tend(clock::now())
         .await
         .context("the first upkeep of the database failed")?;
     let store = PostgresStore::new(Pool::connect(url.expose(), Options::default())?);
-    Ok(Opened { store, upkeep })
+    Ok((store, upkeep))
 }
 
 /// What keeps the database in shape while the edge runs.

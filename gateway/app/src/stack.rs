@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aap::Gate;
 use anyhow::{Context as _, bail};
-use edge_server::Limits;
+use edge_server::{Limits, Live};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -176,21 +176,23 @@ impl Stack {
         match database {
             Database::Sqlite(path) => {
                 let store = Arc::new(SqliteStore::open(&path)?);
-                self.serve_edge(listener, store, limits);
+                self.serve_edge(listener, store, limits, Arc::default());
             }
             Database::Postgres(url) => {
-                let opened = postgres::open(&url).await?;
-                self.serve_edge(listener, Arc::new(opened.store), limits);
+                let (store, upkeep) = postgres::open(&url).await?;
+                let live = Arc::new(Live::new());
+                let woken = Arc::clone(&live);
+                // Other processes store in the same database.
+                let heard = store.connections().listen(move || woken.wake());
+                self.serve_edge(listener, Arc::new(store), limits, live);
                 let stop = CancellationToken::new();
-                let upkeep = opened.upkeep.run(stop.clone());
-                self.add(
-                    "upkeep",
-                    async move {
-                        upkeep.await;
-                        Ok(())
-                    },
-                    stop,
-                );
+                let stopped = stop.clone();
+                let work = async move {
+                    upkeep.run(stopped).await;
+                    drop(heard);
+                    Ok(())
+                };
+                self.add("upkeep", work, stop);
             }
         }
         output::line(&format!("edge       http://{address}"))
@@ -201,9 +203,10 @@ impl Stack {
         listener: TcpListener,
         store: Arc<S>,
         limits: Limits,
+        live: Arc<Live>,
     ) {
         let stop = CancellationToken::new();
-        let serving = edge_server::serve(listener, store, limits, stop.clone());
+        let serving = edge_server::serve_with(listener, store, limits, live, stop.clone());
         self.add("edge", async move { Ok(serving.await?) }, stop);
     }
 

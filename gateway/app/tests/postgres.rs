@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use support::{Home, Up, claude, ndjson, openclaw_fixtures, stderr, stdout};
@@ -321,6 +323,36 @@ async fn recorded_openclaw_events_arrive_in_postgres_once_each() {
         .await;
     assert!(integrity.is_object());
     assert_eq!(running.stop(Signal::SIGTERM), Some(0));
+}
+
+#[tokio::test]
+async fn what_one_process_stores_is_live_at_another() {
+    let (_, weak) = migrated();
+    let (home, neighbour) = (Home::new(), Home::new());
+    let up = Up::start(home.smoltbot(&["up", "--database-url", &weak]));
+    let other = Up::start(neighbour.smoltbot(&["up", "--database-url", &weak]));
+    let mut stream = reqwest::get(format!("{}/v1/live", other.edge))
+        .await
+        .unwrap();
+    let mut events = String::new();
+    // Subscribed once the stream says so.
+    while !events.contains("connected") {
+        events.push_str(std::str::from_utf8(&stream.chunk().await.unwrap().unwrap()).unwrap());
+    }
+    let began = Instant::now();
+    home.feed(
+        &["hook", "claude-code"],
+        &claude("PreToolUse", "t1", "rm -rf /"),
+    );
+    while !events.contains(&up.agent_id) {
+        events.push_str(std::str::from_utf8(&stream.chunk().await.unwrap().unwrap()).unwrap());
+    }
+    // Long before a stream looks by itself, which is every fifteen seconds.
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test]
