@@ -20,16 +20,22 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Of the edge that the suite is told of.
     pub(crate) fn new() -> Self {
+        Self::of(facts::base_url(), facts::address_header())
+    }
+
+    /// Of the edge at `base`, which takes the client's address from the header `address_header`, if it is named.
+    pub(crate) fn of(base: String, address_header: Option<String>) -> Self {
         let address = a_network();
-        let told = facts::address_header().map(|name| (name, address));
+        let told = address_header.map(|name| (name, address));
         let mut http = reqwest::Client::builder().no_proxy();
         if told.is_none() {
             http = http.local_address(IpAddr::V4(address));
         }
         Self {
             http: http.build().expect("a client"),
-            base: facts::base_url(),
+            base,
             address,
             told,
         }
@@ -73,9 +79,14 @@ impl Client {
 
     /// Sends a request, and takes its whole answer; of a stream only its head.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        self.try_send(request).await.expect("an answer")
+    }
+
+    /// The same, where the edge may end before it has answered.
+    pub(crate) async fn try_send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
         let request = request.build().expect("a request");
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
-        let response = self.http.execute(request).await.expect("an answer");
+        let response = self.http.execute(request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let endless = headers
             .get("content-type")
@@ -83,11 +94,15 @@ impl Client {
         let bytes = if endless {
             Vec::new()
         } else {
-            response.bytes().await.expect("a whole answer").into()
+            response.bytes().await?.into()
         };
         let answer = Answer::new(status, headers, &bytes);
-        Description::get().await.check(&method, &path, &answer);
-        answer
+        self.description().await.check(&method, &path, &answer);
+        Ok(answer)
+    }
+
+    async fn description(&self) -> &'static Description {
+        Description::of(&self.base).await
     }
 
     /// Says that a body of `length` bytes follows, and sends `begun` of it. See [`raw::send`].
@@ -100,7 +115,7 @@ impl Client {
     ) -> Option<Answer> {
         let answer = raw::send(self, method, path, length, begun, ends).await?;
         let method: Method = method.parse().expect("a method");
-        Description::get().await.check(&method, path, &answer);
+        self.description().await.check(&method, path, &answer);
         Some(answer)
     }
 
@@ -120,10 +135,18 @@ impl Client {
     }
 
     pub(crate) async fn submit(&self, body: impl Into<reqwest::Body>) -> Answer {
+        self.try_submit(body).await.expect("an answer")
+    }
+
+    /// The same, where the edge may end before it has answered.
+    pub(crate) async fn try_submit(
+        &self,
+        body: impl Into<reqwest::Body>,
+    ) -> reqwest::Result<Answer> {
         let request = self
             .request("POST", TRACES)
             .header("content-type", "application/json");
-        self.send(request.body(body)).await
+        self.try_send(request.body(body)).await
     }
 
     /// Submits traces as `{"batch": […]}` without a checkpoint.

@@ -24,12 +24,17 @@ pub(crate) struct Description {
 }
 
 impl Description {
-    /// Asked for once in a run.
+    /// That of the edge that the suite is told of.
     pub(crate) async fn get() -> &'static Self {
+        Self::of(&facts::base_url()).await
+    }
+
+    /// Asked for once in a run: every edge has the same.
+    pub(crate) async fn of(base: &str) -> &'static Self {
         static ONCE: OnceCell<Description> = OnceCell::const_new();
         ONCE.get_or_init(async || {
             let client = reqwest::Client::builder().no_proxy().build();
-            let url = format!("{}{OPENAPI}", facts::base_url());
+            let url = format!("{base}{OPENAPI}");
             let request = client.expect("a client").get(&url);
             let response = request.send().await;
             let response =

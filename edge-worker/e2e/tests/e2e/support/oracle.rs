@@ -76,13 +76,18 @@ impl Oracle {
     /// Asserts that every acknowledged id can be read, is listed exactly once and has a content that was sent for it; and
     /// that no agent shows an id that was never sent.
     pub(crate) async fn settle(&self) {
+        self.settle_at(Client::new).await;
+    }
+
+    /// The same, asked by clients of another edge than the suite's.
+    pub(crate) async fn settle_at(&self, client: impl Fn() -> Client) {
         let taken: Vec<_> = self
             .sent
             .iter()
             .filter(|(_, sent)| sent.acknowledged)
             .collect();
         for part in taken.chunks(READS_A_NETWORK) {
-            let client = Client::new();
+            let client = client();
             let reading = part.iter().map(async |(id, sent)| {
                 let whole = read(&client, id).await;
                 let fits = sent.contents.iter().any(|content| same(content, &whole));
@@ -96,7 +101,7 @@ impl Oracle {
         let agents: BTreeSet<&str> = self.sent.values().map(|sent| sent.agent.as_str()).collect();
         let mut listed: BTreeMap<String, usize> = BTreeMap::new();
         for agent in agents {
-            for id in listing(&Client::new(), agent).await {
+            for id in listing(&client(), agent).await {
                 *listed.entry(id).or_default() += 1;
             }
         }
