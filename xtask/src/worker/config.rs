@@ -25,6 +25,18 @@ pub(crate) fn classes(config: &Value) -> BTreeSet<String> {
         .collect()
 }
 
+/// The ids of Hyperdrive configurations that were never filled in for the environment `env`.
+pub(crate) fn placeholders(config: &Value, env: &str) -> Vec<String> {
+    let bindings = config["env"][env]["hyperdrive"].as_array();
+    let ids = bindings
+        .into_iter()
+        .flatten()
+        .filter_map(|binding| binding["id"].as_str());
+    // Cloudflare's are 32 hexadecimal digits.
+    let filled = |id: &&str| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    ids.filter(|id| !filled(id)).map(str::to_owned).collect()
+}
+
 /// Line comments become spaces; what stands in a string is none.
 fn without_comments(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
@@ -50,6 +62,74 @@ fn without_comments(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every `"binding"`, `"name"` and `"class_name"` of an environment, where it stands.
+    fn names(value: &Value, path: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                for (key, value) in members.iter().filter(|(key, _)| *key != "env") {
+                    let path = format!("{path}/{key}");
+                    match value.as_str() {
+                        Some(text)
+                            if ["binding", "name", "class_name", "tag"].contains(&key.as_str()) =>
+                        {
+                            found.push(format!("{path} {text}"));
+                        }
+                        _ => names(value, &path, found),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| names(item, path, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_environment_binds_what_the_top_level_binds() {
+        let config = read().unwrap();
+        let mut top = Vec::new();
+        names(&config, "", &mut top);
+        top.retain(|line| line != "/name smoltbot-edge");
+        assert!(top.len() > 8, "{top:?}");
+        for env in ["staging", "production"] {
+            let mut found = Vec::new();
+            names(&config["env"][env], "", &mut found);
+            assert_eq!(found, top, "{env}");
+            assert_eq!(
+                config["env"][env]["migrations"], config["migrations"],
+                "{env}"
+            );
+            assert_eq!(
+                placeholders(&config, env).len(),
+                2,
+                "an id of somebody's account"
+            );
+        }
+    }
+
+    #[test]
+    fn every_class_is_migrated_to() {
+        let config = read().unwrap();
+        let migrated: BTreeSet<String> = config["migrations"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|step| {
+                step["new_sqlite_classes"]
+                    .as_array()
+                    .cloned()
+                    .unwrap_or_default()
+            })
+            .filter_map(|class| class.as_str().map(str::to_owned))
+            .collect();
+        assert_eq!(classes(&config), migrated);
+    }
+
+    #[test]
+    fn ids_that_were_filled_in_are_no_placeholders() {
+        let config = serde_json::json!({"env": {"x": {"hyperdrive": [{"id": "0123456789abcdef0123456789abcdef"}, {"id": "X_ID"}]}}});
+        assert_eq!(placeholders(&config, "x"), ["X_ID"]);
+    }
 
     #[test]
     fn comments_end_at_the_line_and_never_start_in_a_string() {

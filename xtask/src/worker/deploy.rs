@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use super::tools::Tools;
-use super::{DeployArgs, build};
+use super::{DeployArgs, build, config};
 
 /// What wrangler needs to be let in.
 const CREDENTIALS: [&str; 2] = ["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"];
@@ -14,6 +14,12 @@ const CREDENTIALS: [&str; 2] = ["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"]
 pub(crate) fn run(args: &DeployArgs) -> Result<()> {
     if !args.dry_run {
         credentials(|name| std::env::var_os(name))?;
+        let open = config::placeholders(&config::read()?, &args.env);
+        ensure!(
+            open.is_empty(),
+            "edge-worker/worker/wrangler.jsonc still holds {}; put the ids there that `wrangler hyperdrive create` printed",
+            open.join(" and ")
+        );
     }
     eprint!("{}", build::build()?);
     let mut line = Tools::ensure()?

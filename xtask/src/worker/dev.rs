@@ -14,6 +14,7 @@ use test_cluster::{Cluster, Options};
 use super::processes::Group;
 use super::tools::Tools;
 use super::{DevArgs, build};
+use crate::command::Line;
 
 /// How long it may take until it is healthy: a slow machine that does other things, too.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -37,7 +38,13 @@ pub(crate) fn run(args: &DevArgs) -> Result<()> {
         })?;
         cluster.url("postgres")
     };
-    let mut worker = Worker::start(&Tools::ensure()?, args.port, &url, Some(&signals))?;
+    let mut worker = Worker::start(
+        &Tools::ensure()?,
+        args.port,
+        &url,
+        &args.vars,
+        Some(&signals),
+    )?;
     println!("{}", worker.url());
     std::io::stdout().flush()?;
     loop {
@@ -52,6 +59,31 @@ pub(crate) fn run(args: &DevArgs) -> Result<()> {
     }
 }
 
+/// Brings the database up to date: by the binary `$SMOLTBOT_BIN` where that is set, else by one that is built for it.
+pub(crate) fn migrate(database_url: &str) -> Result<()> {
+    let line = match std::env::var_os("SMOLTBOT_BIN").filter(|value| !value.is_empty()) {
+        Some(binary) => Line::new(binary),
+        None => Line::cargo().args(["run", "--quiet", "--package", "smoltbot", "--"]),
+    };
+    let line = line.args(["db", "migrate"]);
+    eprintln!("   $ {line}");
+    // Neither the user's configuration nor, with its password, the process list has a part in this.
+    let home = tempfile::tempdir()?;
+    let mut command = line.command();
+    command
+        .env("SMOLTBOT_HOME", home.path())
+        .env("SMOLTBOT_EDGE__DATABASE_URL", database_url)
+        .stdout(std::io::stderr());
+    let status = command
+        .status()
+        .with_context(|| format!("could not start `{line}`"))?;
+    ensure!(
+        status.success(),
+        "the database could not be migrated: `{line}` ended with {status}"
+    );
+    Ok(())
+}
+
 /// A Worker in workerd; stopped when dropped.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -62,8 +94,8 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts the last bundle on `port` (0: any that is free) over the migrated database at `database_url`, and waits until
-    /// it is healthy.
+    /// Starts the last bundle on `port` (0: any that is free) over the migrated database at `database_url`, with `vars`
+    /// (`NAME:VALUE`), and waits until it is healthy.
     ///
     /// # Errors
     /// When it ends or is not healthy in time, or when a signal comes meanwhile.
@@ -71,6 +103,7 @@ impl Worker {
         tools: &Tools,
         port: u16,
         database_url: &str,
+        vars: &[String],
         signals: Option<&Receiver<()>>,
     ) -> Result<Self> {
         ensure!(
@@ -87,6 +120,7 @@ impl Worker {
             .args(["--inspector-port", "0", "--log-level", "warn"])
             .args(["--show-interactive-dev-session=false", "--persist-to"])
             .arg(state.path())
+            .args(vars.iter().flat_map(|var| ["--var", var]))
             .env(
                 "CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_DB_WRITE",
                 database_url,
@@ -169,6 +203,14 @@ pub(crate) fn postgres_url(text: &str) -> Result<String> {
         "it names no database: write …@HOST:PORT/DATABASE"
     );
     Ok(text.to_owned())
+}
+
+/// `NAME=VALUE`, as wrangler takes it.
+pub(crate) fn variable(text: &str) -> Result<String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok(format!("{name}:{value}")),
+        _ => bail!("write NAME=VALUE"),
+    }
 }
 
 fn healthy(address: SocketAddr) -> bool {

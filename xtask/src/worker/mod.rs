@@ -35,7 +35,7 @@ pub(crate) enum Task {
     Dev(DevArgs),
     /// Build it and hand it to `wrangler deploy`.
     ///
-    /// Needs CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID in the environment, unless `--dry-run`.
+    /// Needs `CLOUDFLARE_API_TOKEN` and `CLOUDFLARE_ACCOUNT_ID` in the environment, unless `--dry-run`.
     Deploy(DeployArgs),
 }
 
@@ -48,6 +48,9 @@ pub(crate) struct DevArgs {
     /// Keep traces in this Postgres instead of one that is started for this run and gone with it.
     #[arg(long, value_name = "URL", value_parser = dev::postgres_url)]
     database_url: Option<String>,
+    /// A variable for the Worker, over what `wrangler.jsonc` says; can be repeated.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = dev::variable)]
+    vars: Vec<String>,
     /// Run the bundle that the last `worker build` left.
     #[arg(long)]
     no_build: bool,
@@ -65,6 +68,9 @@ pub(crate) struct DeployArgs {
 }
 
 /// Does it.
+///
+/// # Errors
+/// When a step fails; the message says which, and what to do.
 pub(crate) fn run(task: &Task) -> Result<()> {
     match task {
         Task::Build => print!("{}", build::build()?),
@@ -77,4 +83,67 @@ pub(crate) fn run(task: &Task) -> Result<()> {
 /// The Worker's directory.
 fn home() -> PathBuf {
     tree::root().join("edge-worker/worker")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(subcommand)]
+        task: Task,
+    }
+
+    fn parse(line: &str) -> Result<Task, String> {
+        let words = std::iter::once("worker").chain(line.split(' '));
+        let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
+        Ok(cli.task)
+    }
+
+    #[test]
+    fn dev_takes_a_port_a_database_and_variables() {
+        let line =
+            "dev --port 0 --database-url postgres://u:p@h/d --var A=b --var C=d=e --no-build";
+        let Ok(Task::Dev(args)) = parse(line) else {
+            panic!("{line}");
+        };
+        assert_eq!((args.port, args.no_build), (0, true));
+        assert_eq!(args.database_url.as_deref(), Some("postgres://u:p@h/d"));
+        assert_eq!(args.vars, ["A:b", "C:d=e"]);
+        let Ok(Task::Dev(args)) = parse("dev") else {
+            panic!("dev alone");
+        };
+        assert_eq!(
+            (args.port, args.database_url, args.no_build),
+            (8787, None, false)
+        );
+    }
+
+    #[test]
+    fn wrong_arguments_are_named() {
+        for (line, says) in [
+            ("dev --port 70000", "70000"),
+            ("dev --database-url sqlite:x", "postgres://USER"),
+            ("dev --var A", "NAME=VALUE"),
+            ("dev --var =b", "NAME=VALUE"),
+            (
+                "deploy --env prod",
+                "[possible values: staging, production]",
+            ),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains(says), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn deploying_goes_to_staging_unless_told_otherwise() {
+        let Ok(Task::Deploy(args)) = parse("deploy --dry-run") else {
+            panic!("deploy");
+        };
+        assert_eq!((args.dry_run, args.env.as_str()), (true, "staging"));
+    }
 }

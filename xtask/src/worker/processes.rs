@@ -18,9 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Kills the group when its standard input ends, which it does however we end.
-const WATCHDOG: &str = "cat >/dev/null; kill -TERM -- \"-$1\" 2>/dev/null || exit 0; \
-    n=0; while kill -0 -- \"-$1\" 2>/dev/null && [ $n -lt 100 ]; do sleep 0.05; n=$((n + 1)); done; \
-    kill -KILL -- \"-$1\" 2>/dev/null; true";
+const WATCHDOG: &str = r#"
+cat >/dev/null
+kill -s TERM -- "-$1" || exit 0
+n=0
+while kill -s 0 -- "-$1" && [ "$n" -lt 100 ]; do sleep 0.05; n=$((n + 1)); done
+kill -s KILL -- "-$1"
+true
+"#;
 
 /// A process group.
 #[derive(Debug)]
@@ -63,10 +68,6 @@ impl Group {
         }
     }
 
-    /// The first process's id.
-    pub(crate) fn id(&self) -> u32 {
-        self.leader.id()
-    }
 
     /// How the first process ended, if it has.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {

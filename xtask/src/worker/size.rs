@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn sizes_are_those_of_the_files() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("a"), [0; 100_000]).unwrap();
+        fs::write(dir.path().join("a"), vec![0; 100_000]).unwrap();
         fs::write(dir.path().join("b"), b"xyz").unwrap();
         let sizes = Sizes::of(dir.path(), &["a", "b"]).unwrap();
         assert_eq!(sizes.raw(), 100_003);
