@@ -38,6 +38,7 @@ pub(crate) fn run(args: &DevArgs) -> Result<()> {
         })?;
         cluster.url("postgres")
     };
+    migrate(&url)?;
     let mut worker = Worker::start(
         &Tools::ensure()?,
         args.port,

@@ -68,7 +68,6 @@ impl Group {
         }
     }
 
-
     /// How the first process ended, if it has.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.leader.try_wait()?)
