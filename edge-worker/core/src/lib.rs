@@ -31,6 +31,7 @@ mod integrity;
 mod layers;
 pub mod limiter;
 pub mod live;
+mod openapi;
 mod ops;
 mod problem;
 mod query;
@@ -108,7 +109,7 @@ fn limited<S: TraceReader + TraceWriter, L: Limiter>() -> Routes<S, L> {
         (paths::REFUSALS, get(traces::refusals::<S, L>)),
         (paths::STATS, get(stats::stats::<S, L>)),
         (paths::LIVE, get(live::live::<S, L>)),
-        (paths::OPENAPI, get(ops::openapi)),
+        (paths::OPENAPI, get(openapi::show)),
     ]
 }
 

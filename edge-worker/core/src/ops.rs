@@ -1,4 +1,4 @@
-//! For operators and machines: liveness, readiness, metrics, the API's description, and paths that are none.
+//! For operators and machines: liveness, readiness, metrics, and paths that are none.
 
 use std::sync::Arc;
 
@@ -13,8 +13,6 @@ use crate::Problem;
 use crate::edge::Edge;
 use crate::limiter::Limiter;
 
-/// The API's description.
-pub(crate) const OPENAPI_JSON: &str = include_str!("../openapi.json");
 /// Media type of Prometheus's text format.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -37,11 +35,6 @@ pub(crate) async fn metrics<S: TraceReader + TraceWriter, L: Limiter>(
 ) -> impl IntoResponse {
     let text = (edge.ports.render_metrics)();
     ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text)
-}
-
-/// The API's description.
-pub(crate) async fn openapi() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], OPENAPI_JSON)
 }
 
 /// Below `/v1`, but nothing there.

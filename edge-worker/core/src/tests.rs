@@ -16,7 +16,7 @@ use trace_store::{
     Stats, StoreError, StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
 };
 
-use crate::ops::OPENAPI_JSON;
+use crate::openapi::document;
 use crate::{LimitDecision, LimitKey, Limiter, Live, Ports, limited, router, unlimited};
 
 /// A store that is down.
@@ -131,7 +131,7 @@ async fn ask(method: &str, path: &str, body: &str) -> (StatusCode, HeaderMap, St
 }
 
 fn described() -> Value {
-    serde_json::from_str(OPENAPI_JSON).unwrap()
+    serde_json::from_str(document()).unwrap()
 }
 
 #[tokio::test]
