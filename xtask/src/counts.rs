@@ -1,6 +1,6 @@
 //! How many tests passed, read from what the runners print.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Sub};
 
 /// Tests of one or more runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -15,6 +15,19 @@ impl AddAssign for Counts {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
+    }
+}
+
+impl Sub for Counts {
+    type Output = Self;
+
+    /// What came after `before`.
+    fn sub(self, before: Self) -> Self {
+        Self {
+            passed: self.passed - before.passed,
+            failed: self.failed - before.failed,
+            skipped: self.skipped - before.skipped,
+        }
     }
 }
 

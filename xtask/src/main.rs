@@ -8,6 +8,7 @@
 mod bench;
 mod command;
 mod counts;
+mod edge;
 mod lint;
 mod npm;
 mod programs;
@@ -33,16 +34,19 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Install what the tests need beyond Rust: AAP's reference verifiers, and a browser with its driver.
+    /// Install what the tests need beyond Rust: AAP's reference verifiers, schemathesis, and a browser with its driver.
     ///
     /// Everything but the browser goes into `$SMOLTBOT_TOOLS`, by default `~/.cache/smoltbot/tools`. System packages are
     /// installed as root on Debian; elsewhere you are told which ones to install. Running it again does only what is missing.
     Setup,
-    /// Run `setup`, then every test: unit, integration, AAP's verifiers, documentation, browser.
+    /// Run `setup`, then every test: unit, integration, AAP's verifiers, documentation, the edge over HTTP, browser.
     Test {
         /// Also run the tests that install other people's agents and gateways.
         #[arg(long)]
         peers: bool,
+        /// Run only the HTTP suite, against this host of the edge; can be repeated.
+        #[arg(long, value_name = "HOST")]
+        edge: Vec<edge::Kind>,
         /// Run only tests whose name contains this.
         filter: Option<String>,
     },
@@ -64,7 +68,11 @@ enum Task {
 fn main() -> Result<ExitCode> {
     let ok = match Cli::parse().task {
         Task::Setup => setup::all().map(|()| true)?,
-        Task::Test { peers, filter } => test::all(peers, filter.as_deref())?,
+        Task::Test {
+            peers,
+            edge,
+            filter,
+        } => test::all(peers, &edge, filter.as_deref())?,
         Task::Lint => lint::all(),
         Task::Bench { name } => bench::all(&name)?,
         Task::Worker { task } => worker::run(&task).map(|()| true)?,

@@ -1,4 +1,4 @@
-//! AAP's Python verifier in a virtual environment, and the JSON Schemas from its source distribution.
+//! Python packages in virtual environments: AAP's verifier, with the JSON Schemas from its source distribution, and others.
 
 use std::fs;
 use std::path::Path;
@@ -67,6 +67,36 @@ pub(crate) fn ensure(requirements: &str, into: &Path) -> Result<()> {
             "--wildcards",
             "*/schemas/*.schema.json",
         ])
+        .run()?;
+    fs::write(stamp, wanted).context("noting what was installed")
+}
+
+/// Installs `requirements` into a virtual environment below `into`, unless exactly that is there already and can be imported
+/// as `module`.
+pub(crate) fn plain(requirements: &str, into: &Path, module: &str) -> Result<()> {
+    let requirements = tree::root().join(requirements);
+    let wanted = fs::read_to_string(&requirements)
+        .with_context(|| format!("reading {}", requirements.display()))?;
+    // Written last: an install that broke off is done again.
+    let (venv, stamp) = (into.join("venv"), into.join("requirements.installed.txt"));
+    let import = format!("import {module}");
+    let works = || {
+        Line::new(venv.join("bin/python"))
+            .args(["-c", &import])
+            .succeeds()
+    };
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) && works() {
+        println!("   {} is up to date", venv.display());
+        return Ok(());
+    }
+    if venv.exists() {
+        fs::remove_dir_all(&venv)?;
+    }
+    Line::new("python3").args(["-m", "venv"]).arg(&venv).run()?;
+    Line::new(venv.join("bin/pip"))
+        .args(["--disable-pip-version-check", "install", "--quiet"])
+        .args(["--no-deps", "--requirement"])
+        .arg(&requirements)
         .run()?;
     fs::write(stamp, wanted).context("noting what was installed")
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::run::Run;
-use crate::{npm, programs, python, tree};
+use crate::{edge, npm, programs, python, tree};
 
 /// AAP's reference verifiers, which judge our traces.
 const JUDGES: &str = "trace-plugin/aap/tests/judges";
@@ -27,6 +27,7 @@ pub(crate) fn all() -> Result<()> {
     programs::ensure()?;
     npm::ensure(JUDGES, &tools.join("judges"))?;
     python::ensure(&format!("{JUDGES}/requirements.txt"), &tools.join("judges"))?;
+    edge::ensure(&tools)?;
     npm::ensure(BROWSER, &tools.join("browser"))
 }
 

@@ -19,12 +19,13 @@ const BATCHES_EACH: usize = 100;
 /// Runs against a fresh database each.
 const RUNS: usize = 5;
 
+/// What an example prints.
 #[derive(Deserialize)]
-struct Figure {
+pub(crate) struct Figure {
     metric: String,
-    unit: String,
-    p50: f64,
-    p99: f64,
+    pub(crate) unit: String,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
     n: usize,
 }
 
@@ -94,7 +95,8 @@ pub(crate) fn ingest(bench: &Bench) -> Result<Vec<Metric>> {
     ])
 }
 
-fn run(package: &str, example: &str, arguments: &[String]) -> Result<Vec<Figure>> {
+/// Builds and runs an example, and reads what it prints.
+pub(crate) fn run(package: &str, example: &str, arguments: &[String]) -> Result<Vec<Figure>> {
     Line::cargo()
         .args([
             "build",

@@ -3,6 +3,7 @@
 //! A bench is a function that returns [`Metric`]s; it is listed in [`BENCHES`]. What the machine was doing meanwhile is
 //! noted with every run, because on a busy one the figures mean little.
 
+mod edge;
 mod example;
 mod hook;
 mod report;
@@ -29,7 +30,7 @@ pub(crate) struct Bench {
 type Measure = fn(&Bench) -> Result<Vec<Metric>>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Measure); 4] = [
+const BENCHES: [(&str, &str, Measure); 5] = [
     (
         "call",
         "what a tool call in our own process costs its caller, and what its verdict costs",
@@ -39,6 +40,11 @@ const BENCHES: [(&str, &str, Measure); 4] = [
         "ingest",
         "signed traces that an edge on SQLite acknowledges, the sender on the same cores",
         example::ingest,
+    ),
+    (
+        "edge",
+        "the edge on Postgres, natively and in workerd, beside a bare INSERT of the same rows; newest 50 of a million",
+        edge::measure,
     ),
     (
         "hook",

@@ -15,7 +15,7 @@ use super::Bench;
 use crate::command::Line;
 
 /// How long a start may take before it counts as failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `smoltbot up`; killed when dropped.
 pub(crate) struct Up {
@@ -105,11 +105,13 @@ impl Drop for Up {
     }
 }
 
-fn free_port() -> Result<SocketAddr> {
+/// An address on loopback that nobody listens on.
+pub(crate) fn free_port() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-fn healthy(address: SocketAddr) -> bool {
+/// Whether `GET /health` is answered 200.
+pub(crate) fn healthy(address: SocketAddr) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;

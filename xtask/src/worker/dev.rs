@@ -23,10 +23,10 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs it until a signal comes, or it ends by itself.
 pub(crate) fn run(args: &DevArgs) -> Result<()> {
-    let signals = signals()?;
     if !args.no_build {
         eprint!("{}", build::build()?);
     }
+    let signals = signals()?;
     let cluster;
     let url = if let Some(url) = &args.database_url {
         url.clone()
@@ -39,13 +39,7 @@ pub(crate) fn run(args: &DevArgs) -> Result<()> {
         cluster.url("postgres")
     };
     migrate(&url)?;
-    let mut worker = Worker::start(
-        &Tools::ensure()?,
-        args.port,
-        &url,
-        &args.vars,
-        Some(&signals),
-    )?;
+    let mut worker = Worker::start_unless(Some(&signals), args.port, &url, &args.vars)?;
     println!("{}", worker.url());
     std::io::stdout().flush()?;
     loop {
@@ -61,12 +55,16 @@ pub(crate) fn run(args: &DevArgs) -> Result<()> {
 }
 
 /// Brings the database up to date: by the binary `$SMOLTBOT_BIN` where that is set, else by one that is built for it.
-pub(crate) fn migrate(database_url: &str) -> Result<()> {
-    let line = match std::env::var_os("SMOLTBOT_BIN").filter(|value| !value.is_empty()) {
-        Some(binary) => Line::new(binary),
-        None => Line::cargo().args(["run", "--quiet", "--package", "smoltbot", "--"]),
-    };
-    let line = line.args(["db", "migrate"]);
+fn migrate(database_url: &str) -> Result<()> {
+    let binary = std::env::var_os("SMOLTBOT_BIN").filter(|value| !value.is_empty());
+    let run = ["run", "--quiet", "--package", "smoltbot", "--"];
+    let line = binary.map_or_else(|| Line::cargo().args(run), Line::new);
+    migrate_by(line, database_url)
+}
+
+/// Brings the database up to date by the command line `smoltbot`.
+pub(crate) fn migrate_by(smoltbot: Line, database_url: &str) -> Result<()> {
+    let line = smoltbot.args(["db", "migrate"]);
     eprintln!("   $ {line}");
     // Neither the user's configuration nor, with its password, the process list has a part in this.
     let home = tempfile::tempdir()?;
@@ -99,13 +97,16 @@ impl Worker {
     /// (`NAME:VALUE`), and waits until it is healthy.
     ///
     /// # Errors
-    /// When it ends or is not healthy in time, or when a signal comes meanwhile.
-    pub(crate) fn start(
-        tools: &Tools,
+    /// When it ends or is not healthy in time.
+    pub(crate) fn start(port: u16, database_url: &str, vars: &[String]) -> Result<Self> {
+        Self::start_unless(None, port, database_url, vars)
+    }
+
+    fn start_unless(
+        signals: Option<&Receiver<()>>,
         port: u16,
         database_url: &str,
         vars: &[String],
-        signals: Option<&Receiver<()>>,
     ) -> Result<Self> {
         ensure!(
             build::dir().join("index.js").is_file(),
@@ -114,7 +115,7 @@ impl Worker {
         );
         let address = address(port)?;
         let state = tempfile::tempdir()?;
-        let line = tools
+        let line = Tools::ensure()?
             .wrangler()
             .args(["dev", "--local", "--ip", "127.0.0.1", "--port"])
             .arg(address.port().to_string())
@@ -156,8 +157,18 @@ impl Worker {
         Ok(worker)
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The id of the process that is above all others of it.
+    pub(crate) fn id(&self) -> u32 {
+        self.group.id()
+    }
+
     /// Where it answers.
-    pub(crate) fn url(&self) -> String {
+    fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }

@@ -68,6 +68,11 @@ impl Group {
         }
     }
 
+    /// The first process's id.
+    pub(crate) fn id(&self) -> u32 {
+        self.leader.id()
+    }
+
     /// How the first process ended, if it has.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.leader.try_wait()?)

@@ -1,0 +1,156 @@
+//! The newest 50 traces of an agent that has very many, asked for at the HTTP port.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use test_cluster::Cluster;
+
+use super::hosts::{Host as _, Native};
+use crate::bench::{Bench, Metric, example};
+
+/// Traces of the agent. `$SMOLTBOT_BENCH_ROWS` says another number.
+const ROWS: u64 = 1_000_000;
+/// Traces that are sent, then copied.
+const SENT: u64 = 100;
+/// Times that the page is asked for, the first ones to warm up.
+const ASKED: usize = 1_100;
+const WARM_UP: usize = 100;
+
+/// The page's latency.
+pub(super) fn measure(bench: &Bench, cluster: &Cluster, url: &str) -> Result<Metric> {
+    let rows = match std::env::var("SMOLTBOT_BENCH_ROWS") {
+        Ok(text) => text
+            .parse()
+            .context("SMOLTBOT_BENCH_ROWS is not a number")?,
+        Err(_) => ROWS,
+    };
+    let native = Native::start(bench, url)?;
+    let address = native.address();
+    let arguments = [
+        address.to_string(),
+        "1".to_owned(),
+        "1".to_owned(),
+        SENT.to_string(),
+    ];
+    example::run("edge-server", "ingest_load", &arguments)?;
+    let database = url.rsplit('/').next().context("a URL without a database")?;
+    let agent = cluster.psql(database, "SELECT DISTINCT agent_id FROM public.traces")?;
+    fill(cluster, database, rows)?;
+    let mut client = Client::connect(address)?;
+    let path = format!("/v1/traces?agent_id={agent}&limit=50");
+    let mut times = Vec::new();
+    for _ in 0..ASKED {
+        let began = Instant::now();
+        let page = client.get(&path)?;
+        times.push(began.elapsed());
+        let page: serde_json::Value = serde_json::from_str(&page)?;
+        let found = page["traces"].as_array().map_or(0, Vec::len);
+        ensure!(found == 50, "the page has {found} traces");
+    }
+    Metric::of_times(
+        &format!("newest 50 of an agent with {rows} traces"),
+        &times[WARM_UP..],
+    )
+}
+
+/// Makes the agent's traces up to `rows`, with what was sent as their content, evenly over this month so far.
+fn fill(cluster: &Cluster, database: &str, rows: u64) -> Result<()> {
+    let copies = (rows / SENT).saturating_sub(1);
+    cluster.psql(
+        database,
+        &format!(
+            "CREATE TEMPORARY TABLE sent AS SELECT * FROM public.traces; \
+             INSERT INTO public.traces (position, trace_id, agent_id, at, timestamp, received_at, action_type, tool_name, \
+                 session_id, rule_id, reason, values_violated, duration_ms, runtime, outcome, fingerprint, held_back, document) \
+             SELECT position - 512 * copy, gen_random_uuid(), agent_id, time, time, time, action_type, tool_name, \
+                 session_id, rule_id, reason, values_violated, duration_ms, runtime, outcome, fingerprint, held_back, document \
+             FROM sent, generate_series(1, {copies}) AS copy, \
+                 LATERAL (SELECT at - (at - date_trunc('month', at, 'UTC')) * copy / {copies} AS time) AS made; \
+             UPDATE public.agents SET traces = {rows}; \
+             ANALYZE public.traces; CHECKPOINT"
+        ),
+    )?;
+    let there: u64 = cluster
+        .psql(database, "SELECT count(*) FROM public.traces")?
+        .parse()?;
+    ensure!(
+        there >= rows / SENT * SENT,
+        "only {there} of {rows} traces were made"
+    );
+    Ok(())
+}
+
+/// One connection that stays open.
+struct Client {
+    stream: TcpStream,
+    answers: BufReader<TcpStream>,
+    address: SocketAddr,
+}
+
+impl Client {
+    fn connect(address: SocketAddr) -> Result<Self> {
+        let stream =
+            TcpStream::connect(address).with_context(|| format!("no edge at {address}"))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        Ok(Self {
+            answers: BufReader::new(stream.try_clone()?),
+            stream,
+            address,
+        })
+    }
+
+    fn get(&mut self, path: &str) -> Result<String> {
+        write!(
+            self.stream,
+            "GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n",
+            self.address
+        )?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        ensure!(
+            line.starts_with("HTTP/1.1 200"),
+            "GET {path} is answered {line}"
+        );
+        let (mut length, mut chunked) = (0, false);
+        loop {
+            line.clear();
+            self.answers.read_line(&mut line)?;
+            let header = line.trim().to_ascii_lowercase();
+            if header.is_empty() {
+                break;
+            }
+            if let Some(value) = header.strip_prefix("content-length:") {
+                length = value.trim().parse()?;
+            }
+            chunked |= header == "transfer-encoding: chunked";
+        }
+        let mut body = Vec::new();
+        loop {
+            if chunked {
+                line.clear();
+                self.answers.read_line(&mut line)?;
+                length = usize::from_str_radix(line.trim(), 16).context("the length of a chunk")?;
+            }
+            let start = body.len();
+            body.resize(start + length, 0);
+            self.answers.read_exact(&mut body[start..])?;
+            if !chunked {
+                break;
+            }
+            // The end of the chunk's line.
+            self.answers.read_line(&mut line)?;
+            if length == 0 {
+                break;
+            }
+        }
+        String::from_utf8(body).context("the answer is not UTF-8")
+    }
+}
+
+/// One answer.
+pub(super) fn get(address: SocketAddr, path: &str) -> Result<String> {
+    Client::connect(address)?.get(path)
+}

@@ -1,0 +1,97 @@
+//! The HTTP suite (`edge-worker/e2e`) and schemathesis against every host of the edge, one after the other.
+//!
+//! Each host is started twice on the same database: with limits that the suite can reach, and without any for schemathesis,
+//! which comes from one address with agents that nobody knows. A host that cannot be started is a failure that says what is
+//! missing.
+
+mod host;
+mod schemathesis;
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::command::Line;
+use crate::counts::Counts;
+use crate::run::Run;
+
+pub(crate) use host::Kind;
+pub(crate) use schemathesis::ensure;
+
+use host::{Host, Place};
+
+/// The limits of the suite's host: the edge's own name, the suite's, the number.
+const LIMITS: [(&str, &str, u32); 3] = [
+    ("SMOLTBOT_EDGE__LIMIT_PER_MINUTE", "E2E_LIMIT_PER_MINUTE", 20),
+    ("SMOLTBOT_EDGE__LIMIT_IP_PER_MINUTE", "E2E_LIMIT_IP_PER_MINUTE", 600),
+    (
+        "SMOLTBOT_EDGE__LIMIT_NEW_AGENTS_PER_HOUR",
+        "E2E_LIMIT_NEW_AGENTS_PER_HOUR",
+        60,
+    ),
+];
+
+/// What became of the tests on one host.
+pub(crate) struct Outcome {
+    kind: Kind,
+    counts: Counts,
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Counts { passed, failed, .. } = self.counts;
+        write!(f, "{}: {passed} passed, {failed} failed", self.kind)
+    }
+}
+
+/// Runs `suite` (a line that runs the suite's tests) and schemathesis against each of `kinds`.
+pub(crate) fn all(
+    run: &mut Run,
+    kinds: &[Kind],
+    binary: &Path,
+    tools: &Path,
+    suite: &Line,
+    filtered: bool,
+) -> Vec<Outcome> {
+    let each = kinds.iter().map(|kind| {
+        let before = run.counts();
+        if let Err(error) = one(run, *kind, binary, tools, suite, filtered) {
+            let again = format!("cargo xtask test --edge {}", kind.word());
+            run.fail(&format!("the edge as {kind}"), &error, &again);
+        }
+        let counts = run.counts() - before;
+        Outcome { kind: *kind, counts }
+    });
+    each.collect()
+}
+
+fn one(
+    run: &mut Run,
+    kind: Kind,
+    binary: &Path,
+    tools: &Path,
+    suite: &Line,
+    filtered: bool,
+) -> Result<()> {
+    let place = Place::new(kind, binary)?;
+    let limits = LIMITS.map(|(name, _, limit)| (name, limit));
+    let host = Host::start(&place, &limits)?;
+    let mut line = suite.clone().env("BASE_URL", host.url());
+    for (_, name, limit) in LIMITS {
+        line = line.env(name, limit.to_string());
+    }
+    if let Some(header) = kind.address_header() {
+        line = line.env("E2E_ADDRESS_HEADER", header);
+    }
+    run.step(kind.word(), &format!("the HTTP suite against {kind}"), &line);
+    host.stop()?;
+    if filtered {
+        return Ok(());
+    }
+    let host = Host::start(&place, &LIMITS.map(|(name, ..)| (name, 0)))?;
+    let (line, _directory) = schemathesis::line(tools, host.url())?;
+    let name = format!("{}-description", kind.word());
+    let what = format!("schemathesis asks {kind} what its description says");
+    run.single(&name, &what, &line);
+    host.stop()
+}
