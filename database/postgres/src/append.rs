@@ -80,6 +80,10 @@ pub(crate) fn orderable(trace: &ValidTrace) -> bool {
     !matches!(seq, Some(Err(_)))
 }
 
+/// What a trace is told that cannot be ordered.
+pub(crate) const UNORDERED: &str =
+    "seq is above 9223372036854775807, the highest that can be stored";
+
 /// Takes `batch` in.
 pub(crate) async fn append(
     caller: &impl Caller,

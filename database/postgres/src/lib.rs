@@ -19,6 +19,7 @@ mod list;
 pub mod pool;
 mod query;
 mod rows;
+pub mod rpc;
 pub mod schema;
 mod stats;
 mod store;
