@@ -27,7 +27,10 @@ pub(crate) async fn fresh_event(edge: &Address) {
 
 /// Nothing of the agent's one stream is missing, and it told one story.
 pub(crate) async fn chain_is_whole(edge: &Address, agent: &Agent, links: usize) {
-    let known = edge.client().json(&format!("/v1/agents/{}", agent.id)).await;
+    let known = edge
+        .client()
+        .json(&format!("/v1/agents/{}", agent.id))
+        .await;
     assert_eq!(known["traces"], links, "{known:#}");
     assert_eq!(known["missing_links"], 0, "{known:#}");
     assert_eq!(known["equivocations"], 0, "{known:#}");

@@ -1,11 +1,11 @@
 //! Edges as processes: started, killed, started again, weighed.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -109,16 +109,11 @@ impl Host {
     }
 
     /// The command, whose standard output tells where it serves.
-    pub(crate) fn command(&self) -> Command {
+    fn command(&self) -> Command {
         match self.kind {
             Kind::Native => {
-                let mut command = Command::new(binary());
-                command
-                    .arg("edge")
-                    .env("SMOLTBOT_HOME", self.dir.path())
-                    .env("SMOLTBOT_EDGE__LISTEN", "127.0.0.1:0")
-                    .env("SMOLTBOT_EDGE__DATABASE_URL", &self.database_url)
-                    .envs(self.settings.iter().cloned());
+                let mut command = edge_command(self.dir.path(), &self.database_url);
+                command.envs(self.settings.iter().cloned());
                 command
             }
             Kind::Worker => {
@@ -189,11 +184,6 @@ impl Host {
         }
     }
 
-    /// Which edge it is.
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
-    }
-
     fn running(&self) -> &Running {
         self.running.as_ref().expect("it runs")
     }
@@ -262,6 +252,46 @@ impl Drop for Host {
             eprintln!("the log of {:?}:\n{}", self.kind, self.log());
         }
     }
+}
+
+/// Starts the native edge over a database that it has to refuse; what it says.
+pub(crate) fn refusal(database_url: &str) -> String {
+    let home = tempfile::tempdir().expect("a directory");
+    let mut command = edge_command(home.path(), database_url);
+    let mut process = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = process.try_wait().expect("its status") {
+            break status;
+        }
+        if begun.elapsed() > START_PATIENCE {
+            let _ = process.kill();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let mut said = String::new();
+    let mut errors = process.stderr.take().expect("its errors");
+    errors.read_to_string(&mut said).expect("text");
+    assert!(
+        status.code().is_some_and(|code| code != 0),
+        "{status}: {said}"
+    );
+    said
+}
+
+fn edge_command(home: &Path, database_url: &str) -> Command {
+    let mut command = Command::new(binary());
+    command
+        .arg("edge")
+        .env("SMOLTBOT_HOME", home)
+        .env("SMOLTBOT_EDGE__LISTEN", "127.0.0.1:0")
+        .env("SMOLTBOT_EDGE__DATABASE_URL", database_url);
+    command
 }
 
 /// The processes that answer requests: the edge itself, or workerd below what runs the Worker.

@@ -35,7 +35,10 @@ async fn killed(kind: Kind, victim: Victim) {
     let database = Database::migrated(&server);
     let mut edge = Host::start(kind, &database.url, &NO_LIMITS);
     let (mut agent, mut oracle) = (Agent::new(), Oracle::default());
-    oracle.submit(&edge.client(), agent.batch(3)).await.all_stored(3);
+    oracle
+        .submit(&edge.client(), agent.batch(3))
+        .await
+        .all_stored(3);
 
     answers_wait_for(&server, "nobody");
     let body = agent.batch(7);
@@ -70,7 +73,12 @@ async fn killed(kind: Kind, victim: Victim) {
     ready(&edge.address()).await;
     // The commit stood; the client, who does not know, says it again.
     let answer = oracle.submit(&edge.client(), body).await.expect(201);
-    assert_eq!(kinds(&answer.statuses()), ["duplicate"].into(), "{}", answer.text);
+    assert_eq!(
+        kinds(&answer.statuses()),
+        ["duplicate"].into(),
+        "{}",
+        answer.text
+    );
     chain_is_whole(&edge.address(), &agent, 10).await;
     settle(&edge.address(), &database, &[&oracle]).await;
 }
@@ -97,7 +105,12 @@ async fn an_edge_killed_in_a_stream_of_batches_loses_nothing(kind: Kind) {
     }
     traffic.each_stores(3).await;
     let oracles = traffic.stop().await;
-    settle(&edge.address(), &database, &oracles.iter().collect::<Vec<_>>()).await;
+    settle(
+        &edge.address(),
+        &database,
+        &oracles.iter().collect::<Vec<_>>(),
+    )
+    .await;
 }
 
 crate::on_each_host!(

@@ -15,9 +15,9 @@ impl Random {
             Err(_) => SEED,
         };
         println!("{test}: FAULTS_SEED={seed}");
-        let mixed = test.bytes().fold(seed, |seed, byte| {
-            Self(seed ^ u64::from(byte)).next()
-        });
+        let mixed = test
+            .bytes()
+            .fold(seed, |seed, byte| Self(seed ^ u64::from(byte)).next());
         Self(mixed)
     }
 

@@ -34,7 +34,10 @@ async fn stopped(kind: Kind, stop: Stop) {
     let (client, mut agent, mut held) = (edge.client(), Agent::new(), Oracle::default());
     held.submit(&client, agent.batch(2)).await.all_stored(2);
     let lock = database.session().await;
-    let row = format!("BEGIN; SELECT FROM agents WHERE agent_id = '{}' FOR UPDATE", agent.id);
+    let row = format!(
+        "BEGIN; SELECT FROM agents WHERE agent_id = '{}' FOR UPDATE",
+        agent.id
+    );
     lock.run(&row).await;
     let body = agent.batch(5);
     held.sending(&body);
@@ -70,7 +73,12 @@ async fn stopped(kind: Kind, stop: Stop) {
 
     let mut oracles = traffic.stop().await;
     oracles.push(held);
-    settle(&edge.address(), &database, &oracles.iter().collect::<Vec<_>>()).await;
+    settle(
+        &edge.address(),
+        &database,
+        &oracles.iter().collect::<Vec<_>>(),
+    )
+    .await;
 }
 
 async fn a_stop_in_mid_transaction_loses_nothing_and_is_told(kind: Kind) {

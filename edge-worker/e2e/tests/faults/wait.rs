@@ -23,7 +23,10 @@ pub(crate) async fn within<T>(
         if let Some(found) = look().await {
             return found;
         }
-        assert!(begun.elapsed() < patience, "not within {patience:?}: {what}");
+        assert!(
+            begun.elapsed() < patience,
+            "not within {patience:?}: {what}"
+        );
         tokio::time::sleep(LOOK).await;
     }
 }
