@@ -34,8 +34,8 @@ pub struct Run {
     pub stream: StreamId,
     /// Its first link's place.
     pub first: u64,
-    /// The digest that its first link names as the one before; none for the first link of all.
-    pub prev: Option<Digest>,
+    /// The digest that its first link names as the one before.
+    pub prev: Digest,
     /// Its last link's place.
     pub last: u64,
     /// Its last link's digest.
@@ -74,7 +74,11 @@ pub enum Seen {
 impl Memory {
     /// What `run` is.
     pub fn look(&self, run: &Run) -> Seen {
-        let Some(known) = self.streams.iter().find(|one| one.head.stream == run.stream) else {
+        let Some(known) = self
+            .streams
+            .iter()
+            .find(|one| one.head.stream == run.stream)
+        else {
             return Seen::New;
         };
         let head = &known.head;
@@ -86,7 +90,7 @@ impl Memory {
                 (false, _) => Seen::Fork,
             };
         }
-        if run.first == head.seq + 1 && run.prev != Some(head.digest) {
+        if run.first == head.seq + 1 && run.prev != head.digest {
             return Seen::Fork;
         }
         // Before the head, or across it, or behind a gap: only the store can tell.
@@ -104,7 +108,10 @@ impl Memory {
             seq: run.last,
             digest: run.digest,
         };
-        let place = self.streams.iter().position(|one| one.head.stream == run.stream);
+        let place = self
+            .streams
+            .iter()
+            .position(|one| one.head.stream == run.stream);
         let known = place.map(|place| self.streams.remove(place));
         let next = match &known {
             // What comes late, or again, does not turn a stream back.
@@ -146,7 +153,7 @@ mod tests {
         Run {
             stream: stream(1),
             first: first.into(),
-            prev: (first > 1).then(|| digest(first - 1)),
+            prev: digest(first - 1),
             last: last.into(),
             digest: digest(last),
         }
@@ -166,7 +173,11 @@ mod tests {
         assert_eq!(memory.look(&run(1, 10)), Seen::Stored);
         assert_eq!(memory.look(&run(5, 10)), Seen::Stored);
         assert_eq!(knowing(10, false).look(&run(5, 10)), Seen::Queued);
-        assert_eq!(memory.look(&run(1, 5)), Seen::New, "only the store can tell");
+        assert_eq!(
+            memory.look(&run(1, 5)),
+            Seen::New,
+            "only the store can tell"
+        );
         assert_eq!(memory.look(&run(20, 21)), Seen::New, "behind a gap");
     }
 
@@ -179,7 +190,7 @@ mod tests {
         };
         assert_eq!(memory.look(&other), Seen::Fork);
         let behind = Run {
-            prev: Some(digest(99)),
+            prev: digest(99),
             ..run(11, 12)
         };
         assert_eq!(memory.look(&behind), Seen::Fork);
@@ -200,7 +211,10 @@ mod tests {
         };
         assert!(!memory.learn(Some(&fork), true), "the first one stays");
         assert_eq!(memory.look(&run(1, 10)), Seen::Queued);
-        assert!(memory.learn(Some(&run(6, 10)), true), "the queue is through");
+        assert!(
+            memory.learn(Some(&run(6, 10)), true),
+            "the queue is through"
+        );
         assert_eq!(memory.look(&run(1, 10)), Seen::Stored);
         assert!(!memory.learn(Some(&run(6, 10)), false));
         assert_eq!(memory.look(&run(1, 10)), Seen::Stored);

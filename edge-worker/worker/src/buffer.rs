@@ -1,0 +1,213 @@
+//! What goes into the queue while Postgres is away: calls that can be made later, in messages that the queue takes.
+//!
+//! A message is JSON, gzipped. A call that is too large for one is cut in halves until each fits; a single trace always
+//! does ([`aap::limits::MAX_TRACE_BYTES`] is half of what a message holds, and JSON packs).
+
+use std::io::{Read as _, Write as _};
+
+use aap::AgentId;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use trace_store_postgres::rpc::{Function, halves};
+
+use crate::memory::Run;
+
+/// Bytes of one message's body: the queue takes 128 KB (of 1000 bytes) with about 100 bytes of its own.
+pub const MAX_MESSAGE_BYTES: usize = 127_000;
+/// Bytes that a message may unpack to: more than any call has.
+const MAX_UNPACKED: u64 = 64 * 1024 * 1024;
+
+/// A call that waits.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The function's name.
+    pub function: String,
+    /// Whose call it is.
+    pub agent: AgentId,
+    /// How far it brings a stream, where its end is in this message.
+    pub run: Option<Run>,
+    /// The arguments, a JSON object.
+    pub arguments: Box<RawValue>,
+}
+
+/// Why a call cannot be kept, or a message not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BufferError {
+    /// Neither JSON nor gzip of it.
+    #[error("the message cannot be read: {0}")]
+    Unreadable(String),
+    /// One trace alone is over the limit.
+    #[error("one trace packs to {0} bytes; a message holds {MAX_MESSAGE_BYTES}")]
+    TooLarge(usize),
+}
+
+impl Waiting {
+    /// A call of `function`.
+    ///
+    /// # Errors
+    /// When the arguments are not JSON.
+    pub fn new(
+        function: Function,
+        agent: AgentId,
+        run: Option<Run>,
+        arguments: String,
+    ) -> Result<Self, BufferError> {
+        let arguments = RawValue::from_string(arguments).map_err(unreadable)?;
+        Ok(Self {
+            function: function.name().to_owned(),
+            agent,
+            run,
+            arguments,
+        })
+    }
+
+    /// The messages that together make this call, in its order.
+    ///
+    /// # Errors
+    /// [`BufferError::TooLarge`]
+    pub fn messages(self) -> Result<Vec<Vec<u8>>, BufferError> {
+        let mut messages = Vec::new();
+        // What is still to be packed, the next one last.
+        let mut parts = vec![self];
+        while let Some(part) = parts.pop() {
+            let packed = part.pack()?;
+            if packed.len() <= MAX_MESSAGE_BYTES {
+                messages.push(packed);
+                continue;
+            }
+            let Some((first, second)) = halves(part.arguments.get()) else {
+                return Err(BufferError::TooLarge(packed.len()));
+            };
+            let half = |arguments, run| {
+                let arguments = RawValue::from_string(arguments).map_err(unreadable)?;
+                Ok(Self {
+                    function: part.function.clone(),
+                    agent: part.agent,
+                    run,
+                    arguments,
+                })
+            };
+            let first = half(first, None)?;
+            parts.push(half(second, part.run.clone())?);
+            parts.push(first);
+        }
+        Ok(messages)
+    }
+
+    fn pack(&self) -> Result<Vec<u8>, BufferError> {
+        let text = serde_json::to_vec(self).map_err(unreadable)?;
+        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+        packer.write_all(&text).map_err(unreadable)?;
+        packer.finish().map_err(unreadable)
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// [`BufferError::Unreadable`]
+    pub fn read(message: &[u8]) -> Result<Self, BufferError> {
+        let mut text = Vec::new();
+        let mut unpacked = GzDecoder::new(message).take(MAX_UNPACKED);
+        unpacked.read_to_end(&mut text).map_err(unreadable)?;
+        serde_json::from_slice(&text).map_err(unreadable)
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // For map_err.
+fn unreadable(error: impl ToString) -> BufferError {
+    BufferError::Unreadable(error.to_string())
+}
+
+/// Seconds after which a message that has waited for `age_seconds` is tried again: half as long as it has waited already,
+/// but 2 at least and a quarter of an hour at most.
+pub fn retry_seconds(age_seconds: u32) -> u32 {
+    (age_seconds / 2).clamp(2, 15 * 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Text that packs badly.
+    fn noise(bytes: usize, seed: u64) -> String {
+        let mut state = seed | 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            char::from(b' ' + u8::try_from(state % 94).unwrap())
+        };
+        (0..bytes).map(|_| next()).collect()
+    }
+
+    fn agent() -> AgentId {
+        AgentId::from_bytes([7; 16])
+    }
+
+    fn call(documents: &[String]) -> Waiting {
+        let ids: Vec<_> = (0..documents.len()).collect();
+        let arguments = json!({"note": "n", "trace_ids": ids, "seqs": ids, "documents": documents});
+        let run = Run {
+            stream: aap::StreamId::from_bytes([1; 16]),
+            first: 1,
+            prev: aap::chain::Digest::of(b""),
+            last: documents.len() as u64,
+            digest: aap::chain::Digest::of(b"x"),
+        };
+        Waiting::new(
+            Function::AppendBatch,
+            agent(),
+            Some(run),
+            arguments.to_string(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_call_comes_back_whole_and_in_order() {
+        let documents: Vec<_> = (0..64).map(|seed| noise(60_000, seed + 1)).collect();
+        let messages = call(&documents).messages().unwrap();
+        assert!(messages.len() > 16, "{} messages", messages.len());
+        let mut back = Vec::new();
+        for (index, message) in messages.iter().enumerate() {
+            assert!(message.len() <= MAX_MESSAGE_BYTES);
+            let read = Waiting::read(message).unwrap();
+            assert_eq!(Function::named(&read.function), Some(Function::AppendBatch));
+            assert_eq!(read.agent, agent());
+            assert_eq!(read.run.is_some(), index + 1 == messages.len());
+            let arguments: Value = serde_json::from_str(read.arguments.get()).unwrap();
+            assert_eq!(arguments["note"], "n");
+            assert_eq!(arguments["seqs"], arguments["trace_ids"]);
+            let texts = arguments["documents"].as_array().unwrap();
+            back.extend(texts.iter().map(|text| text.as_str().unwrap().to_owned()));
+        }
+        assert_eq!(back, documents);
+    }
+
+    #[test]
+    fn the_largest_trace_fits_however_badly_it_packs() {
+        let messages = call(&[noise(aap::limits::MAX_TRACE_BYTES, 5)]).messages();
+        assert_eq!(messages.unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_does_not_fit_alone_and_what_is_no_message_are_named() {
+        let error = call(&[noise(400_000, 3)]).messages().unwrap_err();
+        assert!(error.to_string().contains("127000"), "{error}");
+        assert!(matches!(
+            Waiting::read(b"{}"),
+            Err(BufferError::Unreadable(_))
+        ));
+    }
+
+    #[test]
+    fn waiting_grows_and_stays_bounded() {
+        let waits: Vec<_> = [0, 1, 4, 10, 600, 1800, u32::MAX].map(retry_seconds).into();
+        assert_eq!(waits, [2, 2, 2, 5, 300, 900, 900]);
+    }
+}
