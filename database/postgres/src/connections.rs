@@ -29,9 +29,7 @@ impl Role {
             Self::Reader => {
                 "SET ROLE anon; SET statement_timeout = '5s'; SET default_transaction_read_only = on"
             }
-            Self::Writer => {
-                "SET ROLE ingest; SET lock_timeout = '5s'; SET synchronous_commit = on; SET jit = off"
-            }
+            Self::Writer => "SET ROLE ingest; SET lock_timeout = '1s'; SET synchronous_commit = on",
         }
     }
 

@@ -8,20 +8,19 @@
 
 SET LOCAL ROLE smoltbot_owner;
 
--- The first position of the running transaction.
-CREATE FUNCTION private.first_position() RETURNS bigint
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog
-RETURN (SELECT position_base FROM private.settings) + (pg_current_xact_id()::text::bigint << 9);
+-- The first position of the running transaction, and up to when traces were dropped by retention (null when none were).
+CREATE FUNCTION private.begin_append(OUT first bigint, OUT too_old timestamptz)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    SELECT s.position_base, s.retained_from INTO STRICT first, too_old FROM private.settings s WHERE s.only_row;
+    first := first + (pg_current_xact_id()::text::bigint << 9);
+END
+$$;
 
 -- Positions from here on may still be given out to what is committed before what is seen now.
 CREATE FUNCTION public.settled_before() RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
 RETURN (SELECT position_base FROM private.settings) + (pg_snapshot_xmin(pg_current_snapshot())::text::bigint << 9);
-
--- Up to when traces were dropped by retention; null when none were.
-CREATE FUNCTION private.retained_from() RETURNS timestamptz
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
-RETURN (SELECT retained_from FROM private.settings);
 
 -- Remembers the network that an agent's traces came from.
 CREATE FUNCTION private.note_origin(agents uuid[], address inet, received_at timestamptz) RETURNS void
@@ -70,7 +69,8 @@ $$;
 --   values_violated  a JSON list, or null
 --   prevs, seqs only of a signed batch: a run of one stream of one agent, under `note`
 --
--- Appends to one agent wait for each other; appends to different agents do not.
+-- Appends to one agent wait for each other; appends to different agents do not. Every row is found by a key, so plans need
+-- not know the values: they are made once a connection, and from indexes, however small a table was when that happened.
 CREATE FUNCTION public.append_batch(
     received_at timestamptz, address inet, stream uuid, note text, public_key text,
     trace_ids uuid[], agent_ids uuid[], at timestamptz[], timestamps timestamptz[], starts timestamptz[],
@@ -78,19 +78,29 @@ CREATE FUNCTION public.append_batch(
     rule_ids text[], reasons text[], values_violated text[], durations double precision[], bins smallint[],
     runtimes text[], outcomes text[], fingerprints bytea[], seqs bigint[], prevs bytea[], documents text[]
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+    SET jit = off
+AS $$
 #variable_conflict use_variable
 DECLARE
     number       integer := cardinality(trace_ids);
     first        bigint;
+    too_old      timestamptz;
     known_agents uuid[];
-    too_old      timestamptz := private.retained_from();
     held         streams%ROWTYPE;
     this_checkpoint bigint;
     taken        bigint[] := '{}';
     before       bytea;
     after        bytea;
-    claimed      uuid[];
+    -- Ids that have their place told by `trace_ids`: from before, and by this batch.
+    told         uuid[];
+    claimed      uuid[] := '{}';
+    -- Ids that turned out to be stored where they belong.
+    there        uuid[] := '{}';
+    plain        boolean;
+    attempt      integer := 1;
+    stored       integer;
+    -- The indexes (from 1) of what is new; null when all of it is.
     placed       integer[];
     filled       integer[] := '{}';
     others       jsonb := '[]';
@@ -99,16 +109,19 @@ DECLARE
     equivocates  boolean;
 BEGIN
     -- The transaction has its id, and so its position, before it can commit anything that a reader sees.
-    first := private.first_position();
+    SELECT b.first, b.too_old INTO first, too_old FROM private.begin_append() b;
 
-    SELECT array_agg(DISTINCT id ORDER BY id) INTO known_agents FROM unnest(agent_ids) AS id;
-    IF (SELECT count(*) FROM agents a WHERE a.agent_id = ANY (known_agents)) < cardinality(known_agents) THEN
+    -- In the order of their ids, so that two appends never wait for each other in a circle.
+    known_agents := CASE WHEN stream IS NULL THEN ARRAY(SELECT DISTINCT id FROM unnest(agent_ids) AS id ORDER BY id)
+        ELSE agent_ids[1:1] END;
+    PERFORM FROM agents a WHERE a.agent_id = ANY (known_agents) ORDER BY a.agent_id FOR NO KEY UPDATE;
+    GET DIAGNOSTICS stored = ROW_COUNT;
+    IF stored < cardinality(known_agents) THEN
         INSERT INTO agents (agent_id, first_seen, last_seen)
         SELECT id, received_at, received_at FROM unnest(known_agents) AS id
         ON CONFLICT DO NOTHING;
+        PERFORM FROM agents a WHERE a.agent_id = ANY (known_agents) ORDER BY a.agent_id FOR NO KEY UPDATE;
     END IF;
-    -- In the order of their ids, so that two appends never wait for each other in a circle.
-    PERFORM FROM agents a WHERE a.agent_id = ANY (known_agents) ORDER BY a.agent_id FOR NO KEY UPDATE;
     IF address IS NOT NULL THEN
         PERFORM private.note_origin(known_agents, address, received_at);
     END IF;
@@ -144,7 +157,7 @@ BEGIN
     END IF;
 
     -- Ids that do not tell their place are claimed first; only one batch can claim an id.
-    IF EXISTS (SELECT FROM unnest(at, id_times) AS u (a, i) WHERE u.a IS DISTINCT FROM u.i) THEN
+    IF at IS DISTINCT FROM id_times THEN
         WITH claim AS (
             INSERT INTO trace_ids (trace_id, at)
             SELECT u.id, u.a
@@ -156,32 +169,53 @@ BEGIN
             ON CONFLICT DO NOTHING
             RETURNING trace_ids.trace_id
         )
-        SELECT array_agg(trace_id) INTO claimed FROM claim;
+        SELECT coalesce(array_agg(trace_id), '{}') INTO claimed FROM claim;
     END IF;
+    told := ARRAY(SELECT k.trace_id FROM public.trace_ids k WHERE k.trace_id = ANY (append_batch.trace_ids));
 
-    WITH brought AS (
-        INSERT INTO traces (position, trace_id, agent_id, at, timestamp, received_at, action_type, tool_name, session_id,
-            rule_id, reason, values_violated, duration_ms, runtime, outcome, fingerprint, stream, seq, prev, checkpoint,
-            held_back, document)
-        SELECT first + u.n - 1, u.id, u.agent, u.a, u.ts, received_at, u.action, u.tool, u.session,
-            u.rule, u.reason,
-            CASE WHEN u.vals IS NOT NULL THEN ARRAY(SELECT json_array_elements_text(u.vals::json)) END,
-            u.duration, u.runtime, u.outcome, u.fingerprint, append_batch.stream, u.s, u.p, this_checkpoint,
-            u.doc IS NULL, u.doc::json
-        FROM unnest(trace_ids, agent_ids, at, timestamps, id_times, repeats, action_types, tool_names, session_ids,
-            rule_ids, reasons, values_violated, durations, runtimes, outcomes, fingerprints, seqs, prevs, documents)
-            WITH ORDINALITY AS u (id, agent, a, ts, i, r, action, tool, session, rule, reason, vals, duration, runtime,
-            outcome, fingerprint, s, p, doc, n)
-        WHERE NOT u.r AND (too_old IS NULL OR u.ts >= too_old) AND (u.s IS NULL OR u.s <> ALL (taken))
-            AND CASE WHEN u.a IS DISTINCT FROM u.i THEN u.id = ANY (claimed)
-                ELSE NOT EXISTS (SELECT FROM public.trace_ids k WHERE k.trace_id = u.id) END
-        ON CONFLICT DO NOTHING
-        RETURNING traces.position
-    )
-    SELECT coalesce(array_agg((position - first)::integer + 1), '{}') INTO placed FROM brought;
+    -- Most batches are all new and in time: then no trace has to be looked at twice.
+    plain := cardinality(told) = 0 AND cardinality(taken) = 0 AND NOT true = ANY (repeats) AND at IS NOT DISTINCT FROM id_times
+        AND (too_old IS NULL OR NOT too_old > ANY (timestamps));
+    LOOP
+        BEGIN
+            -- The arrays are walked in step in the list of columns: as functions in FROM each would be kept whole first.
+            INSERT INTO traces (position, trace_id, agent_id, at, timestamp, received_at, action_type, tool_name,
+                session_id, rule_id, reason, values_violated, duration_ms, runtime, outcome, fingerprint, stream, seq, prev,
+                checkpoint, held_back, document)
+            SELECT first + u.n - 1, u.id, u.agent, u.a, u.ts, received_at, u.action, u.tool, u.session, u.rule, u.reason,
+                CASE WHEN u.vals IS NOT NULL THEN ARRAY(SELECT json_array_elements_text(u.vals::json)) END,
+                u.duration, u.runtime, u.outcome, u.fingerprint, append_batch.stream, u.s, u.p, this_checkpoint,
+                u.doc IS NULL, u.doc::json
+            FROM (
+                SELECT generate_series(1, number) AS n, unnest(trace_ids) AS id, unnest(agent_ids) AS agent, unnest(at) AS a,
+                    unnest(timestamps) AS ts, unnest(id_times) AS i, unnest(repeats) AS r, unnest(action_types) AS action,
+                    unnest(tool_names) AS tool, unnest(session_ids) AS session, unnest(rule_ids) AS rule,
+                    unnest(reasons) AS reason, unnest(values_violated) AS vals, unnest(durations) AS duration,
+                    unnest(runtimes) AS runtime, unnest(outcomes) AS outcome, unnest(fingerprints) AS fingerprint,
+                    unnest(seqs) AS s, unnest(prevs) AS p, unnest(documents) AS doc
+            ) AS u
+            WHERE plain OR NOT u.r AND (too_old IS NULL OR u.ts >= too_old) AND (u.s IS NULL OR u.s <> ALL (taken))
+                AND u.id <> ALL (there)
+                AND CASE WHEN u.a IS DISTINCT FROM u.i THEN u.id = ANY (claimed) ELSE u.id <> ALL (told) END;
+            GET DIAGNOSTICS stored = ROW_COUNT;
+            EXIT;
+        EXCEPTION WHEN unique_violation THEN
+            -- Unsigned traces sent again, or an id that somebody else has used. Looking first would cost every batch, and
+            -- ON CONFLICT more. Once more without them; twice when they are stored just now.
+            IF attempt = 3 THEN
+                RAISE;
+            END IF;
+            attempt := attempt + 1;
+            plain := false;
+            there := ARRAY(SELECT t.trace_id FROM unnest(trace_ids, at) AS u (id, a)
+                JOIN traces t ON t.at = u.a AND t.trace_id = u.id);
+        END;
+    END LOOP;
 
     -- What was not new: a duplicate, a content that fills in its header, a conflict, or too old.
-    IF cardinality(placed) < number THEN
+    IF stored < number THEN
+        placed := ARRAY(SELECT (t.position - first)::integer + 1 FROM traces t
+            WHERE t.position >= first AND t.position < first + number ORDER BY t.position);
         FOR one IN
             SELECT * FROM unnest(trace_ids, agent_ids, timestamps, id_times, session_ids, reasons, values_violated,
                 durations, runtimes, outcomes, fingerprints, seqs, documents)
@@ -228,47 +262,51 @@ BEGIN
         END LOOP;
     END IF;
 
-    IF cardinality(placed) + cardinality(filled) > 0 THEN
+    IF stored + cardinality(filled) > 0 THEN
         PERFORM private.count_batch(agent_ids, at, starts, action_types, tool_names, session_ids, rule_ids, reasons,
             values_violated, bins, runtimes, placed, filled);
     END IF;
-    UPDATE agents a SET last_seen = greatest(a.last_seen, append_batch.received_at),
-        traces = a.traces + new.traces, denied = a.denied + new.denied, errors = a.errors + new.errors,
-        signed = a.signed + new.signed
-    FROM (
-        SELECT u.agent, count(*) AS traces, count(*) FILTER (WHERE u.action = 'deny') AS denied,
-            count(*) FILTER (WHERE u.action = 'error') AS errors, count(u.s) AS signed
-        FROM unnest(agent_ids, action_types, seqs) WITH ORDINALITY AS u (agent, action, s, n)
-        WHERE u.n = ANY (placed)
-        GROUP BY u.agent
-    ) AS new WHERE a.agent_id = new.agent;
+    IF stored > 0 THEN
+        UPDATE agents a SET last_seen = greatest(a.last_seen, append_batch.received_at),
+            traces = a.traces + new.traces, denied = a.denied + new.denied, errors = a.errors + new.errors,
+            signed = a.signed + new.signed
+        FROM (
+            SELECT u.agent, count(*) AS traces, count(*) FILTER (WHERE u.action = 'deny') AS denied,
+                count(*) FILTER (WHERE u.action = 'error') AS errors, count(u.s) AS signed
+            FROM (
+                SELECT generate_series(1, number) AS n, unnest(agent_ids) AS agent, unnest(action_types) AS action,
+                    unnest(seqs) AS s
+            ) AS u
+            WHERE placed IS NULL OR u.n = ANY (placed)
+            GROUP BY u.agent
+        ) AS new WHERE a.agent_id = new.agent;
+    END IF;
     IF stream IS NOT NULL THEN
         IF NOT EXISTS (SELECT FROM agent_keys k WHERE k.agent_id = agent_ids[1]) THEN
             INSERT INTO agent_keys (agent_id, public_key, first_seen) VALUES (agent_ids[1], public_key, received_at)
             ON CONFLICT DO NOTHING;
         END IF;
-        IF cardinality(placed) > 0 THEN
+        IF stored > 0 THEN
             INSERT INTO checkpoints (checkpoint, agent_id, stream, note) VALUES (this_checkpoint, agent_ids[1], stream, note);
             PERFORM private.grow_stream(agent_ids[1], stream, held.last_seq, held.digest, held.links, held.whole_to,
-                seqs, fingerprints, placed);
+                seqs, fingerprints, coalesce(placed[stored], number), stored);
         END IF;
     END IF;
     RETURN jsonb_build_object('position', first, 'others', others);
 END
 $$;
 
--- The stream after the links with the indexes `placed` (from 1) of a batch came to it.
+-- The stream after `stored` links of a batch came to it, the last of them that with the index `newest`.
 CREATE FUNCTION private.grow_stream(
     agent uuid, grown uuid, last_seq bigint, digest bytea, links bigint, whole_to bigint, seqs bigint[],
-    fingerprints bytea[], placed integer[]
+    fingerprints bytea[], newest integer, stored integer
 ) RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
-    newest integer := (SELECT max(n) FROM unnest(placed) AS n);
     next_seq bigint;
 BEGIN
-    links := links + cardinality(placed);
+    links := links + stored;
     IF seqs[newest] > last_seq THEN
         last_seq := seqs[newest];
         digest := fingerprints[newest];
@@ -278,36 +316,41 @@ BEGIN
         whole_to := last_seq;
     ELSE
         FOR next_seq IN
-            SELECT t.seq FROM traces t WHERE t.stream = grown AND t.seq > whole_to ORDER BY t.seq
+            SELECT t.seq FROM public.traces t WHERE t.stream = grown AND t.seq > whole_to ORDER BY t.seq
         LOOP
             EXIT WHEN next_seq <> whole_to + 1;
             whole_to := next_seq;
         END LOOP;
     END IF;
-    INSERT INTO streams AS s (agent_id, stream, last_seq, digest, links, whole_to)
+    INSERT INTO public.streams AS s (agent_id, stream, last_seq, digest, links, whole_to)
     VALUES (agent, grown, last_seq, digest, links, whole_to)
     ON CONFLICT (agent_id, stream) DO UPDATE
         SET last_seq = excluded.last_seq, digest = excluded.digest, links = excluded.links, whole_to = excluded.whole_to;
 END
 $$;
 
--- Sessions and tallies for the traces with the indexes `placed` (from 1), which are new, and `filled`, whose header was
--- counted before and whose content is here now.
+-- Sessions and tallies for the traces with the indexes `placed` (from 1; null means all), which are new, and `filled`, whose
+-- header was counted before and whose content is here now.
 CREATE FUNCTION private.count_batch(
     agent_ids uuid[], at timestamptz[], starts timestamptz[], action_types text[], tool_names text[], session_ids text[],
     rule_ids text[], reasons text[], values_violated text[], bins smallint[], runtimes text[],
     placed integer[], filled integer[]
 ) RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
+DECLARE
+    number integer := cardinality(agent_ids);
 BEGIN
     -- A header names no session: its trace joins one when its content comes.
-    INSERT INTO sessions AS s (agent_id, session_id, first, last, traces, denied, errors, runtime)
+    INSERT INTO public.sessions AS s (agent_id, session_id, first, last, traces, denied, errors, runtime)
     SELECT u.agent, u.session, min(u.a), max(u.a), count(*), count(*) FILTER (WHERE u.action = 'deny'),
         count(*) FILTER (WHERE u.action = 'error'),
         (array_agg(u.runtime ORDER BY u.a DESC, u.n DESC) FILTER (WHERE u.runtime IS NOT NULL))[1]
-    FROM unnest(agent_ids, session_ids, at, action_types, runtimes) WITH ORDINALITY AS u (agent, session, a, action, runtime, n)
-    WHERE u.session IS NOT NULL AND (u.n = ANY (placed) OR u.n = ANY (filled))
+    FROM (
+        SELECT generate_series(1, number) AS n, unnest(agent_ids) AS agent, unnest(session_ids) AS session, unnest(at) AS a,
+            unnest(action_types) AS action, unnest(runtimes) AS runtime
+    ) AS u
+    WHERE u.session IS NOT NULL AND (placed IS NULL OR u.n = ANY (placed) OR u.n = ANY (filled))
     GROUP BY u.agent, u.session
     ORDER BY u.agent, u.session
     ON CONFLICT (session_id, agent_id) DO UPDATE SET
@@ -316,30 +359,35 @@ BEGIN
         first = least(s.first, excluded.first), last = greatest(s.last, excluded.last),
         traces = s.traces + excluded.traces, denied = s.denied + excluded.denied, errors = s.errors + excluded.errors;
 
-    INSERT INTO tallies (agent_id, start, tool_name, action_type, rule_id, count, last, reason, bins, values_violated)
-    SELECT u.agent, u.start, u.tool, u.action, u.rule, count(*) FILTER (WHERE u.n <> ALL (filled)), max(u.a),
-        (array_agg(u.reason ORDER BY u.a DESC, u.n DESC) FILTER (WHERE u.reason IS NOT NULL))[1],
-        array_agg(u.bin) FILTER (WHERE u.bin IS NOT NULL),
-        CASE WHEN u.action = 'deny' THEN private.all_values(array_agg(u.vals) FILTER (WHERE u.vals IS NOT NULL)) END
+    INSERT INTO public.tallies (agent_id, start, tool_name, action_type, rule_id, count, last, reason, bins, values_violated)
+    SELECT g.agent, g.start, g.tool, g.action, g.rule, g.count, g.last, g.reason, g.bins,
+        -- Each value once a trace.
+        CASE WHEN g.lists IS NOT NULL THEN ARRAY(
+            SELECT one.value FROM unnest(g.lists) AS list,
+                LATERAL (SELECT DISTINCT value FROM json_array_elements_text(list::json)) AS one
+        ) END
     FROM (
-        SELECT i.agent, i.start, i.tool, i.action, i.a, i.bin, i.n,
-            CASE WHEN i.action = 'deny' THEN i.rule END AS rule,
-            CASE WHEN i.action = 'deny' THEN i.reason END AS reason,
-            CASE WHEN i.action = 'deny' THEN i.vals END AS vals
-        FROM unnest(agent_ids, starts, tool_names, action_types, rule_ids, at, reasons, bins, values_violated)
-            WITH ORDINALITY AS i (agent, start, tool, action, rule, a, reason, bin, vals, n)
-        WHERE i.n = ANY (placed) OR i.n = ANY (filled)
-    ) AS u
-    GROUP BY u.agent, u.start, u.tool, u.action, u.rule;
+        SELECT u.agent, u.start, u.tool, u.action, u.rule, count(*) FILTER (WHERE u.n <> ALL (filled)) AS count,
+            max(u.a) AS last,
+            (array_agg(u.reason ORDER BY u.a DESC, u.n DESC) FILTER (WHERE u.reason IS NOT NULL))[1] AS reason,
+            array_agg(u.bin) FILTER (WHERE u.bin IS NOT NULL) AS bins,
+            array_agg(u.vals) FILTER (WHERE u.vals IS NOT NULL) AS lists
+        FROM (
+            SELECT i.n, i.agent, i.start, i.tool, i.action, i.a, i.bin,
+                CASE WHEN i.action = 'deny' THEN i.rule END AS rule,
+                CASE WHEN i.action = 'deny' THEN i.reason END AS reason,
+                CASE WHEN i.action = 'deny' THEN i.vals END AS vals
+            FROM (
+                SELECT generate_series(1, number) AS n, unnest(agent_ids) AS agent, unnest(starts) AS start,
+                    unnest(tool_names) AS tool, unnest(action_types) AS action, unnest(rule_ids) AS rule, unnest(at) AS a,
+                    unnest(reasons) AS reason, unnest(bins) AS bin, unnest(values_violated) AS vals
+            ) AS i
+            WHERE placed IS NULL OR i.n = ANY (placed) OR i.n = ANY (filled)
+        ) AS u
+        GROUP BY u.agent, u.start, u.tool, u.action, u.rule
+    ) AS g;
 END
 $$;
-
--- The values of several traces, each once a trace.
-CREATE FUNCTION private.all_values(lists text[]) RETURNS text[]
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog
-RETURN ARRAY(
-    SELECT one.value FROM unnest(lists) AS list, LATERAL (SELECT DISTINCT value FROM json_array_elements_text(list::json)) AS one
-);
 
 -- Keeps a card whose signature was checked and answers with the heads of its agent's streams.
 CREATE FUNCTION public.put_card(

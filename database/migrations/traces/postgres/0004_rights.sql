@@ -102,10 +102,10 @@ CREATE POLICY ingest_adds ON public.conflicts FOR INSERT TO ingest WITH CHECK (t
 CREATE POLICY ingest_adds ON public.equivocations FOR INSERT TO ingest WITH CHECK (true);
 CREATE POLICY ingest_adds ON public.tallies FOR INSERT TO ingest WITH CHECK (NOT folded);
 
-GRANT EXECUTE ON FUNCTION private.first_position(), private.retained_from(), private.all_values(text[]),
+GRANT EXECUTE ON FUNCTION private.begin_append(),
     private.note_origin(uuid[], inet, timestamptz),
     private.keep_equivocation(uuid, uuid, bigint, bytea, bytea, uuid, text, timestamptz),
-    private.grow_stream(uuid, uuid, bigint, bytea, bigint, bigint, bigint[], bytea[], integer[]),
+    private.grow_stream(uuid, uuid, bigint, bytea, bigint, bigint, bigint[], bytea[], integer, integer),
     private.count_batch(uuid[], timestamptz[], timestamptz[], text[], text[], text[], text[], text[], text[], smallint[],
         text[], integer[], integer[]),
     public.append_batch(timestamptz, inet, uuid, text, text, uuid[], uuid[], timestamptz[], timestamptz[], timestamptz[],
