@@ -60,6 +60,38 @@ impl Cluster {
     /// # Errors
     /// When Postgres is missing or does not start; the message holds the end of its log.
     pub fn start_new(options: &Options) -> Result<Self, ClusterError> {
+        let cluster = Self::prepare(options)?;
+        cluster.init()?;
+        cluster.start()?;
+        Ok(cluster)
+    }
+
+    /// Starts a read replica of this cluster: a copy that follows it by streaming replication, on a port of its own.
+    ///
+    /// # Errors
+    /// When it cannot be copied or does not start.
+    pub fn replica(&self) -> Result<Self, ClusterError> {
+        let replica = Self::prepare(&Options {
+            port: None,
+            disk_mb: None,
+            ..self.options.clone()
+        })?;
+        let mut command = replica.as_account("pg_basebackup");
+        command
+            .arg("--pgdata")
+            .arg(replica.data())
+            .args(["--write-recovery-conf", "--checkpoint", "fast", "--no-sync"])
+            .args(["--username", "postgres", "--host"])
+            .arg(&self.dir)
+            .args(["--port", &self.port.to_string()]);
+        run(&mut command, "pg_basebackup")?;
+        replica.configure()?;
+        replica.start()?;
+        Ok(replica)
+    }
+
+    /// A directory with a watchdog, and nothing in it yet.
+    fn prepare(options: &Options) -> Result<Self, ClusterError> {
         let programs = Programs::find()?;
         let account = account()?;
         let dir = tempfile::Builder::new()
@@ -81,8 +113,6 @@ impl Cluster {
             }),
         };
         cluster.own(&cluster.dir)?;
-        cluster.init()?;
-        cluster.start()?;
         Ok(cluster)
     }
 
@@ -286,7 +316,12 @@ impl Cluster {
             self.private_file("data/server.crt", &tls.certificate)?;
             self.private_file("data/server.key", &tls.key)?;
         }
-        let path = data.join("postgresql.conf");
+        self.configure()
+    }
+
+    /// Appends this server's settings; the last line of a name counts.
+    fn configure(&self) -> Result<(), ClusterError> {
+        let path = self.data().join("postgresql.conf");
         let mut settings = std::fs::read_to_string(&path).map_err(io("postgresql.conf"))?;
         settings.push_str(
             &self

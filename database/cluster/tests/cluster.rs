@@ -62,6 +62,35 @@ fn what_was_committed_survives_a_stop_and_a_kill() {
 }
 
 #[test]
+fn a_replica_follows_and_takes_no_writes() {
+    let cluster = Cluster::start_new(&Options::default()).unwrap();
+    cluster
+        .psql(
+            "postgres",
+            "CREATE TABLE t (x int); INSERT INTO t VALUES (1)",
+        )
+        .unwrap();
+    let replica = cluster.replica().unwrap();
+    cluster
+        .psql("postgres", "INSERT INTO t VALUES (2)")
+        .unwrap();
+    let began = Instant::now();
+    while replica.psql("postgres", "SELECT count(*) FROM t").unwrap() != "2" {
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "it does not follow"
+        );
+    }
+    let error = replica.psql("postgres", "INSERT INTO t VALUES (3)");
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("read-only transaction")
+    );
+}
+
+#[test]
 fn passwords_are_asked_for_over_tcp() {
     let options = Options {
         password: Some("correct".into()),

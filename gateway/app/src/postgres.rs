@@ -21,8 +21,11 @@ const FOLD_EVERY: Duration = Duration::from_mins(1);
 /// How often partitions are made and the retention is applied.
 const UPKEEP_EVERY: Duration = Duration::from_hours(24);
 
-/// Opens the database: migrates one that is empty, when the login may; refuses a schema that is not ours.
-pub(crate) async fn open(url: &Secret<String>) -> anyhow::Result<(PostgresStore<Pool>, Upkeep)> {
+/// Opens the database: migrates one that is empty, when the login may; refuses a schema that is not ours. A read replica
+/// needs no upkeep: it is shown, and whoever sends traces there is told to come back.
+pub(crate) async fn open(
+    url: &Secret<String>,
+) -> anyhow::Result<(PostgresStore<Pool>, Option<Upkeep>)> {
     let server = Server::parse(url.expose())?;
     let mut client = server.connect().await?;
     if schema::version(&client).await?.is_none() {
@@ -42,15 +45,24 @@ pub(crate) async fn open(url: &Secret<String>) -> anyhow::Result<(PostgresStore<
     schema::check(&client)
         .await
         .map_err(|error| anyhow!("{server}: {error}"))?;
+    let replica = schema::is_replica(&client).await?;
     drop(client);
-    let mut upkeep = Upkeep {
-        server,
-        due: Instant::now(),
+    let upkeep = if replica {
+        output::line(&format!(
+            "database   {server} is a read replica: this edge shows what is there and takes nothing in"
+        ))?;
+        None
+    } else {
+        let mut upkeep = Upkeep {
+            server,
+            due: Instant::now(),
+        };
+        upkeep
+            .tend(clock::now())
+            .await
+            .context("the first upkeep of the database failed")?;
+        Some(upkeep)
     };
-    upkeep
-        .tend(clock::now())
-        .await
-        .context("the first upkeep of the database failed")?;
     let store = PostgresStore::new(Pool::connect(url.expose(), Options::default())?);
     Ok((store, upkeep))
 }

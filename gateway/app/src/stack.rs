@@ -181,6 +181,10 @@ impl Stack {
             Database::Postgres(url) => {
                 let (store, upkeep) = postgres::open(&url).await?;
                 let live = Arc::new(Live::new());
+                let Some(upkeep) = upkeep else {
+                    self.serve_edge(listener, Arc::new(store), limits, live);
+                    return output::line(&format!("edge       http://{address}"));
+                };
                 let woken = Arc::clone(&live);
                 // Other processes store in the same database.
                 let heard = store.connections().listen(move || woken.wake());

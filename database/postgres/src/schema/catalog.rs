@@ -10,7 +10,10 @@ pub const OLDEST_SERVER: i32 = 15;
 
 /// One look at the catalog, by whatever role.
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each is an answer of the catalog")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer of the catalog"
+)]
 pub(crate) struct Catalog {
     /// The server's first number.
     pub(crate) server: i32,

@@ -72,6 +72,14 @@ pub async fn may_migrate(client: &Client) -> Result<Result<(), String>, StoreErr
     Ok(catalog.obstacle().map_or(Ok(()), Err))
 }
 
+/// Whether the server is a read replica, or still recovers: it takes no writes.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn is_replica(client: &Client) -> Result<bool, StoreError> {
+    Ok(Catalog::look(client).await?.in_recovery)
+}
+
 /// Applies what is missing, all of it or nothing, in one transaction; two at once wait for each other. Does nothing to a
 /// database that is up to date.
 ///

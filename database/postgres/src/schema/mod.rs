@@ -13,7 +13,7 @@ mod upkeep;
 
 pub use catalog::OLDEST_SERVER;
 pub use files::{MIGRATIONS, Migration, VERSION};
-pub use migrate::{Migrated, check, may_migrate, migrate, version};
+pub use migrate::{Migrated, check, is_replica, may_migrate, migrate, version};
 pub use status::{Owned, Partition, RoleRow, Status, status};
 pub use upkeep::{
     Erase, MAX_RETENTION_DAYS, Upkeep, erase, fold, partition, set_retention, upkeep,
