@@ -4,15 +4,19 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 
 use crate::command::Line;
+use crate::edge::{self, Kind};
 use crate::run::Run;
 use crate::{programs, setup, tree};
 
 /// Runs all tests, or those whose name contains `filter`; true when none failed.
-pub(crate) fn all(peers: bool, filter: Option<&str>) -> Result<bool> {
+///
+/// With `hosts` only the HTTP suite runs, against those hosts of the edge.
+pub(crate) fn all(peers: bool, hosts: &[Kind], filter: Option<&str>) -> Result<bool> {
     let mut run = Run::default();
-    steps(&mut run, filter)?;
+    let outcomes = steps(&mut run, hosts, filter)?;
     if peers {
         println!(
             "\n--peers: no test installs other people's agents or gateways yet; this was all there is"
@@ -27,27 +31,37 @@ pub(crate) fn all(peers: bool, filter: Option<&str>) -> Result<bool> {
     if filter.is_none() && counts.skipped > 0 {
         println!("{} tests are marked to be skipped", counts.skipped);
     }
+    for outcome in &outcomes {
+        println!("{outcome}");
+    }
     println!("{} passed, {} failed", counts.passed, counts.failed);
     Ok(ok)
 }
 
-fn steps(run: &mut Run, filter: Option<&str>) -> Result<()> {
+fn steps(run: &mut Run, hosts: &[Kind], filter: Option<&str>) -> Result<Vec<edge::Outcome>> {
     if let Err(error) = setup::all() {
         run.fail("setup", &error, "cargo xtask setup");
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let binary = match build() {
-        Ok(binary) => binary,
+    let built = match build() {
+        Ok(built) => built,
         Err(error) => {
             run.fail("build", &error, "cargo test --workspace --no-run");
-            return Ok(());
+            return Ok(Vec::new());
         }
     };
     let tools = tree::tools()?;
+    let suite = runner(&Programs::One(HTTP_SUITE), filter);
+    let over_http = |run: &mut Run, hosts: &[Kind]| {
+        edge::all(run, hosts, &built.binary, &tools, &suite, filter.is_some())
+    };
+    if !hosts.is_empty() {
+        return Ok(over_http(run, hosts));
+    }
     run.step(
         "tests",
         "unit and integration tests, among them AAP's own verifiers over our traces",
-        &runner(filter).env("SMOLTBOT_TOOLS", &tools),
+        &runner(&Programs::Rest(&built.tests), filter).env("SMOLTBOT_TOOLS", &tools),
     );
     run.step(
         "documentation",
@@ -66,45 +80,72 @@ fn steps(run: &mut Run, filter: Option<&str>) -> Result<()> {
             .args(pattern)
             .args(browser_tests()?)
             .env("SMOLTBOT_TOOLS", &tools)
-            .env("SMOLTBOT_BIN", binary)
+            .env("SMOLTBOT_BIN", &built.binary)
             .env("SMOLTBOT_CHROMIUM", chromium)
             .env("SMOLTBOT_SCREENSHOTS", tree::target().join("screenshots")),
     );
-    Ok(())
+    let outcomes = over_http(run, &Kind::ALL);
+    run.step(
+        FAULTS,
+        "what an edge does when something breaks, natively and in workerd",
+        &runner(&Programs::One(FAULTS), filter)
+            .env("SMOLTBOT_BIN", &built.binary)
+            .env("SMOLTBOT_XTASK", std::env::current_exe()?),
+    );
+    Ok(outcomes)
 }
 
-/// nextest where it is installed, else cargo's own runner.
-fn runner(filter: Option<&str>) -> Line {
+/// The suite that asks a host of the edge, and the one that breaks what an edge stands on: test programs of `edge-e2e` that
+/// are told what to start, and so are run apart from the rest.
+const HTTP_SUITE: &str = "e2e";
+const FAULTS: &str = "faults";
+
+/// Which test programs to run.
+enum Programs<'a> {
+    /// This one.
+    One(&'a str),
+    /// All but those that are run apart; of integration tests these are left.
+    Rest(&'a [String]),
+}
+
+/// Runs tests by nextest where it is installed, else by cargo's own runner. Always of the whole workspace: another selection
+/// would select other features of the dependencies and compile most of them again.
+fn runner(programs: &Programs<'_>, filter: Option<&str>) -> Line {
     if Line::cargo().args(["nextest", "--version"]).succeeds() {
-        Line::cargo()
-            .args([
-                "nextest",
-                "run",
-                "--workspace",
-                "--no-fail-fast",
-                "--no-tests=pass",
-            ])
-            .args(filter)
-    } else {
-        Line::cargo()
-            .args([
-                "test",
-                "--workspace",
-                "--no-fail-fast",
-                "--lib",
-                "--bins",
-                "--tests",
-                "--",
-            ])
-            .args(filter)
+        let expression = match programs {
+            Programs::One(name) => format!("binary(={name})"),
+            Programs::Rest(_) => format!("not (binary(={HTTP_SUITE}) + binary(={FAULTS}))"),
+        };
+        let line = Line::cargo().args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+        return line
+            .args(["--no-tests=pass", "-E", &expression])
+            .args(filter);
     }
+    let line = Line::cargo().args(["test", "--workspace", "--no-fail-fast"]);
+    let line = match programs {
+        Programs::One(name) => line.args(["--test", name]),
+        Programs::Rest(names) => names
+            .iter()
+            .fold(line.args(["--lib", "--bins"]), |line, name| {
+                line.args(["--test", name])
+            }),
+    };
+    line.arg("--").args(filter)
 }
 
-/// Builds all tests, and with them the binary, whose path is returned.
+/// What was built.
+struct Built {
+    /// The binary `smoltbot`.
+    binary: PathBuf,
+    /// Integration tests that need nothing but to be run.
+    tests: Vec<String>,
+}
+
+/// Builds all tests, and with them the binary.
 ///
 /// The binary comes out of the same build as the tests: building it alone would select other features of its
 /// dependencies and compile most of them again.
-fn build() -> Result<PathBuf> {
+fn build() -> Result<Built> {
     let line = Line::cargo().args([
         "test",
         "--workspace",
@@ -117,18 +158,42 @@ fn build() -> Result<PathBuf> {
     if !output.status.success() {
         bail!("the build ended with {}", output.status);
     }
-    executable(&String::from_utf8_lossy(&output.stdout), "smoltbot")
-        .context("the build made no binary `smoltbot`")
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let artifacts: Vec<_> = artifacts(&messages).collect();
+    Ok(Built {
+        binary: binary(&artifacts, "smoltbot").context("the build made no binary `smoltbot`")?,
+        tests: integration_tests(&artifacts),
+    })
 }
 
-/// The executable of the binary target `name` in cargo's messages.
-fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+/// What cargo's messages say that it made.
+fn artifacts(messages: &str) -> impl Iterator<Item = Value> {
     messages
         .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["reason"] == "compiler-artifact")
-        .filter(|message| message["target"]["name"] == name && message["profile"]["test"] == false)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+/// The executable of the binary target `name`.
+fn binary(artifacts: &[Value], name: &str) -> Option<PathBuf> {
+    artifacts
+        .iter()
+        .filter(|made| made["target"]["name"] == name && made["profile"]["test"] == false)
+        .find_map(|made| made["executable"].as_str().map(PathBuf::from))
+}
+
+/// The names of all integration tests but those that are run apart.
+fn integration_tests(artifacts: &[Value]) -> Vec<String> {
+    let made = artifacts.iter().map(|made| &made["target"]);
+    let mut names: Vec<_> = made
+        .filter(|target| target["kind"][0] == "test")
+        .filter_map(|target| target["name"].as_str())
+        .filter(|name| ![HTTP_SUITE, FAULTS].contains(name))
+        .map(str::to_owned)
+        .collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// The files of the browser tests, from the repository's root.
@@ -163,19 +228,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_binary_is_found_among_cargos_messages() {
+    fn the_binary_and_the_tests_are_found_among_cargos_messages() {
         let messages = concat!(
-            r#"{"reason":"compiler-artifact","target":{"name":"smoltbot"},"profile":{"test":true},"executable":"/t/deps/smoltbot-1"}"#,
+            r#"{"reason":"compiler-artifact","target":{"name":"smoltbot","kind":["bin"]},"profile":{"test":true},"executable":"/t/deps/smoltbot-1"}"#,
             "\n",
-            r#"{"reason":"compiler-artifact","target":{"name":"smoltbot"},"profile":{"test":false},"executable":"/t/smoltbot"}"#,
+            r#"{"reason":"compiler-artifact","target":{"name":"smoltbot","kind":["bin"]},"profile":{"test":false},"executable":"/t/smoltbot"}"#,
             "\nnot json\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"layers","kind":["test"]},"profile":{"test":true},"executable":"/t/deps/layers-1"}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"e2e","kind":["test"]},"profile":{"test":true},"executable":"/t/deps/e2e-1"}"#,
+            "\n",
             r#"{"reason":"build-finished","success":true}"#,
         );
+        let made: Vec<_> = artifacts(messages).collect();
+        assert_eq!(made.len(), 4);
         assert_eq!(
-            executable(messages, "smoltbot"),
+            binary(&made, "smoltbot"),
             Some(PathBuf::from("/t/smoltbot"))
         );
-        assert_eq!(executable(messages, "other"), None);
+        assert_eq!(binary(&made, "other"), None);
+        assert_eq!(integration_tests(&made), ["layers"]);
     }
 
     #[test]

@@ -60,7 +60,6 @@ pub(super) struct Place {
     binary: PathBuf,
     home: TempDir,
     cluster: Option<Cluster>,
-    tools: Option<worker::Tools>,
 }
 
 impl Place {
@@ -82,11 +81,10 @@ impl Place {
                 Kind::Sqlite => None,
                 Kind::Postgres | Kind::Workerd => Some(Cluster::start_new(&options)?),
             },
-            tools: match kind {
-                Kind::Workerd => Some(worker::prepare()?),
-                Kind::Sqlite | Kind::Postgres => None,
-            },
         };
+        if kind == Kind::Workerd {
+            print!("{}", worker::build()?);
+        }
         if place.cluster.is_some() {
             let status = place.smoltbot(&["db", "migrate"]).status();
             let status = status.context("could not start smoltbot")?;
@@ -122,22 +120,25 @@ pub(super) struct Host {
 
 enum Running {
     Edge(Child),
-    Worker(worker::Worker),
+    /// Ends when it is dropped.
+    Worker {
+        _worker: worker::Worker,
+    },
 }
 
 impl Host {
     /// Starts it on a free port with these settings, and waits until it answers.
     pub(super) fn start(place: &Place, settings: &[(&str, u32)]) -> Result<Self> {
-        if let Some(tools) = &place.tools {
+        if place.kind == Kind::Workerd {
             let database = place.database_url().context("the Worker has no database")?;
             let variables: Vec<_> = settings
                 .iter()
                 .map(|(name, value)| format!("{name}:{value}"))
                 .collect();
-            let worker = worker::Worker::start(tools, 0, &database, &variables, None)?;
+            let worker = worker::Worker::start(0, &database, &variables)?;
             return Ok(Self {
-                url: worker.url(),
-                running: Running::Worker(worker),
+                url: format!("http://{}", worker.address()),
+                running: Running::Worker { _worker: worker },
             });
         }
         let mut command = place.smoltbot(&["edge"]);

@@ -22,8 +22,16 @@ use host::{Host, Place};
 
 /// The limits of the suite's host: the edge's own name, the suite's, the number.
 const LIMITS: [(&str, &str, u32); 3] = [
-    ("SMOLTBOT_EDGE__LIMIT_PER_MINUTE", "E2E_LIMIT_PER_MINUTE", 20),
-    ("SMOLTBOT_EDGE__LIMIT_IP_PER_MINUTE", "E2E_LIMIT_IP_PER_MINUTE", 600),
+    (
+        "SMOLTBOT_EDGE__LIMIT_PER_MINUTE",
+        "E2E_LIMIT_PER_MINUTE",
+        20,
+    ),
+    (
+        "SMOLTBOT_EDGE__LIMIT_IP_PER_MINUTE",
+        "E2E_LIMIT_IP_PER_MINUTE",
+        600,
+    ),
     (
         "SMOLTBOT_EDGE__LIMIT_NEW_AGENTS_PER_HOUR",
         "E2E_LIMIT_NEW_AGENTS_PER_HOUR",
@@ -60,7 +68,10 @@ pub(crate) fn all(
             run.fail(&format!("the edge as {kind}"), &error, &again);
         }
         let counts = run.counts() - before;
-        Outcome { kind: *kind, counts }
+        Outcome {
+            kind: *kind,
+            counts,
+        }
     });
     each.collect()
 }
@@ -83,7 +94,11 @@ fn one(
     if let Some(header) = kind.address_header() {
         line = line.env("E2E_ADDRESS_HEADER", header);
     }
-    run.step(kind.word(), &format!("the HTTP suite against {kind}"), &line);
+    run.step(
+        kind.word(),
+        &format!("the HTTP suite against {kind}"),
+        &line,
+    );
     host.stop()?;
     if filtered {
         return Ok(());

@@ -20,9 +20,6 @@ use clap::{Args, Subcommand};
 
 use crate::tree;
 
-pub(crate) use dev::Worker;
-pub(crate) use tools::Tools;
-
 pub(crate) use build::build;
 pub(crate) use dev::{Worker, migrate_by};
 pub(crate) use processes::Group;
@@ -85,15 +82,6 @@ pub(crate) fn run(task: &Task) -> Result<()> {
         Task::Deploy(args) => deploy::run(args)?,
     }
     Ok(())
-}
-
-/// Installs what the Worker's host needs, and makes the bundle that [`Worker::start`] runs.
-///
-/// # Errors
-/// When something is missing that cannot be installed from here, or the bundle cannot be made.
-pub(crate) fn prepare() -> Result<Tools> {
-    print!("{}", build::build()?);
-    Tools::ensure()
 }
 
 /// The Worker's directory.
