@@ -8,8 +8,8 @@ use crate::connections::{Connections, Lease, Role};
 use crate::error::Fault;
 use crate::values::Typed;
 
-/// How often a transaction is tried again when another one was in its way: a serialization failure, a deadlock or a lock
-/// that did not come free in time.
+/// How often a transaction is tried again when another one was in its way: a serialization failure or a deadlock. A lock
+/// that did not come free in time is the client's to wait for: an edge that waits on holds up others meanwhile.
 pub const RETRIES: u32 = 3;
 /// How often a transaction is tried again on another connection when its own broke. All of ours can be repeated: a question
 /// changes nothing, and what a batch or card brought before is known the second time.

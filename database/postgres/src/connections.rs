@@ -21,7 +21,7 @@ pub enum Role {
 
 impl Role {
     /// What makes a new connection act under this role, whoever logged in. The login has to be a member of the role. The
-    /// writer waits at most a second for a lock, and only the answer to a batch counts as an acknowledgement, so commits
+    /// writer waits at most three seconds for a lock, and only the answer to a batch counts as an acknowledgement, so commits
     /// are flushed whatever the server's default is.
     pub fn take_on(self) -> &'static str {
         match self {
@@ -29,7 +29,7 @@ impl Role {
             Self::Reader => {
                 "SET ROLE anon; SET statement_timeout = '5s'; SET default_transaction_read_only = on"
             }
-            Self::Writer => "SET ROLE ingest; SET lock_timeout = '1s'; SET synchronous_commit = on",
+            Self::Writer => "SET ROLE ingest; SET lock_timeout = '3s'; SET synchronous_commit = on",
         }
     }
 

@@ -32,8 +32,11 @@ impl Fault {
         let unavailable = |advice: &str| StoreError::Unavailable(format!("{}; {advice}", told()));
         match code {
             &SqlState::T_R_SERIALIZATION_FAILURE
-            | &SqlState::T_R_DEADLOCK_DETECTED
-            | &SqlState::LOCK_NOT_AVAILABLE => Self::InTheWay(unavailable("try again")),
+            | &SqlState::T_R_DEADLOCK_DETECTED => Self::InTheWay(unavailable("try again")),
+            // It was waited for as long as a client may be kept waiting.
+            &SqlState::LOCK_NOT_AVAILABLE => Self::Final(unavailable(
+                "another transaction holds on to what this one needs; try again in a moment",
+            )),
             &SqlState::ADMIN_SHUTDOWN
             | &SqlState::CRASH_SHUTDOWN
             | &SqlState::CANNOT_CONNECT_NOW => Self::Lost(unavailable(

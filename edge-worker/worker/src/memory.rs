@@ -23,7 +23,9 @@ pub struct Memory {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Stream {
     head: StreamHead,
-    /// Whether the head is committed.
+    /// From here to the head everything was brought in, its content with it. What is before may be missing.
+    first: u64,
+    /// Whether all of that is committed; else some of it waits in the queue.
     stored: bool,
 }
 
@@ -43,8 +45,12 @@ pub struct Run {
 }
 
 impl Run {
-    /// Of a proven batch; none of an unsigned one.
+    /// Of a proven batch; none of an unsigned one, and none where a content is held back: it may come yet, and then it must
+    /// not be taken for what is there.
     pub fn of(batch: &ValidBatch) -> Option<Self> {
+        if batch.traces().iter().any(|one| one.document().is_none()) {
+            return None;
+        }
         let first = batch.traces().first()?.place()?;
         let last = batch.traces().last()?.place()?;
         Some(Self {
@@ -83,10 +89,11 @@ impl Memory {
         };
         let head = &known.head;
         if run.last == head.seq {
-            // The head's digest covers every link before it.
-            return match (run.digest == head.digest, known.stored) {
-                (true, true) => Seen::Stored,
-                (true, false) => Seen::Queued,
+            // The head's digest covers every link before it, though not all of them need be here.
+            return match (run.digest == head.digest, run.first >= known.first) {
+                (true, true) if known.stored => Seen::Stored,
+                (true, true) => Seen::Queued,
+                (true, false) => Seen::New,
                 (false, _) => Seen::Fork,
             };
         }
@@ -118,10 +125,24 @@ impl Memory {
             Some(known) if known.head.seq > run.last => known.clone(),
             Some(known) if known.head == head => Stream {
                 head,
-                stored: known.stored || stored,
+                first: known.first.min(run.first),
+                // By whichever of the two brought more in.
+                stored: (stored && run.first <= known.first)
+                    || (known.stored && known.first <= run.first),
             },
             Some(known) if known.head.seq == run.last => known.clone(),
-            _ => Stream { head, stored },
+            Some(known) if known.head.seq + 1 == run.first && known.head.digest == run.prev => {
+                Stream {
+                    head,
+                    first: known.first,
+                    stored: stored && known.stored,
+                }
+            }
+            _ => Stream {
+                head,
+                first: run.first,
+                stored,
+            },
         };
         let changed = known.as_ref() != Some(&next);
         self.streams.push(next);
@@ -182,6 +203,34 @@ mod tests {
     }
 
     #[test]
+    fn links_before_those_that_came_are_not_taken_for_known() {
+        // The second half came first: a sidecar that looks for poison sends halves.
+        let mut memory = Memory::default();
+        memory.learn(Some(&run(6, 10)), true);
+        assert_eq!(memory.look(&run(6, 10)), Seen::Stored);
+        assert_eq!(memory.look(&run(1, 10)), Seen::New);
+        assert!(memory.learn(Some(&run(1, 10)), false));
+        assert_eq!(
+            memory.look(&run(1, 10)),
+            Seen::Queued,
+            "not stored: the first five wait"
+        );
+        assert!(memory.learn(Some(&run(1, 10)), true));
+        assert_eq!(memory.look(&run(1, 10)), Seen::Stored);
+        // Behind a gap, and right behind the head.
+        memory.learn(Some(&run(15, 20)), true);
+        assert_eq!(memory.look(&run(11, 20)), Seen::New);
+        memory.learn(Some(&run(21, 25)), false);
+        assert_eq!(memory.look(&run(15, 25)), Seen::Queued);
+        memory.learn(Some(&run(26, 30)), true);
+        assert_eq!(
+            memory.look(&run(15, 30)),
+            Seen::Queued,
+            "some of it may wait still"
+        );
+    }
+
+    #[test]
     fn a_fork_is_seen_at_the_head_and_right_behind_it() {
         let memory = knowing(10, false);
         let other = Run {
@@ -212,7 +261,7 @@ mod tests {
         assert!(!memory.learn(Some(&fork), true), "the first one stays");
         assert_eq!(memory.look(&run(1, 10)), Seen::Queued);
         assert!(
-            memory.learn(Some(&run(6, 10)), true),
+            memory.learn(Some(&run(1, 10)), true),
             "the queue is through"
         );
         assert_eq!(memory.look(&run(1, 10)), Seen::Stored);

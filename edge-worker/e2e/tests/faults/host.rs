@@ -288,6 +288,9 @@ fn edge_command(home: &Path, database_url: &str) -> Command {
     let mut command = Command::new(binary());
     command
         .arg("edge")
+        // Settings of whoever runs the tests.
+        .env_remove("SMOLTBOT_BIN")
+        .env_remove("SMOLTBOT_XTASK")
         .env("SMOLTBOT_HOME", home)
         .env("SMOLTBOT_EDGE__LISTEN", "127.0.0.1:0")
         .env("SMOLTBOT_EDGE__DATABASE_URL", database_url);

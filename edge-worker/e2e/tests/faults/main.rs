@@ -26,6 +26,7 @@ mod disk;
 mod kills;
 mod locks;
 mod newcomers;
+mod outages;
 mod poison;
 mod pool;
 mod schemas;

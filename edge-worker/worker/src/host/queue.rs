@@ -62,19 +62,24 @@ async fn bring_in(
         .ok_or_else(|| format!("no such function: {}", waiting.function))?;
     // Parts that are still to be brought in, the next one last.
     let mut parts = vec![waiting.arguments.get().to_owned()];
+    let mut poison = None;
     while let Some(part) = parts.pop() {
         match calls.call(function, waiting.agent, part.clone()).await {
             Ok(_) => {}
             // One of several traces is poison: the halves go by themselves, until it is alone.
             Err(Refused::Data(told)) => match halves(&part) {
                 Some((first, second)) => parts.extend([second, first]),
-                None => return Err(format!("the database cannot hold this trace: {told}")),
+                // It must not hold up those behind it. In the end it is a dead letter.
+                None => poison = Some(format!("the database cannot hold this trace: {told}")),
             },
             Err(Refused::Store(StoreError::Unavailable(told) | StoreError::Failed(told))) => {
                 return Err(told);
             }
             Err(Refused::Store(error)) => return Err(error.to_string()),
         }
+    }
+    if let Some(told) = poison {
+        return Err(told);
     }
     let remembers = Remembers {
         env,
