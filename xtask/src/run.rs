@@ -22,14 +22,19 @@ impl Run {
 
     /// Runs `line` as the step `name`, counting the tests in its output; true when it succeeds.
     pub(crate) fn step(&mut self, name: &str, what: &str, line: &Line) -> bool {
+        self.step_again(name, what, line, &line.to_string())
+    }
+
+    /// The same, for a step that is run again by typing `again`.
+    pub(crate) fn step_again(&mut self, name: &str, what: &str, line: &Line, again: &str) -> bool {
         Self::announce(name, what);
         println!("   $ {line}");
         let (counts, ended) = watch(line);
         self.counts += counts;
         let failure = match ended {
             Ok(true) => return true,
-            Ok(false) => line.to_string(),
-            Err(error) => format!("{line} (could not start: {error})"),
+            Ok(false) => again.to_owned(),
+            Err(error) => format!("{again} (could not start: {error})"),
         };
         if counts.failed == 0 {
             // It failed outside of any test.
@@ -40,8 +45,8 @@ impl Run {
     }
 
     /// Runs `line` as the step `name` that is one test, whatever it prints.
-    pub(crate) fn single(&mut self, name: &str, what: &str, line: &Line) -> bool {
-        let ok = self.step(name, what, line);
+    pub(crate) fn single(&mut self, name: &str, what: &str, line: &Line, again: &str) -> bool {
+        let ok = self.step_again(name, what, line, again);
         self.counts.passed += u64::from(ok);
         ok
     }

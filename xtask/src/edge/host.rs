@@ -63,10 +63,10 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Makes the database, and for workerd the bundle.
+    /// Makes the database.
     ///
     /// # Errors
-    /// When Postgres or what the Worker needs is missing; the message says what to install.
+    /// When Postgres is missing; the message says what to install.
     pub(super) fn new(kind: Kind, binary: &Path) -> Result<Self> {
         let password = Some("smoltbot".to_owned());
         let options = Options {
@@ -82,9 +82,6 @@ impl Place {
                 Kind::Postgres | Kind::Workerd => Some(Cluster::start_new(&options)?),
             },
         };
-        if kind == Kind::Workerd {
-            print!("{}", worker::build()?);
-        }
         if place.cluster.is_some() {
             let status = place.smoltbot(&["db", "migrate"]).status();
             let status = status.context("could not start smoltbot")?;
@@ -110,6 +107,17 @@ impl Place {
         }
         command
     }
+}
+
+/// Makes what the host of this kind runs, unless it is made with the tests.
+///
+/// # Errors
+/// When what the Worker needs is missing; the message says what to install.
+pub(super) fn prepare(kind: Kind) -> Result<()> {
+    if kind == Kind::Workerd {
+        print!("{}", worker::build()?);
+    }
+    Ok(())
 }
 
 /// A host that runs; stopped when dropped.

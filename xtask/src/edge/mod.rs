@@ -1,7 +1,7 @@
 //! The HTTP suite (`edge-worker/e2e`) and schemathesis against every host of the edge, one after the other.
 //!
-//! Each host is started twice on the same database: with limits that the suite can reach, and without any for schemathesis,
-//! which comes from one address with agents that nobody knows. A host that cannot be started is a failure that says what is
+//! Each host is started twice, on a database of its own: with limits that the suite can reach, and without any for
+//! schemathesis, which comes from one address with agents that nobody knows, and learns from what it finds. A host that cannot be started is a failure that says what is
 //! missing.
 
 mod host;
@@ -64,8 +64,7 @@ pub(crate) fn all(
     let each = kinds.iter().map(|kind| {
         let before = run.counts();
         if let Err(error) = one(run, *kind, binary, tools, suite, filtered) {
-            let again = format!("cargo xtask test --edge {}", kind.word());
-            run.fail(&format!("the edge as {kind}"), &error, &again);
+            run.fail(&format!("the edge as {kind}"), &error, &again(*kind));
         }
         let counts = run.counts() - before;
         Outcome {
@@ -76,6 +75,11 @@ pub(crate) fn all(
     each.collect()
 }
 
+/// What to type: the host that a line was run against is gone.
+fn again(kind: Kind) -> String {
+    format!("cargo xtask test --edge {}", kind.word())
+}
+
 fn one(
     run: &mut Run,
     kind: Kind,
@@ -84,6 +88,7 @@ fn one(
     suite: &Line,
     filtered: bool,
 ) -> Result<()> {
+    host::prepare(kind)?;
     let place = Place::new(kind, binary)?;
     let limits = LIMITS.map(|(name, _, limit)| (name, limit));
     let host = Host::start(&place, &limits)?;
@@ -94,19 +99,17 @@ fn one(
     if let Some(header) = kind.address_header() {
         line = line.env("E2E_ADDRESS_HEADER", header);
     }
-    run.step(
-        kind.word(),
-        &format!("the HTTP suite against {kind}"),
-        &line,
-    );
+    let what = format!("the HTTP suite against {kind}");
+    run.step_again(kind.word(), &what, &line, &again(kind));
     host.stop()?;
     if filtered {
         return Ok(());
     }
+    let place = Place::new(kind, binary)?;
     let host = Host::start(&place, &LIMITS.map(|(name, ..)| (name, 0)))?;
     let (line, _directory) = schemathesis::line(tools, host.url())?;
     let name = format!("{}-description", kind.word());
     let what = format!("schemathesis asks {kind} what its description says");
-    run.single(&name, &what, &line);
+    run.single(&name, &what, &line, &again(kind));
     host.stop()
 }
