@@ -1,4 +1,4 @@
-//! `smoltbot db`: look after the edge's database. What is done to a Postgres is in [`server`], to a SQLite file in [`file`].
+//! `smoltbot db`: look after the edge's database. What is done to a Postgres is in [`server`], to a SQLite file in [`mod@file`].
 
 mod file;
 mod server;
