@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Client, Oracle, flat};
+use crate::support::{Client, Oracle, flat, word};
 
 #[tokio::test]
 async fn bodies_that_cannot_be_read_say_why() {
@@ -147,5 +147,40 @@ async fn texts_that_look_like_code_stay_texts() {
         let agent = trace["agent_id"].as_str().expect("an id");
         client.get(&format!("/agent/{agent}")).await.expect(200);
     }
+    oracle.settle().await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_given_twice_counts_once_as_it_was_given_last() {
+    let client = Client::new();
+    let (trace, first) = (flat(), word("first"));
+    let told = format!("\"tool_name\":\"{first}\",\"tool_name\":\"web_fetch\"");
+    let body = trace
+        .to_string()
+        .replace("\"tool_name\":\"web_fetch\"", &told);
+    assert!(body.contains(&first));
+    client.submit(body.clone()).await.all_stored(1);
+    let id = trace["id"].as_str().expect("an id");
+    let whole = client.json(&format!("/v1/traces/{id}")).await;
+    assert_eq!(whole["tool_name"], "web_fetch");
+    assert!(!whole.to_string().contains(&first));
+    let again = client.submit(body).await;
+    assert_eq!(again.statuses(), ["duplicate"]);
+    // It is the trace without the first one.
+    let once = client.submit(trace.to_string()).await;
+    assert_eq!(once.statuses(), ["duplicate"]);
+}
+
+#[tokio::test]
+async fn numbers_come_back_as_the_numbers_that_they_were() {
+    let (client, mut oracle) = (Client::new(), Oracle::default());
+    let mut trace = flat();
+    trace["params"] = json!({"numbers": [
+        0, -1, 0.1, -0.5, 1.0, 1e21, 1e-7, 1.5e300, 5e-324, u64::MAX, i64::MIN, 9_007_199_254_740_993_u64,
+    ]});
+    oracle
+        .submit(&client, trace.to_string())
+        .await
+        .all_stored(1);
     oracle.settle().await;
 }
