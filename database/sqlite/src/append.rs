@@ -57,6 +57,7 @@ struct Known {
     fingerprint: [u8; 32],
     held_back: bool,
     at: i64,
+    erased: bool,
 }
 
 impl<'a> Append<'a> {
@@ -93,6 +94,8 @@ impl<'a> Append<'a> {
                     (Status::Duplicate, None)
                 }
             }
+            // Of an erased trace without a place in a chain nothing is left to compare with.
+            Some(known) if known.erased && seq.is_none() => (Status::Duplicate, None),
             _ => {
                 self.conflicts(trace)?;
                 let reason = if equivocates {
@@ -170,7 +173,8 @@ impl<'a> Append<'a> {
     fn known(&self, trace: &ValidTrace) -> Result<Option<Known>> {
         self.tx
             .prepare_cached(
-                "SELECT position, fingerprint, held_back, at FROM traces WHERE trace_id = ?1",
+                "SELECT position, fingerprint, held_back, at, NOT held_back AND NOT EXISTS \
+                 (SELECT 1 FROM documents d WHERE d.position = traces.position) FROM traces WHERE trace_id = ?1",
             )?
             .query_row([id_bytes(&trace.facts().trace_id.uuid())], |row| {
                 Ok(Known {
@@ -178,6 +182,7 @@ impl<'a> Append<'a> {
                     fingerprint: row.get(1)?,
                     held_back: row.get(2)?,
                     at: row.get(3)?,
+                    erased: row.get(4)?,
                 })
             })
             .optional()

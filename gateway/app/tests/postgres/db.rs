@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use test_cluster::{Cluster, Options, Tls};
 
-use crate::support::{Home, claude, stderr, stdout};
+use crate::support::{Home, Up, claude, stderr, stdout};
 use crate::{answer, database, failure, migrated};
 
 #[test]
@@ -134,6 +134,25 @@ fn errors_say_what_is_wrong_and_never_the_password() {
         );
     }
 
+    let (ready, _) = migrated();
+    cluster
+        .psql(
+            database(&ready),
+            "CREATE ROLE reads_only LOGIN IN ROLE anon",
+        )
+        .unwrap();
+    let reader = cluster.url_as("reads_only", database(&ready));
+    let said = failure(&home, &["edge", "--database-url", &reader]);
+    assert!(
+        said.contains("`ingest`") && said.contains("GRANT ingest, anon"),
+        "{said}"
+    );
+    let said = failure(
+        &home,
+        &["db", "erase", "--agent", agent, "--database-url", &reader],
+    );
+    assert!(said.contains("service_role"), "{said}");
+
     let (newer, weak) = migrated();
     let sql = "INSERT INTO private.migrations (version, name, sha256) VALUES (999, 'later', '\\x')";
     cluster.psql(database(&newer), sql).unwrap();
@@ -257,6 +276,22 @@ async fn a_sqlite_file_can_be_looked_after_too() {
         stdout(&again)
     );
     assert_eq!(up.traces().await.len(), 1, "the fact stays");
+
+    // What is sent once more stays erased, also where no chain holds it.
+    let flat = serde_json::json!({"id": "0197a5c0-0000-4000-8000-000000000001",
+        "agent_id": "0197a5c0-0000-4000-8000-000000000002", "timestamp": "2026-11-21T10:00:00Z",
+        "tool_name": "exec", "action_type": "allow", "params": {"command": "echo of the past"}});
+    let id = flat["id"].as_str().unwrap();
+    assert_eq!(post(&up, &flat).await, "stored");
+    assert_eq!(post(&up, &flat).await, "duplicate");
+    let erased = answer(&home, &["db", "erase", "--json", "--trace", id]);
+    assert_eq!(erased["erased"], 1);
+    assert_eq!(post(&up, &flat).await, "duplicate");
+    assert!(
+        !up.get(&format!("/trace/{id}"))
+            .await
+            .contains("echo of the past")
+    );
     assert_eq!(up.stop(Signal::SIGTERM), Some(0));
     let holds = |file: &std::path::Path| {
         let bytes = std::fs::read(file).unwrap();
@@ -268,4 +303,17 @@ async fn a_sqlite_file_can_be_looked_after_too() {
         !holds(&home.path().join("edge.db")),
         "what was erased is overwritten"
     );
+}
+
+/// Sends a trace; its status.
+async fn post(up: &Up, trace: &Value) -> String {
+    let answered = reqwest::Client::new()
+        .post(format!("{}/v1/traces", up.edge))
+        .header("content-type", "application/json")
+        .body(trace.to_string())
+        .send()
+        .await
+        .unwrap();
+    let answer: Value = serde_json::from_str(&answered.text().await.unwrap()).unwrap();
+    answer["results"][0]["status"].as_str().unwrap().to_owned()
 }

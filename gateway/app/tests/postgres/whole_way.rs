@@ -41,6 +41,14 @@ async fn recorded_openclaw_events_arrive_in_postgres_once_each() {
         &claude("PreToolUse", "last", "rm -rf /"),
     );
     assert_eq!(running.traces_once(24).await.len(), 24);
+    // Its start made the month's partition, and added up what the first one had counted.
+    let owned = &answer(&home, &["db", "status", "--json", "--database-url", &url])["owned"];
+    assert_eq!(owned["elsewhere"], 0);
+    let folded = Cluster::shared().psql(
+        database(&url),
+        "SELECT sum(count) >= 23 FROM tallies WHERE folded",
+    );
+    assert_eq!(folded.unwrap(), "t");
     let rows = Cluster::shared().psql(
         database(&url),
         "SELECT count(*), count(DISTINCT trace_id) FROM traces",
