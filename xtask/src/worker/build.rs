@@ -1,10 +1,10 @@
 //! From the crate `edge-worker` to a bundle: cargo, wasm-bindgen, wasm-opt, esbuild.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::size::Sizes;
 use super::toolchain::{TARGET, Toolchain};
@@ -30,6 +30,11 @@ pub(crate) fn build() -> Result<Sizes> {
     let toolchain = Toolchain::ensure()?;
     // Apart from all other builds: neither waits for the other.
     let target = tree::target().join("worker");
+    fs::create_dir_all(&target)?;
+    // What one build has bound is not what another one bundles.
+    let lock = File::create(target.join(".lock"))?;
+    lock.lock()
+        .context("waiting for another build of the Worker")?;
     toolchain
         .cargo_build()
         .args([

@@ -41,7 +41,8 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Metric>> {
     let cluster = cluster()?;
     let database = || cluster.copy_of("migrated", |url| migrated(bench, url));
     let mut samples = Samples::default();
-    for _ in 0..RUNS {
+    for run in 1..=RUNS {
+        println!("   run {run} of {RUNS}");
         let url = database();
         let native = Native::start(bench, &url)?;
         let run = load(&cluster, &native, BATCHES_EACH, BATCH)?;
@@ -173,6 +174,7 @@ struct Samples(Vec<(&'static str, &'static str, Vec<f64>)>);
 
 impl Samples {
     fn push(&mut self, name: &'static str, unit: &'static str, value: f64) {
+        println!("      {name}: {value:.3} {unit}");
         match self.0.iter_mut().find(|(known, ..)| *known == name) {
             Some((.., values)) => values.push(value),
             None => self.0.push((name, unit, vec![value])),
