@@ -84,6 +84,17 @@ async fn a_second_database_of_a_cluster_shares_the_roles() {
 }
 
 #[tokio::test]
+async fn a_database_from_before_postgres_15_is_closed_to_everybody_else() {
+    let mut client = connect(&Cluster::shared().fresh_database()).await;
+    let open = "GRANT CREATE ON SCHEMA public TO PUBLIC";
+    client.batch_execute(open).await.unwrap();
+    schema::migrate(&mut client).await.unwrap();
+    let sql = "SELECT count(*) FROM pg_roles r
+        WHERE has_schema_privilege(r.oid, 'public', 'CREATE') AND r.rolname IN ('ingest', 'anon', 'service_role')";
+    assert_eq!(number(&client, sql).await, 0);
+}
+
+#[tokio::test]
 async fn an_applied_file_with_another_content_is_refused() {
     let mut client = migrated().await;
     let change = "UPDATE private.migrations SET sha256 = '\\xabcd' WHERE version = 2";

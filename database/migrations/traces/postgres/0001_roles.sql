@@ -49,5 +49,7 @@ EXCEPTION WHEN insufficient_privilege OR internal_error THEN
 END
 $$;
 
+-- A database that was made before Postgres 15 lets everybody make things here, functions that shadow ours among them.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO smoltbot_owner;
 GRANT USAGE ON SCHEMA public TO ingest, anon, service_role;
