@@ -128,6 +128,20 @@ fn a_full_disk_is_an_error_of_statements_and_goes_away() {
 }
 
 #[test]
+fn a_whole_cluster_can_be_put_on_a_small_disk() {
+    let options = Options {
+        disk_mb: Some(128),
+        ..Options::default()
+    };
+    let cluster = Cluster::start_new(&options).unwrap();
+    // Written twice, to the table and to the log of writes: three times the disk.
+    let sql = "CREATE TABLE t AS SELECT repeat('x', 1000) FROM generate_series(1, 200000)";
+    cluster.psql("postgres", sql).unwrap_err();
+    let log = cluster.log();
+    assert!(log.contains("No space left on device"), "{log}");
+}
+
+#[test]
 fn a_setting_that_postgres_does_not_know_is_told_with_its_log() {
     let options = Options {
         settings: vec![("no_such_setting".into(), "1".into())],
