@@ -21,7 +21,7 @@ pub enum Role {
 
 impl Role {
     /// What makes a new connection act under this role, whoever logged in. The login has to be a member of the role. The
-    /// writer waits at most three seconds for a lock, and only the answer to a batch counts as an acknowledgement, so commits
+    /// writer waits at most three seconds for a lock; only the answer to a batch counts as an acknowledgement, so commits
     /// are flushed whatever the server's default is.
     pub fn take_on(self) -> &'static str {
         match self {
@@ -53,7 +53,8 @@ pub trait Connections: Send + Sync + 'static {
     /// [`StoreError::Unavailable`] when there is none, soon rather than late.
     fn lease(&self, role: Role) -> impl Future<Output = Result<Self::Lease, StoreError>> + Send;
 
-    /// Told after each batch that brought something new: whoever follows live events in other processes may be woken.
+    /// Told after each batch whose traces are stored, now or before: whoever follows live events in other processes may be
+    /// woken.
     fn appended(&self) {}
 }
 

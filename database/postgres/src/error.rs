@@ -32,7 +32,9 @@ impl Fault {
         let unavailable = |advice: &str| StoreError::Unavailable(format!("{}; {advice}", told()));
         match code {
             &SqlState::T_R_SERIALIZATION_FAILURE
-            | &SqlState::T_R_DEADLOCK_DETECTED => Self::InTheWay(unavailable("try again")),
+            | &SqlState::T_R_DEADLOCK_DETECTED
+            // Another agent has taken an id in the same moment.
+            | &SqlState::UNIQUE_VIOLATION => Self::InTheWay(unavailable("try again")),
             // It was waited for as long as a client may be kept waiting.
             &SqlState::LOCK_NOT_AVAILABLE => Self::Final(unavailable(
                 "another transaction holds on to what this one needs; try again in a moment",
@@ -62,6 +64,7 @@ impl Fault {
                 "{}; the database does not hold the schema that this program knows: run `smoltbot db migrate`",
                 told()
             ))),
+            &SqlState::CHECK_VIOLATION | &SqlState::NOT_NULL_VIOLATION => Self::Data(told()),
             code if matches!(code.code().get(..2), Some("22" | "54")) => Self::Data(told()),
             code if matches!(code.code().get(..2), Some("08" | "53" | "57" | "58")) => {
                 Self::Lost(unavailable("try again in a moment"))

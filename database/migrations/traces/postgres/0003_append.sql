@@ -235,7 +235,7 @@ BEGIN
                     PERFORM private.keep_equivocation(one.agent, stream, one.s, before, one.fingerprint, one.id, note, received_at);
                 END IF;
             END IF;
-            SELECT t.at, t.fingerprint, t.held_back INTO known FROM traces t
+            SELECT t.at, t.fingerprint, t.held_back, t.erased_at INTO known FROM traces t
             WHERE t.trace_id = one.id
                 AND t.at = coalesce((SELECT k.at FROM public.trace_ids k WHERE k.trace_id = one.id), one.i);
             IF known.fingerprint = one.fingerprint AND known.held_back AND one.doc IS NOT NULL THEN
@@ -249,7 +249,8 @@ BEGIN
                 starts[one.n] := date_bin('5 minutes', known.at, timestamptz '1970-01-01T00:00:00Z');
                 filled := filled || one.n::integer;
                 others := others || jsonb_build_object('index', one.n - 1, 'status', 'stored', 'reason', NULL);
-            ELSIF known.fingerprint = one.fingerprint THEN
+            ELSIF known.fingerprint = one.fingerprint OR known.erased_at IS NOT NULL AND one.s IS NULL THEN
+                -- Of an erased trace without a place in a chain nothing is left to compare with.
                 others := others || jsonb_build_object('index', one.n - 1, 'status', 'duplicate', 'reason', NULL);
             ELSE
                 INSERT INTO conflicts (trace_id, fingerprint, agent_id, received_at)

@@ -66,7 +66,7 @@ GRANT INSERT (checkpoint, agent_id, stream, note) ON public.checkpoints TO inges
 GRANT SELECT (agent_id, session_id, first, last, traces, denied, errors, runtime),
     INSERT (agent_id, session_id, first, last, traces, denied, errors, runtime),
     UPDATE (first, last, traces, denied, errors, runtime) ON public.sessions TO ingest;
-GRANT SELECT (position, trace_id, at, stream, seq, prev, fingerprint, held_back),
+GRANT SELECT (position, trace_id, at, stream, seq, prev, fingerprint, held_back, erased_at),
     INSERT (position, trace_id, agent_id, at, timestamp, received_at, action_type, tool_name, session_id, rule_id, reason,
         values_violated, duration_ms, runtime, outcome, fingerprint, stream, seq, prev, checkpoint, held_back, document),
     UPDATE (session_id, reason, values_violated, duration_ms, runtime, outcome, held_back, document)

@@ -55,3 +55,24 @@ pub async fn alone() -> (Store, Alone) {
     let url = database(Cluster::shared());
     (store(&url), Alone { _lock: lock, url })
 }
+
+/// A connection with all rights, for what an administrator or an accident does.
+pub async fn admin(url: &str) -> tokio_postgres::Client {
+    Server::parse(url).unwrap().connect().await.unwrap()
+}
+
+/// One number.
+pub async fn number(client: &tokio_postgres::Client, sql: &str) -> i64 {
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// Waits until a session of this database waits for a lock; its process.
+pub async fn waiting(client: &tokio_postgres::Client) -> i32 {
+    let sql = "SELECT a.pid FROM pg_stat_activity a WHERE a.datname = current_database() AND a.wait_event_type = 'Lock'";
+    loop {
+        if let Some(row) = client.query_opt(sql, &[]).await.unwrap() {
+            return row.get(0);
+        }
+        tokio::task::yield_now().await;
+    }
+}
