@@ -115,7 +115,7 @@ impl<'a> Append<'a> {
         let agent = self.counts.agent(self.tx, facts.agent_id, self.now)?;
         let at = listed_at(facts.timestamp, self.now);
         let session = match facts.session_id.as_deref() {
-            Some(session) => Some(self.counts.session(self.tx, agent, session, at.millis())?),
+            Some(session) => Some(self.counts.session(self.tx, agent, session)?),
             None => None,
         };
         let stream = self.stream.as_ref().filter(|_| seq.is_some());
@@ -193,7 +193,7 @@ impl<'a> Append<'a> {
         let facts = trace.facts();
         let agent = self.counts.agent(self.tx, facts.agent_id, self.now)?;
         let session = match facts.session_id.as_deref() {
-            Some(session) => Some(self.counts.session(self.tx, agent, session, known.at)?),
+            Some(session) => Some(self.counts.session(self.tx, agent, session)?),
             None => None,
         };
         self.tx

@@ -103,7 +103,6 @@ impl<'a> Counts<'a> {
         tx: &Connection,
         agent: i64,
         session_id: &'a str,
-        at: i64,
     ) -> Result<i64> {
         if let Some(session) = self.sessions.get(&(agent, session_id)) {
             return Ok(session.key);
@@ -117,9 +116,10 @@ impl<'a> Counts<'a> {
         } else {
             tx.prepare_cached(
                 "INSERT INTO sessions (agent, session_id, first, last, traces, denied, errors) \
-                 VALUES (?1, ?2, ?3, ?3, 0, 0, 0)",
+                 VALUES (?1, ?2, ?3, ?4, 0, 0, 0)",
             )?
-            .execute(params![agent, session_id, at])?;
+            // No time yet: the trace that asks may turn out to be known under another one than it comes with.
+            .execute(params![agent, session_id, i64::MAX, i64::MIN])?;
             tx.last_insert_rowid()
         };
         let session = Session {
