@@ -28,7 +28,7 @@ pub(crate) fn run(database_url: Option<String>, task: DbTask) -> anyhow::Result<
 }
 
 fn row(name: &str, text: &str) -> anyhow::Result<()> {
-    output::line(&format!("{name:<14}{text}"))
+    output::line(&format!("{name:<16}{text}"))
 }
 
 fn json(answer: &impl Serialize) -> anyhow::Result<()> {

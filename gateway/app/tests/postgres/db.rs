@@ -20,7 +20,7 @@ fn a_database_is_migrated_shown_and_partitioned() {
     };
     let status = on(&["status"]);
     assert!(
-        status.contains("none; run `smoltbot db migrate`"),
+        status.contains("none; run `smoltbot db migrate`") && status.contains("smoltbot_owner  "),
         "{status}"
     );
     let status: Value = serde_json::from_str(&on(&["status", "--json"])).unwrap();
@@ -29,7 +29,7 @@ fn a_database_is_migrated_shown_and_partitioned() {
 
     let migrated = on(&["migrate"]);
     for words in [
-        "applied       0001_roles.sql",
+        "applied         0001_roles.sql",
         "made 3 months",
         "is up to date",
     ] {
@@ -56,7 +56,7 @@ fn a_database_is_migrated_shown_and_partitioned() {
         "{made}"
     );
     let status = on(&["status"]);
-    assert!(status.contains("retention     400 days"), "{status}");
+    assert!(status.contains("retention       400 days"), "{status}");
     assert!(status.contains("traces_elsewhere"), "{status}");
     let off = on(&["partition", "--retention", "off"]);
     assert!(
