@@ -1,9 +1,9 @@
 //! A host of the edge with a database of its own.
 
 use std::fmt;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::ValueEnum;
@@ -126,12 +126,16 @@ pub(super) struct Host {
     running: Running,
 }
 
+type Told = Lines<BufReader<ChildStdout>>;
+
 enum Running {
-    Edge(Child),
-    /// Ends when it is dropped.
-    Worker {
-        _worker: worker::Worker,
+    Edge {
+        child: Child,
+        /// Held open: the edge ends when it cannot say where it serves.
+        _told: Told,
     },
+    /// Ends when it is dropped.
+    Worker { _worker: worker::Worker },
 }
 
 impl Host {
@@ -157,19 +161,19 @@ impl Host {
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("could not start {}", place.binary.display()))?;
-        let told = child.stdout.take().map(|out| BufReader::new(out).lines());
-        let mut host = Self {
-            url: String::new(),
-            running: Running::Edge(child),
+        let out = child.stdout.take().context("it has no output")?;
+        let mut told = BufReader::new(out).lines();
+        // `edge       http://127.0.0.1:40001`
+        let url = told.find_map(|line| Some(line.ok()?.strip_prefix("edge ")?.trim().to_owned()));
+        let Some(url) = url else {
+            let status = child.wait()?;
+            bail!(
+                "{} ended with {status} before it served; it says why above",
+                place.kind
+            );
         };
-        for line in told.into_iter().flatten() {
-            // `edge       http://127.0.0.1:40001`
-            if let Some(url) = line?.strip_prefix("edge ") {
-                url.trim().clone_into(&mut host.url);
-                return Ok(host);
-            }
-        }
-        bail!("{} ended before it served; it says why above", place.kind)
+        let running = Running::Edge { child, _told: told };
+        Ok(Self { url, running })
     }
 
     /// Where it answers.
@@ -182,7 +186,7 @@ impl Host {
     /// # Errors
     /// When it did not end well, or had ended before.
     pub(super) fn stop(mut self) -> Result<()> {
-        let Running::Edge(child) = &mut self.running else {
+        let Running::Edge { child, .. } = &mut self.running else {
             return Ok(());
         };
         let pid = Pid::from_raw(i32::try_from(child.id())?);
@@ -195,7 +199,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        if let Running::Edge(child) = &mut self.running {
+        if let Running::Edge { child, .. } = &mut self.running {
             // What has ended cannot be ended again.
             let _ = child.kill();
             let _ = child.wait();

@@ -105,7 +105,8 @@ impl Client {
         Description::of(&self.base).await
     }
 
-    /// Says that a body of `length` bytes follows, and sends `begun` of it. See [`raw::send`].
+    /// Says that a body of `length` bytes follows, and sends `begun` of it; see [`raw::send`]. The answer may be that of
+    /// somebody in between, and is not compared with the description.
     pub(crate) async fn send_raw(
         &self,
         (method, path): (&str, &str),
@@ -113,16 +114,16 @@ impl Client {
         begun: &[u8],
         ends: bool,
     ) -> Option<Answer> {
-        let answer = raw::send(self, method, path, length, begun, ends).await?;
-        let method: Method = method.parse().expect("a method");
-        self.description().await.check(&method, path, &answer);
-        Some(answer)
+        raw::send(self, method, path, length, begun, ends).await
     }
 
     /// Announces a body of `length` bytes that never comes: what is too large is refused before it is sent.
     pub(crate) async fn announce(&self, method: &str, path: &str, length: usize) -> Answer {
         let answer = self.send_raw((method, path), length, b"", false).await;
-        answer.expect("an answer before the body")
+        let answer = answer.expect("an answer before the body");
+        let method: Method = method.parse().expect("a method");
+        self.description().await.check(&method, path, &answer);
+        answer
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
