@@ -1,4 +1,4 @@
-//! The suite of the ports once more, with every write as a call by name: what a Worker and PostgREST do.
+//! The suite of the ports once more, with every write as a call by name: what a Worker and `PostgREST` do.
 
 #![cfg(feature = "pool")]
 

@@ -39,7 +39,11 @@ async fn rights_are_what_was_agreed() {
 }
 
 /// What somebody might do by mistake, and words of the line that gives it away.
-const MISTAKES: [(&str, &str); 16] = [
+const MISTAKES: [(&str, &str); 17] = [
+    (
+        "GRANT TRIGGER ON traces TO ingest",
+        "public.traces ingest trigger",
+    ),
     (
         "GRANT CREATE ON SCHEMA public TO PUBLIC",
         "schema public: PUBLIC makes things",

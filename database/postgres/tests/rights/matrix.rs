@@ -1,6 +1,6 @@
 //! The table: what the catalog says, and what really happens when a role tries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use tokio_postgres::error::SqlState;
@@ -48,6 +48,10 @@ pub(crate) async fn read(transaction: &Transaction<'_>) -> String {
         for line in lines(transaction, &policies).await {
             writeln!(text, "  {line}").unwrap();
         }
+        let others = OTHER_LINES.replace("RELATION", &relation.name);
+        for line in lines(transaction, &others).await {
+            writeln!(text, "  {line}").unwrap();
+        }
         for role in ROLES {
             for line in tries(transaction, role, &relation).await {
                 writeln!(text, "  {line}").unwrap();
@@ -64,6 +68,7 @@ pub(crate) async fn read(transaction: &Transaction<'_>) -> String {
 /// What `role` can do to `relation`, a line for each verb and outcome. What is not told was denied.
 async fn tries(transaction: &Transaction<'_>, role: &str, relation: &Relation) -> Vec<String> {
     let mut lines = Vec::new();
+    let granted = granted(transaction, role, relation).await;
     for verb in ["select", "insert", "update", "delete", "truncate"] {
         let mut outcomes: BTreeMap<Outcome, Vec<&str>> = BTreeMap::new();
         let name = &relation.name;
@@ -77,7 +82,7 @@ async fn tries(transaction: &Transaction<'_>, role: &str, relation: &Relation) -
                 _ => format!("TRUNCATE {name}"),
             };
             let outcome = attempt(transaction, role, &sql).await;
-            let granted = granted(transaction, role, verb, name, column).await;
+            let granted = granted.contains(&(verb.to_owned(), column.to_owned()));
             assert_eq!(
                 granted,
                 outcome != Outcome::Denied,
@@ -147,22 +152,25 @@ async fn attempt(transaction: &Transaction<'_>, role: &str, sql: &str) -> Outcom
     outcome
 }
 
-/// What the catalog says of the same.
+/// What the catalog says of the same: each column (none for a verb that has no columns) that `role` has a right to.
 async fn granted(
     transaction: &Transaction<'_>,
     role: &str,
-    verb: &str,
-    name: &str,
-    column: &str,
-) -> bool {
+    relation: &Relation,
+) -> BTreeSet<(String, String)> {
+    let name = &relation.name;
     let (role, schema) = (login(role), name.split('.').next().unwrap());
-    let asked = if column.is_empty() {
-        format!("has_table_privilege('{role}', '{name}', '{verb}')")
-    } else {
-        format!("has_column_privilege('{role}', '{name}', '{column}', '{verb}')")
-    };
-    let sql = format!("SELECT {asked} AND has_schema_privilege('{role}', '{schema}', 'USAGE')");
-    transaction.query_one(&sql, &[]).await.unwrap().get(0)
+    let sql = format!(
+        "SELECT v.verb, a.attname::text FROM unnest(ARRAY['select', 'insert', 'update']) AS v (verb), pg_attribute a
+         WHERE a.attrelid = '{name}'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+            AND has_schema_privilege('{role}', '{schema}', 'USAGE')
+            AND has_column_privilege('{role}', a.attrelid, a.attnum, v.verb)
+         UNION ALL SELECT v.verb, '' FROM unnest(ARRAY['delete', 'truncate']) AS v (verb)
+         WHERE has_schema_privilege('{role}', '{schema}', 'USAGE')
+            AND has_table_privilege('{role}', '{name}'::regclass, v.verb)"
+    );
+    let rows = transaction.query(&sql, &[]).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
 async fn lines(transaction: &Transaction<'_>, sql: &str) -> Vec<String> {
@@ -202,6 +210,15 @@ const POLICY_LINES: &str = "
         || coalesce(' using ' || qual, '') || coalesce(' check ' || with_check, '')
         || CASE WHEN permissive = 'PERMISSIVE' THEN '' ELSE ' restrictive' END
     FROM pg_policies WHERE schemaname || '.' || tablename = 'RELATION' ORDER BY policyname";
+
+/// What cannot be tried in a line, and nobody should have.
+const OTHER_LINES: &str = "
+    SELECT rpad(w.role, 13) || ' ' || lower(v.verb)
+    FROM (VALUES ('PUBLIC', 'matrix_nobody'), ('anon', 'anon'), ('ingest', 'ingest'), ('service_role', 'service_role'))
+        AS w (role, login), unnest(ARRAY['REFERENCES', 'TRIGGER']) AS v (verb)
+    WHERE has_table_privilege(w.login, 'RELATION'::regclass, v.verb) OR v.verb = 'REFERENCES'
+        AND has_any_column_privilege(w.login, 'RELATION'::regclass, v.verb)
+    ORDER BY w.role, v.verb";
 
 const ROLE_LINES: &str = "
     SELECT 'role ' || r.rolname

@@ -111,7 +111,12 @@ fn errors_say_what_is_wrong_and_never_the_password() {
         ],
     );
     assert!(said.contains("no_such_database"), "{said}");
+}
 
+#[test]
+fn a_database_that_is_not_ready_and_a_login_that_may_not_are_told_apart() {
+    let (home, cluster) = (Home::new(), Cluster::shared());
+    let url = cluster.fresh_database();
     let agent = "11111111-1111-8111-8111-111111111111";
     let never = "never migrated: run `smoltbot db migrate`";
     let erase = ["db", "erase", "--agent", agent, "--database-url", &url];
