@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 use test_cluster::{Cluster, Options};
 
 use self::cpu::Spent;
+use self::floors::Floors;
 use self::hosts::{Host, Native};
 use super::example::{self, Figure};
 use super::{Bench, Metric};
@@ -48,8 +49,7 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Metric>> {
         let run = load(&cluster, &native, BATCHES_EACH, BATCH)?;
         drop(native);
         samples.native(&run);
-        let (tables, plain) = floors::both(&cluster, &url, CONNECTIONS)?;
-        samples.floors(&run, tables, plain);
+        samples.floors(&run, floors::measure(&cluster, &url, CONNECTIONS)?);
         let worker = hosts::workerd(&database())?;
         let in_workerd = load(&cluster, &worker, BATCHES_EACH, BATCH)?;
         samples.workerd(&run, &in_workerd);
@@ -200,11 +200,38 @@ impl Samples {
         self.push("native: CPU of both for 1000", "CPU-s", both / thousands);
     }
 
-    fn floors(&mut self, run: &Load, tables: f64, plain: f64) {
-        self.push("floor: INSERT into the same tables", "traces/s", tables);
-        self.push("floor: INSERT into a plain table", "traces/s", plain);
-        self.push("native / same tables", "×", run.traces_per_s / tables);
-        self.push("native / plain table", "×", run.traces_per_s / plain);
+    fn floors(&mut self, run: &Load, floors: Floors) {
+        let Floors {
+            sent_to_tables,
+            sent_to_plain,
+            copied_to_tables,
+            copied_to_plain,
+        } = floors;
+        for (name, ratio, floor) in [
+            (
+                "INSERT VALUES into the same tables",
+                "native / INSERT VALUES, same tables",
+                sent_to_tables,
+            ),
+            (
+                "INSERT VALUES into a plain table",
+                "native / INSERT VALUES, plain table",
+                sent_to_plain,
+            ),
+            (
+                "INSERT SELECT into the same tables",
+                "native / INSERT SELECT, same tables",
+                copied_to_tables,
+            ),
+            (
+                "INSERT SELECT into a plain table",
+                "native / INSERT SELECT, plain table",
+                copied_to_plain,
+            ),
+        ] {
+            self.push(name, "traces/s", floor);
+            self.push(ratio, "×", run.traces_per_s / floor);
+        }
     }
 
     fn workerd(&mut self, native: &Load, run: &Load) {
