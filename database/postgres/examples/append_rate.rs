@@ -77,7 +77,7 @@ async fn main() -> Result<()> {
         .into_iter()
         .collect::<Result<()>>()?;
         spent += started.elapsed();
-        cpu += postgres.cpu()? - before;
+        cpu += postgres.cpu()?.saturating_sub(before);
     }
     told("append", count, spent, cpu);
     println!("{} bytes of document a trace", bytes / count as usize);
@@ -181,7 +181,7 @@ async fn floor(server: &Server, postgres: &Postmaster, count: u32, writers: u8) 
         .collect();
     // The clients live until the CPU time is read: a process that ends takes some more.
     let ended = try_join_all(writing).await?;
-    let (spent, cpu) = (started.elapsed(), postgres.cpu()? - before);
+    let (spent, cpu) = (started.elapsed(), postgres.cpu()?.saturating_sub(before));
     told("bare INSERT", count, spent, cpu);
     ended.into_iter().collect::<Result<Vec<_>>>()?;
     Ok(())

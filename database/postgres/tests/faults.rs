@@ -369,3 +369,20 @@ async fn two_stores_at_once_store_nothing_twice() {
     let tallied = "SELECT sum(count)::bigint FROM public.tallies";
     assert_eq!(number(&administrator, tallied).await, expected);
 }
+
+/// Positions of a transaction are told apart by 512: whoever calls the function by himself is held to the wire's limit.
+#[tokio::test]
+async fn more_traces_than_a_transaction_has_positions_for_are_refused() {
+    let (_, at) = alone().await;
+    let administrator = admin(&at.url).await;
+    let most = aap::limits::MAX_BATCH_TRACES;
+    let nulls = ", NULL".repeat(20);
+    let call = format!(
+        "SELECT public.append_batch(now(), NULL, NULL, NULL, NULL, array_fill(gen_random_uuid(), ARRAY[{}]){nulls})",
+        most + 1
+    );
+    let refused = administrator.query(&call, &[]).await.unwrap_err();
+    let told = refused.as_db_error().unwrap();
+    assert_eq!(told.code().code(), "54000");
+    assert!(told.message().contains(&format!("the limit is {most}")));
+}

@@ -108,6 +108,10 @@ DECLARE
     known        record;
     equivocates  boolean;
 BEGIN
+    -- More would run into the next transaction's positions.
+    IF number > 500 THEN
+        RAISE EXCEPTION 'a batch holds % traces; the limit is 500', number USING ERRCODE = 'program_limit_exceeded';
+    END IF;
     -- The transaction has its id, and so its position, before it can commit anything that a reader sees.
     SELECT b.first, b.too_old INTO first, too_old FROM private.begin_append() b;
 
