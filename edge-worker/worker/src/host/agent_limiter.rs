@@ -20,6 +20,9 @@ const UNSAVED_HEADS: u32 = 20;
 /// How long after the limit is whole again a key is forgotten.
 const FORGET_AFTER: Duration = Duration::from_mins(1);
 
+/// What comes before the path of a question. Only this program asks.
+pub(super) const ADDRESS: &str = "https://limiter";
+
 /// See the module.
 #[durable_object(alarm)]
 #[derive(Debug)]
@@ -62,10 +65,12 @@ impl DurableObject for AgentLimiter {
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         self.load().await?;
-        let url = request.url()?;
-        match url.path() {
+        let url = request.inner().url();
+        let asked = url.strip_prefix(ADDRESS).unwrap_or_default();
+        let (path, query) = asked.split_once('?').unwrap_or((asked, ""));
+        match path {
             "/check" => {
-                let question = url.query().and_then(Question::from_query);
+                let question = Question::from_query(query);
                 let question = question.ok_or("not a question")?;
                 let reading = question.ask(&self.meter, super::monotonic());
                 if let Some(arrival) = self.meter.save() {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::tls::{NoTls, TlsConnect, TlsStream};
 use tokio_postgres::{Client, Config, Error};
 use trace_store::StoreError;
 use trace_store_postgres::{Role, lost};
@@ -80,7 +79,7 @@ async fn over_hyperdrive(env: &Env, role: Role) -> Result<(Client, Driver), Stor
         .dbname(hyperdrive.database())
         .ssl_mode(SslMode::Disable);
     let socket = hyperdrive.connect().map_err(connecting)?;
-    start(&config, socket, NoTls).await
+    start(&config, socket).await
 }
 
 /// The way without Hyperdrive, for reading: the secret `DATABASE_URL`, over TLS unless it says `sslmode=disable`.
@@ -110,19 +109,12 @@ async fn directly(env: &Env) -> Result<(Client, Driver), StoreError> {
     let socket = ConnectionBuilder::new().secure_transport(transport);
     let socket = socket.connect(host, port);
     let socket = socket.map_err(|error| unavailable(bindings::DATABASE_URL, &error))?;
-    if plain {
-        start(&config, socket, NoTls).await
-    } else {
-        start(&config, socket, PassthroughTls).await
-    }
+    start(&config, socket).await
 }
 
-async fn start<T>(config: &Config, socket: Socket, tls: T) -> Result<(Client, Driver), StoreError>
-where
-    T: TlsConnect<Socket>,
-    T::Stream: TlsStream + 'static,
-{
-    let connected = config.connect_raw(socket, tls).await;
+/// Encrypted by the socket itself where the configuration asks for it.
+async fn start(config: &Config, socket: Socket) -> Result<(Client, Driver), StoreError> {
+    let connected = config.connect_raw(socket, PassthroughTls).await;
     let (client, connection) =
         connected.map_err(|error| unavailable("connecting to Postgres", &error))?;
     Ok((client, Box::pin(connection)))

@@ -9,7 +9,9 @@ use edge_core::{ClientNet, LimitDecision, Live, Network, Problem};
 use worker::{Context, Env, Request, Response, Result, event};
 
 use super::limiter::Counting;
-use super::store::Front;
+use super::links::Links;
+use super::once::Once;
+use super::store::Store;
 use super::web;
 use crate::client::{self, Answerer};
 use crate::settings::{READERS, SHIELD_REQUESTS, SHIELD_SECONDS, Settings, bindings};
@@ -82,7 +84,8 @@ fn router(env: &Env, settings: &std::rc::Rc<Settings>) -> Router {
     if let Some(router) = ROUTER.with_borrow(Clone::clone) {
         return router;
     }
-    let store = Front::new(env.clone(), settings);
+    let once = Once::new(env.clone(), std::rc::Rc::clone(settings));
+    let store = Store::new(env.clone(), std::rc::Rc::clone(settings), Links::Once(once));
     let limiter = Counting::new(env.clone(), settings.limits);
     // Nobody sits here: live streams are the hub's.
     let router = edge_core::router(super::ports(store, limiter, Arc::new(Live::new())));

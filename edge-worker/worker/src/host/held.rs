@@ -12,7 +12,7 @@ use std::pin::pin;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_postgres::Client;
 use trace_store::StoreError;
-use trace_store_postgres::{Connections, Lease, Role};
+use trace_store_postgres::Role;
 use worker::Env;
 use worker::send::{SendFuture, SendWrapper};
 use worker::wasm_bindgen_futures::spawn_local;
@@ -118,15 +118,18 @@ async fn close_when_idle(slot: Slot, abort: AbortHandle) {
     }
 }
 
-impl Connections for Held {
-    type Lease = Turn;
-
-    fn lease(&self, role: Role) -> impl Future<Output = Result<Turn, StoreError>> + Send {
+impl Held {
+    /// A turn on the connection of `role`.
+    pub(super) fn lease(
+        &self,
+        role: Role,
+    ) -> impl Future<Output = Result<Turn, StoreError>> + Send {
         let inner = Rc::clone(&self.0);
         SendFuture::new(async move { inner.lease(role).await })
     }
 
-    fn appended(&self) {
+    /// A batch was taken in over one of these.
+    pub(super) fn appended(&self) {
         (self.0.appended)();
     }
 }
@@ -139,14 +142,13 @@ impl Turn {
         // A turn is made of an open connection only, and gives it up only when it ends.
         self.0.as_ref().expect("a turn has a connection")
     }
-}
 
-impl Lease for Turn {
-    fn client(&self) -> &Client {
+    pub(super) fn client(&self) -> &Client {
         &self.open().client
     }
 
-    async fn drive<F>(&self, work: F) -> F::Output
+    /// Runs `work`, but not for ever.
+    pub(super) async fn drive<F>(&self, work: F) -> F::Output
     where
         F: Future + Send,
         F::Output: Send,
@@ -162,7 +164,8 @@ impl Lease for Turn {
         }
     }
 
-    async fn give_back(mut self, broken: bool) {
+    /// Ends the turn.
+    pub(super) async fn give_back(mut self, broken: bool) {
         if broken {
             *self.0 = None;
         } else if let Some(open) = &mut *self.0 {

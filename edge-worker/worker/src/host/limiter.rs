@@ -8,6 +8,7 @@ use edge_core::{KNOWN_AGENTS, LimitDecision, LimitKey, Limiter, Limits};
 use worker::send::SendFuture;
 use worker::{Env, Result};
 
+use super::agent_limiter::ADDRESS;
 use crate::limits::{Answer, Question, object_name};
 use crate::settings::bindings;
 
@@ -32,7 +33,7 @@ impl Counting {
     async fn ask(&self, key: LimitKey, question: Question) -> Result<Answer> {
         let object = self.env.durable_object(bindings::AGENT_LIMITER)?;
         let object = object.get_by_name(&object_name(key))?;
-        let url = format!("https://limiter/check?{}", question.to_query());
+        let url = format!("{ADDRESS}/check?{}", question.to_query());
         let line = object.fetch_with_str(&url).await?.text().await?;
         Answer::from_line(&line).ok_or_else(|| format!("a limiter answered {line:?}").into())
     }

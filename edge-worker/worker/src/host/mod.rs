@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use aap::Timestamp;
 use edge_core::{Live, Ports, Sleep};
-use trace_store::{TraceReader, TraceWriter};
 use worker::send::SendFuture;
 use worker::{Delay, Env, js_sys};
 
@@ -19,6 +18,7 @@ use crate::logs::Lines;
 use crate::metrics::Metrics;
 use crate::settings::{Settings, WrongVariable};
 use limiter::Counting;
+use store::Store;
 
 mod agent_limiter;
 mod connection;
@@ -26,6 +26,7 @@ mod cron;
 mod front;
 mod held;
 mod limiter;
+mod links;
 mod live_hub;
 mod once;
 mod postgrest;
@@ -104,11 +105,7 @@ fn sleep(span: Duration) -> SendFuture<Delay> {
 }
 
 /// The router's ports.
-fn ports<S: TraceReader + TraceWriter>(
-    store: S,
-    limiter: Counting,
-    live: Arc<Live>,
-) -> Ports<S, Counting> {
+fn ports(store: Store, limiter: Counting, live: Arc<Live>) -> Ports<Store, Counting> {
     let metrics = metrics();
     let sleep: Sleep = Arc::new(|span| Box::pin(sleep(span)));
     Ports {
@@ -117,8 +114,18 @@ fn ports<S: TraceReader + TraceWriter>(
         clock: Arc::new(now),
         monotonic: Arc::new(monotonic),
         sleep,
-        render_metrics: Arc::new(move || metrics.render()),
+        render_metrics: Arc::new(move || {
+            metrics::gauge!("smoltbot_wasm_memory_bytes").set(memory_bytes());
+            metrics.render()
+        }),
         live,
         readable_by_other_sites: true,
     }
+}
+
+/// What the module holds of its isolate's memory. It never gives any back.
+fn memory_bytes() -> f64 {
+    const PAGE: f64 = 65_536.0;
+    let pages = u32::try_from(std::arch::wasm32::memory_size::<0>()).unwrap_or(u32::MAX);
+    f64::from(pages) * PAGE
 }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::future::{Either, select};
 use tokio_postgres::Client;
 use trace_store::StoreError;
-use trace_store_postgres::{Connections, Lease, Role};
+use trace_store_postgres::Role;
 use worker::Env;
 use worker::send::{SendFuture, SendWrapper};
 
@@ -26,12 +26,12 @@ impl Once {
         let settings = SendWrapper::new(settings);
         Self { env, settings }
     }
-}
 
-impl Connections for Once {
-    type Lease = OneUse;
-
-    fn lease(&self, role: Role) -> impl Future<Output = Result<OneUse, StoreError>> + Send {
+    /// A connection that acts under `role`.
+    pub(super) fn lease(
+        &self,
+        role: Role,
+    ) -> impl Future<Output = Result<OneUse, StoreError>> + Send {
         SendFuture::new(async move {
             let (client, driver) = connection::open(&self.env, &self.settings, role).await?;
             let driver = Mutex::new(Some(SendFuture::new(driver)));
@@ -51,19 +51,12 @@ impl OneUse {
         self.driver.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection and what moves it.
-    pub(super) fn into_parts(self) -> (Client, Option<SendFuture<Driver>>) {
-        let driver = self.driver().take();
-        (self.client, driver)
-    }
-}
-
-impl Lease for OneUse {
-    fn client(&self) -> &Client {
+    pub(super) fn client(&self) -> &Client {
         &self.client
     }
 
-    async fn drive<F>(&self, work: F) -> F::Output
+    /// Runs `work` together with what moves the connection.
+    pub(super) async fn drive<F>(&self, work: F) -> F::Output
     where
         F: Future + Send,
         F::Output: Send,
@@ -83,9 +76,9 @@ impl Lease for OneUse {
     }
 
     /// Says good-bye, so that the server does not have to find out by itself.
-    async fn give_back(self, _broken: bool) {
-        let (client, driver) = self.into_parts();
-        drop(client);
+    pub(super) async fn give_back(self) {
+        let driver = self.driver().take();
+        drop(self.client);
         if let Some(driver) = driver {
             // Whether the server heard it makes no difference any more.
             let _ = driver.await;

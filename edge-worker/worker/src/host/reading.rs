@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use edge_core::Live;
-use trace_store_postgres::PostgresStore;
 use worker::{Env, Request, Response, Result};
 
 use super::held::Held;
 use super::limiter::Counting;
+use super::links::Links;
+use super::store::Store;
 
 /// A router, made when it is needed first.
 pub(super) struct Reading {
@@ -43,7 +44,8 @@ impl Reading {
         }
         let settings = super::settings(&self.env).map_err(|error| error.to_string())?;
         let limiter = Counting::new(self.env.clone(), settings.limits);
-        let store = PostgresStore::new(Held::new(self.env.clone(), settings, || {}));
+        let held = Held::new(self.env.clone(), std::rc::Rc::clone(&settings), || {});
+        let store = Store::new(self.env.clone(), settings, Links::Held(held));
         let router = edge_core::router(super::ports(store, limiter, Arc::clone(&self.live)));
         Ok(self.router.get_or_init(|| router).clone())
     }

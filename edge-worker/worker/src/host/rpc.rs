@@ -11,6 +11,7 @@ use worker::js_sys::Uint8Array;
 use worker::send::{SendFuture, SendWrapper};
 use worker::{Env, Method, Request, RequestInit, Response, Result};
 
+use super::agent_limiter::ADDRESS;
 use super::postgrest;
 use crate::limits::agent_object_name;
 use crate::settings::{Settings, WRITERS, Way, bindings};
@@ -101,10 +102,7 @@ impl Remembers<'_> {
     async fn send(&self, path: &str, body: &impl Serialize) -> Result<Response> {
         let objects = self.env.durable_object(bindings::AGENT_LIMITER)?;
         let object = objects.get_by_name(&agent_object_name(self.agent))?;
-        let request = post(
-            &format!("https://limiter{path}"),
-            &serde_json::to_vec(body)?,
-        )?;
+        let request = post(&format!("{ADDRESS}{path}"), &serde_json::to_vec(body)?)?;
         let response = object.fetch_with_request(request).await?;
         if response.status_code() >= 300 {
             return Err(format!("{path} was answered {}", response.status_code()).into());

@@ -1,4 +1,4 @@
-//! The store of requests that write: calls that go through now, or wait in the queue.
+//! The store: reads over connections, writes as calls that go through now, or wait in the queue.
 //!
 //! What is answered `stored` was committed. While Postgres is away a batch is answered by what its agent's Durable Object
 //! remembers: what is committed already is a duplicate, what waits already is queued once more in words only, and a fork is
@@ -21,7 +21,7 @@ use worker::send::SendFuture;
 use worker::{QueueContentType, RawMessageBuilder};
 
 use super::agent_limiter::News;
-use super::once::Once;
+use super::links::Links;
 use super::rpc::{Calls, Remembers};
 use crate::buffer::Waiting;
 use crate::memory::{Run, Seen};
@@ -32,17 +32,18 @@ const FORK: &str =
     "this place of the stream is taken by another content; both are kept as an equivocation";
 
 /// See the module.
-pub(super) struct Front {
+pub(super) struct Store {
     env: Env,
     calls: Calls,
-    reads: PostgresStore<Once>,
+    reads: PostgresStore<Links>,
 }
 
-impl Front {
-    pub(super) fn new(env: Env, settings: &Rc<Settings>) -> Self {
+impl Store {
+    /// Reads over `links`.
+    pub(super) fn new(env: Env, settings: Rc<Settings>, links: Links) -> Self {
         Self {
-            calls: Calls::new(env.clone(), Rc::clone(settings)),
-            reads: PostgresStore::new(Once::new(env.clone(), Rc::clone(settings))),
+            calls: Calls::new(env.clone(), settings),
+            reads: PostgresStore::new(links),
             env,
         }
     }
@@ -148,7 +149,7 @@ impl Taken {
     }
 }
 
-impl TraceWriter for Front {
+impl TraceWriter for Store {
     fn append(
         &self,
         batch: ValidBatch,
@@ -201,7 +202,7 @@ impl TraceWriter for Front {
     }
 }
 
-impl TraceReader for Front {
+impl TraceReader for Store {
     async fn traces(
         &self,
         filter: &Filter,
@@ -235,8 +236,18 @@ impl TraceReader for Front {
         self.reads.trace(id).await
     }
 
+    /// In a request that writes this asks whether the agent is new. While Postgres is away everybody is whom the agent's own
+    /// object does not remember: its network's budget of new agents counts it, and its batch goes into the queue.
     async fn agent(&self, id: AgentId) -> Result<Option<AgentRow>, StoreError> {
-        self.reads.agent(id).await
+        match self.reads.agent(id).await {
+            Err(StoreError::Unavailable(told))
+                if self.reads.connections().are_for_one_request() =>
+            {
+                tracing::warn!(told, agent = %id, "taken for a new agent");
+                Ok(None)
+            }
+            other => other,
+        }
     }
 
     async fn agents(&self, limit: u32) -> Result<Vec<AgentRow>, StoreError> {

@@ -10,6 +10,7 @@ use worker::wasm_bindgen_futures::spawn_local;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
 use super::held::Held;
+use super::links::Links;
 use super::rpc::{DATA, UNAVAILABLE};
 use crate::settings::bindings;
 
@@ -20,7 +21,7 @@ const WAKE_EVERY: Duration = Duration::from_millis(100);
 #[durable_object(fetch)]
 pub struct Writer {
     env: Env,
-    held: std::cell::OnceCell<Held>,
+    links: std::cell::OnceCell<Links>,
     _state: State,
 }
 
@@ -35,7 +36,7 @@ impl DurableObject for Writer {
         super::metrics();
         Self {
             env,
-            held: std::cell::OnceCell::new(),
+            links: std::cell::OnceCell::new(),
             _state: state,
         }
     }
@@ -51,7 +52,7 @@ impl DurableObject for Writer {
             }
             None => String::new(),
         };
-        let (told, status) = match serve(self.held()?, function, &arguments).await {
+        let (told, status) = match serve(self.links()?, function, &arguments).await {
             Ok(told) => (told, 200),
             Err(Refused::Data(told)) => (told, DATA),
             Err(Refused::Store(StoreError::Unavailable(told))) => (told, UNAVAILABLE),
@@ -64,9 +65,9 @@ impl DurableObject for Writer {
 }
 
 impl Writer {
-    fn held(&self) -> Result<&Held> {
-        if let Some(held) = self.held.get() {
-            return Ok(held);
+    fn links(&self) -> Result<&Links> {
+        if let Some(links) = self.links.get() {
+            return Ok(links);
         }
         let settings = super::settings(&self.env).map_err(|error| error.to_string())?;
         let waker = Rc::new(Waker {
@@ -75,7 +76,7 @@ impl Writer {
             last: Cell::new(0.0),
         });
         let held = Held::new(self.env.clone(), settings, move || waker.wake());
-        Ok(self.held.get_or_init(|| held))
+        Ok(self.links.get_or_init(|| Links::Held(held)))
     }
 }
 
