@@ -16,6 +16,8 @@ use crate::wait::block;
 
 /// How long an edge may take to start, workerd's emulator included.
 const START_PATIENCE: Duration = Duration::from_mins(2);
+/// How often is looked whether one has ended.
+const LOOK: Duration = Duration::from_millis(10);
 /// The header that Cloudflare names the client in. Its emulator takes it from who asks.
 const CONNECTING_IP: &str = "cf-connecting-ip";
 /// Lines of a log that are shown with a failure.
@@ -37,6 +39,16 @@ pub(crate) enum Kind {
     Native,
     /// The Worker in workerd.
     Worker,
+}
+
+impl Kind {
+    /// The signal that ends it for good. What runs the Worker then takes everything down that it started.
+    fn stop(self) -> Signal {
+        match self {
+            Self::Native => Signal::SIGKILL,
+            Self::Worker => Signal::SIGTERM,
+        }
+    }
 }
 
 fn program(variable: &str) -> PathBuf {
@@ -172,12 +184,12 @@ impl Host {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    running.end(self.kind);
+                    running.end(self.kind.stop());
                     return Err(format!("no URL after {START_PATIENCE:?}\n{}", self.log()));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     let status = running.process.wait();
-                    running.end(self.kind);
+                    running.end(self.kind.stop());
                     return Err(format!("it ended with {status:?}\n{}", self.log()));
                 }
             }
@@ -216,7 +228,8 @@ impl Host {
             for pid in serving(running.process.id(), self.kind) {
                 let _ = kill(pid, Signal::SIGKILL);
             }
-            running.end(self.kind);
+            // What ran the Worker would start workerd again, sooner or later. Its own watchdog ends the rest of it.
+            running.end(Signal::SIGKILL);
         });
     }
 
@@ -229,13 +242,8 @@ impl Host {
 }
 
 impl Running {
-    fn end(&mut self, kind: Kind) {
+    fn end(&mut self, signal: Signal) {
         let pid = i32::try_from(self.process.id()).expect("a process id");
-        // What runs the Worker takes everything down that it started.
-        let signal = match kind {
-            Kind::Native => Signal::SIGKILL,
-            Kind::Worker => Signal::SIGTERM,
-        };
         let _ = kill(Pid::from_raw(pid), signal);
         let _ = self.process.wait();
         let _ = self.watchdog.kill();
@@ -246,7 +254,7 @@ impl Running {
 impl Drop for Host {
     fn drop(&mut self) {
         if let Some(mut running) = self.running.take() {
-            running.end(self.kind);
+            running.end(self.kind.stop());
         }
         if std::thread::panicking() {
             eprintln!("the log of {:?}:\n{}", self.kind, self.log());
@@ -272,7 +280,7 @@ pub(crate) fn refusal(database_url: &str) -> String {
         if begun.elapsed() > START_PATIENCE {
             let _ = process.kill();
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(LOOK);
     };
     let mut said = String::new();
     let mut errors = process.stderr.take().expect("its errors");

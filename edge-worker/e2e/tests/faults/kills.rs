@@ -23,6 +23,9 @@ fn answers_wait_for(cluster: &Cluster, standby: &str) {
     }
 }
 
+/// How often the edge is killed in a stream of batches.
+const KILLS: usize = 2;
+
 /// Who is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Victim {
@@ -97,7 +100,7 @@ async fn an_edge_killed_in_a_stream_of_batches_loses_nothing(kind: Kind) {
     let database = Database::migrated(server);
     let mut edge = Host::start(kind, &database.url, &NO_LIMITS);
     let mut traffic = Traffic::start(&edge.address(), 4, true, &mut random);
-    for _ in 0..2 {
+    for _ in 0..KILLS {
         traffic.each_stores(3).await;
         edge.kill();
         edge.start_again();
