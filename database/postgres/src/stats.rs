@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use aap::Timestamp;
+use trace_store::histogram::MAX_US;
 use trace_store::{Filter, Span, Stats, StoreError, Tally};
 
 use crate::ask::{Transaction, rows};
@@ -16,8 +17,6 @@ use crate::values::{Value, typed};
 /// their own, every octave above is cut into 32. The place of a number's highest bit is its octave.
 const BIN: &str = "CASE WHEN u.us < 64 THEN u.us \
     ELSE (36 - position(B'1' IN u.us::bit(41))) * 32 + (u.us >> (36 - position(B'1' IN u.us::bit(41)))) END";
-/// Microseconds of the longest duration that is told apart.
-const MAX_US: i64 = 1 << 40;
 
 pub(crate) async fn stats<C: Connections>(
     connections: &C,

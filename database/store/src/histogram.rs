@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 const PER_OCTAVE: u64 = 32;
 const PER_OCTAVE_BITS: u32 = PER_OCTAVE.ilog2();
 /// Microseconds of the longest duration that is told apart: 2^40, about 12.7 days.
-const MAX_US: u64 = 1 << 40;
+pub const MAX_US: u64 = 1 << 40;
 /// Bytes of a bin and its count.
 const PAIR: usize = 6;
 
