@@ -14,7 +14,7 @@ use crate::command::Line;
 use crate::tree;
 
 /// What is deployed: the module, and the WebAssembly that it starts.
-const FILES: [&str; 2] = ["index.js", "index_bg.wasm"];
+pub(crate) const FILES: [&str; 2] = ["index.js", "index_bg.wasm"];
 
 /// Where the bundle is left.
 pub(crate) fn dir() -> PathBuf {

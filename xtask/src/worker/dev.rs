@@ -1,5 +1,6 @@
 //! `cargo xtask worker dev`: the Worker in workerd on this machine, with Postgres.
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -88,7 +89,7 @@ pub(crate) fn migrate_by(smoltbot: Line, database_url: &str) -> Result<()> {
 pub(crate) struct Worker {
     group: Group,
     address: SocketAddr,
-    /// What it keeps besides the database: Durable Objects and the queue.
+    /// Its bundle, and what it keeps besides the database: Durable Objects and the queue.
     _state: TempDir,
 }
 
@@ -114,14 +115,27 @@ impl Worker {
             build::dir().display()
         );
         let address = address(port)?;
+        // wrangler starts the Worker again when its files change, in the middle of a request: it gets files of its own.
         let state = tempfile::tempdir()?;
+        fs::create_dir(state.path().join("build"))?;
+        for name in build::FILES {
+            fs::copy(
+                build::dir().join(name),
+                state.path().join("build").join(name),
+            )?;
+        }
+        let config = state.path().join("wrangler.jsonc");
+        fs::copy(super::home().join("wrangler.jsonc"), &config)?;
         let line = Tools::ensure()?
             .wrangler()
-            .args(["dev", "--local", "--ip", "127.0.0.1", "--port"])
+            .args(["dev", "--local", "--config"])
+            .arg(config)
+            .args(["--ip", "127.0.0.1", "--port"])
             .arg(address.port().to_string())
             .args(["--inspector-port", "0", "--log-level", "warn"])
             .args(["--show-interactive-dev-session=false", "--persist-to"])
-            .arg(state.path())
+            .arg(state.path().join("state"))
+            .dir(state.path())
             .args(vars.iter().flat_map(|var| ["--var", var]))
             .env(
                 "CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_DB_WRITE",
