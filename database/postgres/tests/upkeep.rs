@@ -11,8 +11,9 @@ use aap::wire::Status;
 use support::{admin, alone, number};
 use tokio::sync::Notify;
 use trace_store::conformance::{Agent, flat, flat_batch, now, send};
-use trace_store::{Appended, Filter, PageRequest, TraceReader};
+use trace_store::{Appended, Filter, PageRequest, Receipt, TraceReader, TraceWriter};
 use trace_store_postgres::schema::{self, Erase};
+use trace_store_postgres::{Connections, Lease, Role};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -112,6 +113,32 @@ async fn what_was_erased_is_not_filled_in_again() {
         0,
         "no digest of it comes back"
     );
+}
+
+#[tokio::test]
+async fn networks_are_kept_as_digests_that_nobody_reads() {
+    let (store, at) = alone().await;
+    let receipt = |plus_ms, network: &str| Receipt {
+        at: now(plus_ms),
+        network: Some(network.parse().unwrap()),
+    };
+    let (one, other) = ("192.0.2.7", "2001:db8:1:2::");
+    for (id, from) in [(1, one), (2, one), (3, other)] {
+        let batch = flat_batch(&[flat(7, id, 0, "r")]);
+        let answers = store.append(batch, receipt(i64::from(id), from)).await;
+        assert_eq!(statuses(&answers.unwrap()), [Status::Stored]);
+    }
+    let administrator = admin(&at.url).await;
+    let known = "SELECT count(*) FROM private.origins";
+    assert_eq!(number(&administrator, known).await, 2);
+    let salted = "SELECT count(*) FROM private.origins o, private.salts s, unnest(ARRAY['192.0.2.7', '2001:db8:1:2::']) a \
+                  WHERE o.network = sha256(s.salt || inet_send(a::inet)) AND length(s.salt) = 32";
+    assert_eq!(number(&administrator, salted).await, 2);
+    for role in [Role::Reader, Role::Writer] {
+        let lease = store.connections().lease(role).await.unwrap();
+        assert!(lease.client().query(known, &[]).await.is_err());
+        lease.give_back(false).await;
+    }
 }
 
 /// Something of everything: refusals, failures, values, durations, two agents, some hours.
