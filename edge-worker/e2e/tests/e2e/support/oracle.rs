@@ -10,8 +10,8 @@ use super::{Answer, Client};
 
 /// How long a trace that was queued may take to be stored.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(30);
-/// Traces that are read from one network: well below its limit.
-const READS_A_NETWORK: usize = 100;
+/// Traces whose whole documents are read, in even steps over all of them; the others are looked at as listings show them.
+const WHOLE: usize = 60;
 
 /// One id: everything that was sent under it, and whether the edge has taken it.
 #[derive(Default)]
@@ -73,7 +73,7 @@ impl Oracle {
         self.sent.values().filter(|sent| sent.acknowledged).count()
     }
 
-    /// Asserts that every acknowledged id can be read, is listed exactly once and has a content that was sent for it; and
+    /// Asserts that every acknowledged id is listed exactly once, can be read, and has a content that was sent for it; and
     /// that no agent shows an id that was never sent.
     pub(crate) async fn settle(&self) {
         self.settle_at(Client::new).await;
@@ -81,41 +81,58 @@ impl Oracle {
 
     /// The same, asked by clients of another edge than the suite's.
     pub(crate) async fn settle_at(&self, client: impl Fn() -> Client) {
-        let taken: Vec<_> = self
-            .sent
-            .iter()
-            .filter(|(_, sent)| sent.acknowledged)
+        let agents: BTreeSet<&str> = self.sent.values().map(|sent| sent.agent.as_str()).collect();
+        let taken = || self.sent.iter().filter(|(_, sent)| sent.acknowledged);
+        let mut listed = list(&agents, &client).await;
+        let late: Vec<_> = taken()
+            .filter(|(id, _)| !listed.contains_key(*id))
             .collect();
-        for part in taken.chunks(READS_A_NETWORK) {
-            let client = client();
-            let reading = part.iter().map(async |(id, sent)| {
-                let whole = read(&client, id).await;
+        if !late.is_empty() {
+            for (id, _) in late {
+                read(&client(), id).await;
+            }
+            listed = list(&agents, &client).await;
+        }
+        for (id, rows) in &listed {
+            assert!(self.sent.contains_key(id), "{id} was never sent");
+            assert_eq!(rows.len(), 1, "{id} is listed {} times", rows.len());
+        }
+        for (id, sent) in taken() {
+            let rows = listed.get(id);
+            let row = &rows.unwrap_or_else(|| panic!("{id} is acknowledged and not listed"))[0];
+            let fits = sent.contents.iter().any(|content| shown(content, row));
+            assert!(fits, "{id} is listed as something else: {row:#}");
+        }
+        let taken: Vec<_> = taken().collect();
+        let reader = client();
+        let reading = taken
+            .iter()
+            .step_by(taken.len() / WHOLE + 1)
+            .map(async |(id, sent)| {
+                let whole = read(&reader, id).await;
                 let fits = sent.contents.iter().any(|content| same(content, &whole));
                 assert!(fits, "{id} came back as something else: {whole:#}");
             });
-            stream::iter(reading)
-                .buffer_unordered(4)
-                .collect::<()>()
-                .await;
-        }
-        let agents: BTreeSet<&str> = self.sent.values().map(|sent| sent.agent.as_str()).collect();
-        let mut listed: BTreeMap<String, usize> = BTreeMap::new();
-        for agent in agents {
-            for id in listing(&client(), agent).await {
-                *listed.entry(id).or_default() += 1;
-            }
-        }
-        for (id, times) in &listed {
-            assert!(self.sent.contains_key(id), "{id} was never sent");
-            assert_eq!(*times, 1, "{id} is listed {times} times");
-        }
-        for (id, _) in taken {
-            assert!(
-                listed.contains_key(id),
-                "{id} is acknowledged and not listed"
-            );
+        stream::iter(reading)
+            .buffer_unordered(4)
+            .collect::<()>()
+            .await;
+    }
+}
+
+/// The rows of every agent's listing, by id.
+async fn list(
+    agents: &BTreeSet<&str>,
+    client: &impl Fn() -> Client,
+) -> BTreeMap<String, Vec<Value>> {
+    let mut listed: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for agent in agents {
+        for row in listing(&client(), agent).await {
+            let id = row["id"].as_str().expect("an id").to_owned();
+            listed.entry(id).or_default().push(row);
         }
     }
+    listed
 }
 
 /// The trace; one that was queued may take a while.
@@ -154,22 +171,53 @@ fn items(body: &[u8]) -> Vec<(String, String, Value)> {
     batch.into_iter().filter_map(item).collect()
 }
 
-/// Every id that an agent's listing shows, page by page.
-async fn listing(client: &Client, agent: &str) -> Vec<String> {
-    let (mut ids, mut cursor) = (Vec::new(), String::new());
+/// Every row that an agent's listing shows, page by page.
+async fn listing(client: &Client, agent: &str) -> Vec<Value> {
+    let (mut rows, mut cursor) = (Vec::new(), String::new());
     loop {
         let path = format!("/v1/traces?limit=200&agent_id={agent}{cursor}");
-        let page = client.json(&path).await;
-        let traces = page["traces"].as_array().expect("a page");
-        ids.extend(
-            traces
-                .iter()
-                .filter_map(|trace| Some(trace["id"].as_str()?.to_owned())),
-        );
+        let mut page = client.json(&path).await;
+        if let Some(traces) = page["traces"].as_array_mut() {
+            rows.append(traces);
+        }
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
-            None => return ids,
+            None => return rows,
         }
+    }
+}
+
+/// Whether a row of a listing shows what was sent: tool, verdict, parameters, result; of an AP-Trace all of its metadata, the
+/// commitment to the rest among it.
+fn shown(sent: &Value, row: &Value) -> bool {
+    if sent.is_null() {
+        return row["metadata"]["held_back"] == true;
+    }
+    let told = |key: &str| sent.get(key).cloned().unwrap_or_default();
+    if sent.get("trace_id").is_none() {
+        return row["tool_name"] == told("tool_name")
+            && row["action_type"] == told("action_type")
+            && row["params"] == params(sent)
+            && row["result"] == told("result");
+    }
+    let context = &sent["context"];
+    let mut metadata = context["metadata"].clone();
+    let result = metadata["result"].take();
+    if let (Some(fields), Some(session)) = (metadata.as_object_mut(), context.get("session_id")) {
+        fields.remove("result");
+        fields.insert("session_id".to_owned(), session.clone());
+    }
+    row["metadata"] == metadata
+        && row["result"] == result
+        && row["params"] == sent["action"]["parameters"]
+}
+
+/// A flat trace's parameters as an AP-Trace has them.
+fn params(sent: &Value) -> Value {
+    match sent.get("params") {
+        Some(Value::Object(params)) => json!(params),
+        Some(Value::Null) | None => json!({}),
+        Some(other) => json!({ "value": other }),
     }
 }
 
@@ -183,15 +231,10 @@ fn same(sent: &Value, whole: &Value) -> bool {
         return trace == sent;
     }
     let metadata = &trace["context"]["metadata"];
-    let params = match sent.get("params") {
-        Some(Value::Object(params)) => json!(params),
-        Some(Value::Null) | None => json!({}),
-        Some(other) => json!({ "value": other }),
-    };
     let told = |key: &str| sent.get(key).cloned().unwrap_or_default();
     whole["agent_id"] == told("agent_id")
         && whole["tool_name"] == told("tool_name")
         && whole["action_type"] == told("action_type")
-        && trace["action"]["parameters"] == params
+        && trace["action"]["parameters"] == params(sent)
         && metadata["result"] == told("result")
 }
