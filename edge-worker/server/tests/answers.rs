@@ -164,7 +164,7 @@ async fn the_bare_trace_is_what_the_agent_signed() {
         .header("accept", "text/html, application/aap-trace+json;q=0.9");
     let bare = edge.send(request.body(Body::empty()).unwrap()).await;
     assert_eq!(bare.header("content-type"), "application/aap-trace+json");
-    let mut document = bare.body;
+    let document = bare.body;
     let metadata = document["context"]["metadata"].clone();
     let salt = metadata["salt"].as_str().unwrap();
     let commitment = aap::chain::commit(salt, &document).unwrap();

@@ -7,7 +7,7 @@
 //!
 //! What can be judged without Cloudflare's runtime is in modules that also compile natively, with their tests: the meter
 //! behind the limits, what an agent's object remembers, messages of the queue, metrics, log lines, settings. The rest is
-//! [`host`].
+//! `host`.
 //!
 //! # Who does what
 //!
