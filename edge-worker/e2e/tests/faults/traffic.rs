@@ -23,6 +23,8 @@ const MOST: usize = 25;
 const REPLAY_ONE_IN: usize = 4;
 /// How long a sender waits before it tries again.
 const PACE: Duration = Duration::from_millis(50);
+/// How long it waits after a batch that was queued: a queue takes all it is given, and a few batches are enough.
+const QUEUE_PACE: Duration = Duration::from_millis(500);
 
 /// What happened to a sender's requests.
 #[derive(Debug, Clone, Copy, Default)]
@@ -241,6 +243,9 @@ impl Sender {
             Outcome::Queued => tally.queued += 1,
             Outcome::Later => tally.later += 1,
         });
+        if outcome == Outcome::Queued {
+            tokio::time::sleep(QUEUE_PACE).await;
+        }
         outcome != Outcome::Later
     }
 }
