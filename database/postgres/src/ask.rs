@@ -21,6 +21,7 @@ pub const LOST_RETRIES: u32 = 2;
 pub enum Transaction {
     Append,
     PutCard,
+    Page,
     Traces,
     Documents,
     ReceivedAfter,
@@ -43,6 +44,7 @@ impl Transaction {
         match self {
             Self::Append => "append",
             Self::PutCard => "put_card",
+            Self::Page => "page",
             Self::Traces => "traces",
             Self::Documents => "documents",
             Self::ReceivedAfter => "received_after",
@@ -68,12 +70,13 @@ impl Transaction {
         }
     }
 
-    /// Whether its text never changes, so that preparing it pays.
+    /// Whether its text never changes, or is one of a few, so that preparing it pays.
     const fn is_fixed(self) -> bool {
         matches!(
             self,
             Self::Append
                 | Self::PutCard
+                | Self::Page
                 | Self::Trace
                 | Self::Agent
                 | Self::LastPosition
@@ -159,7 +162,8 @@ async fn once<L: Lease>(
     sql: &str,
     params: &[Typed<'_>],
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
-    if transaction.is_fixed() {
+    // Only pools keep prepared statements; without them the code that prepares is not compiled either.
+    if cfg!(feature = "pool") && transaction.is_fixed() {
         let types: Vec<Type> = params.iter().map(|(_, kind)| kind.clone()).collect();
         if let Some(statement) = lease.prepared(sql, &types).await? {
             let values: Vec<&(dyn ToSql + Sync)> = params.iter().map(|(value, _)| *value).collect();

@@ -1,10 +1,10 @@
-//! What PostgREST's answers mean.
+//! What `PostgREST`'s answers mean.
 
 use serde::Deserialize;
 use trace_store::StoreError;
 use trace_store_postgres::rpc::Refused;
 
-/// PostgREST's words for an error; `code` is Postgres' SQLSTATE, or one of its own that begins with PGRST.
+/// `PostgREST`'s words for an error; `code` is Postgres' SQLSTATE, or one of its own that begins with `PGRST`.
 #[derive(Debug, Default, Deserialize)]
 struct Told {
     #[serde(default)]

@@ -35,7 +35,7 @@ pub mod bindings {
     pub const LIVE_HUB: &str = "LIVE_HUB";
     /// A secret: where Postgres is, for reading without Hyperdrive.
     pub const DATABASE_URL: &str = "DATABASE_URL";
-    /// A secret: the key that PostgREST knows as `service_role` or `ingest`.
+    /// A secret: the key that `PostgREST` knows as `service_role` or `ingest`.
     pub const SUPABASE_SERVICE: &str = "SUPABASE_SERVICE";
 }
 
@@ -44,7 +44,7 @@ pub mod bindings {
 pub enum Way {
     /// Over Hyperdrive's connections.
     Hyperdrive,
-    /// Through PostgREST at this URL, without a slash at its end.
+    /// Through `PostgREST` at this URL, without a slash at its end.
     PostgRest(String),
 }
 

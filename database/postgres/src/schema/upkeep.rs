@@ -2,11 +2,13 @@
 
 use aap::{AgentId, Timestamp, TraceId};
 use serde::Serialize;
+use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Client, GenericClient};
 use trace_store::StoreError;
 use uuid::Uuid;
 
 use super::error::store_error;
+use crate::values::Typed;
 
 /// Days that a retention may have at most: a hundred years.
 pub const MAX_RETENTION_DAYS: u32 = 36_500;
@@ -45,24 +47,32 @@ pub async fn upkeep(
     months_ahead: u8,
 ) -> Result<Upkeep, StoreError> {
     let sql = format!("SELECT public.make_partitions({NOW}, $2)");
-    let made = client
-        .query_one(&sql, &[&now.millis(), &i32::from(months_ahead)])
-        .await
-        .map_err(|error| store_error("making partitions", &error))?;
+    let params = [
+        (&now.millis() as &(dyn ToSql + Sync), Type::INT8),
+        (&i32::from(months_ahead), Type::INT4),
+    ];
+    let made = one(client, "making partitions", &sql, &params).await?;
     let sql = format!("SELECT public.apply_retention({NOW})");
-    let dropped = client
-        .query_one(&sql, &[&now.millis()])
-        .await
-        .map_err(|error| store_error("applying the retention", &error))?;
+    let params = [(&now.millis() as _, Type::INT8)];
+    let dropped = one(client, "applying the retention", &sql, &params).await?;
     // A dump may have been restored while nobody migrated.
     client
-        .query_one("SELECT public.raise_positions()", &[])
+        .query_typed_one("SELECT public.raise_positions()", &[])
         .await
         .map_err(|error| store_error("raising the positions", &error))?;
-    Ok(Upkeep {
-        made: made.get(0),
-        dropped: dropped.get(0),
-    })
+    Ok(Upkeep { made, dropped })
+}
+
+/// The one value of the one row that is answered; unprepared, as everything is that also runs in a Worker.
+async fn one<T: for<'a> FromSql<'a>>(
+    client: &impl GenericClient,
+    doing: &str,
+    sql: &str,
+    params: &[Typed<'_>],
+) -> Result<T, StoreError> {
+    let fail = |error| store_error(doing, &error);
+    let row = client.query_typed_one(sql, params).await.map_err(fail)?;
+    row.try_get(0).map_err(fail)
 }
 
 /// Adds up the counters of spans that began before `before`; how many rows were taken in. A member of `ingest` may call it.
@@ -71,11 +81,8 @@ pub async fn upkeep(
 /// When the server does not answer, or does not allow it.
 pub async fn fold(client: &impl GenericClient, before: Timestamp) -> Result<i64, StoreError> {
     let sql = format!("SELECT public.fold_tallies({NOW})");
-    let row = client
-        .query_one(&sql, &[&before.millis()])
-        .await
-        .map_err(|error| store_error("folding the counters", &error))?;
-    Ok(row.get(0))
+    let params = [(&before.millis() as _, Type::INT8)];
+    one(client, "folding the counters", &sql, &params).await
 }
 
 /// [`upkeep`] by an administrator, in one transaction that waits as long as it takes: rows may have to move.

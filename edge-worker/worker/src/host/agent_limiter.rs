@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
+use super::news::News;
 use crate::limits::{Answer, Question};
 use crate::memory::{Memory, Run};
 use crate::meter::Meter;
@@ -43,11 +44,13 @@ struct Saved {
     memory: Memory,
 }
 
-/// What was stored or queued.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct News {
+/// A question with what the object has to hear first.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Asked {
+    pub(super) news: Vec<News>,
+    /// Of `/look`.
+    #[serde(default)]
     pub(super) run: Option<Run>,
-    pub(super) stored: bool,
 }
 
 impl DurableObject for AgentLimiter {
@@ -68,6 +71,13 @@ impl DurableObject for AgentLimiter {
         let url = request.inner().url();
         let asked = url.strip_prefix(ADDRESS).unwrap_or_default();
         let (path, query) = asked.split_once('?').unwrap_or((asked, ""));
+        let asked = match request.inner().body() {
+            Some(_) => serde_json::from_slice(&request.bytes().await?)?,
+            None => Asked::default(),
+        };
+        for news in &asked.news {
+            self.learn(news).await?;
+        }
         match path {
             "/check" => {
                 let question = Question::from_query(query);
@@ -79,13 +89,9 @@ impl DurableObject for AgentLimiter {
                 let known = self.memory.borrow().known;
                 Response::ok(Answer { reading, known }.to_line())
             }
-            "/learn" => {
-                let news: News = serde_json::from_slice(&request.bytes().await?)?;
-                self.learn(&news).await?;
-                Response::empty()
-            }
+            "/learn" => Response::empty(),
             "/look" => {
-                let run: Run = serde_json::from_slice(&request.bytes().await?)?;
+                let run = asked.run.ok_or("no run to look at")?;
                 Response::from_json(&self.memory.borrow().look(&run))
             }
             "/heads" => Response::from_json(&self.memory.borrow().heads()),

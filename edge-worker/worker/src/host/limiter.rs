@@ -8,7 +8,9 @@ use edge_core::{KNOWN_AGENTS, LimitDecision, LimitKey, Limiter, Limits};
 use worker::send::SendFuture;
 use worker::{Env, Result};
 
-use super::agent_limiter::ADDRESS;
+use super::agent_limiter::{ADDRESS, Asked};
+use super::news;
+use super::rpc::post;
 use crate::limits::{Answer, Question, object_name};
 use crate::settings::bindings;
 
@@ -34,7 +36,17 @@ impl Counting {
         let object = self.env.durable_object(bindings::AGENT_LIMITER)?;
         let object = object.get_by_name(&object_name(key))?;
         let url = format!("{ADDRESS}/check?{}", question.to_query());
-        let line = object.fetch_with_str(&url).await?.text().await?;
+        let news = match key {
+            LimitKey::Agent(agent) => news::take(agent),
+            _ => Vec::new(),
+        };
+        let mut answer = if news.is_empty() {
+            object.fetch_with_str(&url).await?
+        } else {
+            let asked = serde_json::to_vec(&Asked { news, run: None })?;
+            object.fetch_with_request(post(&url, &asked)?).await?
+        };
+        let line = answer.text().await?;
         Answer::from_line(&line).ok_or_else(|| format!("a limiter answered {line:?}").into())
     }
 }

@@ -28,6 +28,7 @@ mod held;
 mod limiter;
 mod links;
 mod live_hub;
+mod news;
 mod once;
 mod postgrest;
 mod queue;

@@ -15,7 +15,7 @@ use worker::{
     Result, event,
 };
 
-use super::agent_limiter::News;
+use super::news::News;
 use super::rpc::{Calls, Remembers};
 use crate::buffer::{Waiting, retry_seconds};
 
@@ -86,7 +86,7 @@ async fn bring_in(
         agent: waiting.agent,
     };
     let run = waiting.run;
-    if let Err(error) = remembers.tell("/learn", &News { run, stored: true }).await {
+    if let Err(error) = remembers.tell(News { run, stored: true }).await {
         tracing::warn!(%error, agent = %waiting.agent, "an agent's object did not learn of a batch");
     }
     Ok(())

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use aap::AgentId;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trace_store::StoreError;
 use trace_store_postgres::rpc::{Function, Refused, Rpc};
@@ -11,9 +10,11 @@ use worker::js_sys::Uint8Array;
 use worker::send::{SendFuture, SendWrapper};
 use worker::{Env, Method, Request, RequestInit, Response, Result};
 
-use super::agent_limiter::ADDRESS;
+use super::agent_limiter::{ADDRESS, Asked};
+use super::news::{self, News};
 use super::postgrest;
 use crate::limits::agent_object_name;
+use crate::memory::Run;
 use crate::settings::{Settings, WRITERS, Way, bindings};
 
 /// Statuses by which a `Writer` tells why it refused.
@@ -99,10 +100,10 @@ pub(super) struct Remembers<'a> {
 }
 
 impl Remembers<'_> {
-    async fn send(&self, path: &str, body: &impl Serialize) -> Result<Response> {
+    async fn send(&self, path: &str, asked: &Asked) -> Result<Response> {
         let objects = self.env.durable_object(bindings::AGENT_LIMITER)?;
         let object = objects.get_by_name(&agent_object_name(self.agent))?;
-        let request = post(&format!("{ADDRESS}{path}"), &serde_json::to_vec(body)?)?;
+        let request = post(&format!("{ADDRESS}{path}"), &serde_json::to_vec(asked)?)?;
         let response = object.fetch_with_request(request).await?;
         if response.status_code() >= 300 {
             return Err(format!("{path} was answered {}", response.status_code()).into());
@@ -110,16 +111,37 @@ impl Remembers<'_> {
         Ok(response)
     }
 
-    pub(super) async fn tell(&self, path: &str, body: &impl Serialize) -> Result<()> {
-        self.send(path, body).await.map(drop)
+    /// Has it hear of a batch now, and of what waited.
+    pub(super) async fn tell(&self, last: News) -> Result<()> {
+        let mut news = news::take(self.agent);
+        news.push(last);
+        self.send("/learn", &Asked { news, run: None })
+            .await
+            .map(drop)
     }
 
+    /// Has it hear of a batch with the next question, unless too much waits.
+    pub(super) async fn tell_later(&self, last: News) -> Result<()> {
+        let news = news::add(self.agent, last);
+        if news.is_empty() {
+            return Ok(());
+        }
+        self.send("/learn", &Asked { news, run: None })
+            .await
+            .map(drop)
+    }
+
+    /// Asks it, after it has heard what waited.
     pub(super) async fn ask<T: DeserializeOwned>(
         &self,
         path: &str,
-        body: &impl Serialize,
+        run: Option<&Run>,
     ) -> Result<T> {
-        let answer = self.send(path, body).await?.bytes().await?;
+        let asked = Asked {
+            news: news::take(self.agent),
+            run: run.cloned(),
+        };
+        let answer = self.send(path, &asked).await?.bytes().await?;
         Ok(serde_json::from_slice(&answer)?)
     }
 }

@@ -20,8 +20,8 @@ use worker::js_sys::Uint8Array;
 use worker::send::SendFuture;
 use worker::{QueueContentType, RawMessageBuilder};
 
-use super::agent_limiter::News;
 use super::links::Links;
+use super::news::News;
 use super::rpc::{Calls, Remembers};
 use crate::buffer::Waiting;
 use crate::memory::{Run, Seen};
@@ -58,10 +58,13 @@ impl Store {
     async fn remember(&self, batch: &Taken, stored: bool) {
         for agent in &batch.agents {
             let run = batch.run.clone();
-            let told = self
-                .agent(*agent)
-                .tell("/learn", &News { run, stored })
-                .await;
+            let news = News { run, stored };
+            let object = self.agent(*agent);
+            let told = if stored {
+                object.tell_later(news).await
+            } else {
+                object.tell(news).await
+            };
             if let Err(error) = told {
                 tracing::warn!(%error, %agent, "an agent's object did not learn of a batch");
             }
@@ -95,7 +98,7 @@ impl Store {
     ) -> Result<Vec<Appended>, StoreError> {
         let seen = match (&taken.run, taken.agents.first()) {
             (Some(run), Some(agent)) => {
-                let seen = self.agent(*agent).ask("/look", run).await;
+                let seen = self.agent(*agent).ask("/look", Some(run)).await;
                 seen.unwrap_or_else(|error: worker::Error| {
                     tracing::warn!(%error, %agent, "an agent's object was not asked");
                     Seen::New
@@ -193,7 +196,7 @@ impl TraceWriter for Store {
                     let waiting = Waiting::new(Function::PutCard, agent, None, arguments);
                     self.wait(waiting.map_err(|error| StoreError::Failed(error.to_string()))?)
                         .await?;
-                    let heads = self.agent(agent).ask("/heads", &()).await;
+                    let heads = self.agent(agent).ask("/heads", None).await;
                     heads.map_err(|error| StoreError::Unavailable(error.to_string()))
                 }
                 other => other,
