@@ -1,7 +1,7 @@
 //! Listings and single traces.
 
 use aap::TraceId;
-use aap::limits::MAX_PAGE;
+use aap::limits::{DEFAULT_PAGE, MAX_PAGE};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use trace_store::{
@@ -67,6 +67,11 @@ async fn paged<C: Connections, T>(
         terms.beyond(after, page.direction);
     }
     let limit = page.limit.clamp(1, MAX_PAGE);
+    let transaction = if is_common(filter, &terms, limit, transaction) {
+        Transaction::Page
+    } else {
+        transaction
+    };
     let sql = if terms.looked_at.is_empty() {
         page_sql(&mut terms, limit, more_columns, page.direction)
     } else {
@@ -103,9 +108,25 @@ async fn paged<C: Connections, T>(
     })
 }
 
+/// Whether many ask for such a page: of everything or of an agent, of all verdicts or of one. Over a year of partitions it
+/// costs several times more to plan it than to read it, so it is prepared where that is possible. There are 24 such texts;
+/// plans of more would take the server's memory.
+fn is_common(filter: &Filter, terms: &Terms, limit: u32, transaction: Transaction) -> bool {
+    transaction == Transaction::Traces
+        && limit == DEFAULT_PAGE
+        && terms.looked_at.is_empty()
+        && filter.session_id.is_none()
+        && filter.since.is_none()
+        && filter.until.is_none()
+}
+
 /// One row more than the page holds, to see whether there is another page.
 fn page_sql(terms: &mut Terms, limit: u32, more_columns: &str, direction: Direction) -> String {
-    let limit = terms.bind(Value::Number(i64::from(limit) + 1));
+    // A number that the planner sees even when it plans for all parameters alike.
+    let limit = match limit {
+        DEFAULT_PAGE => (DEFAULT_PAGE + 1).to_string(),
+        other => terms.bind(Value::Number(i64::from(other) + 1)),
+    };
     format!(
         "SELECT {COLUMNS}{more_columns} FROM public.traces t {} {} LIMIT {limit}",
         terms.all(),
