@@ -29,6 +29,7 @@ mod newcomers;
 mod outages;
 mod poison;
 mod pool;
+mod postgrest;
 mod schemas;
 mod stops;
 mod times;
