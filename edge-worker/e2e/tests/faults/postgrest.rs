@@ -1,8 +1,8 @@
-//! The Worker without Hyperdrive: it writes through PostgREST's protocol and reads over a connection of its own.
+//! The Worker without Hyperdrive: it writes through `PostgREST`'s protocol and reads over a connection of its own.
 //!
-//! PostgREST itself is not at hand. [`Rest`] speaks its protocol for calling functions, with a real Postgres behind it: the
+//! `PostgREST` itself is not at hand. [`Rest`] speaks its protocol for calling functions, with a real Postgres behind it: the
 //! body's members are handed to the function's parameters by name, with the types that the catalog tells, under the role of
-//! the key; errors come back as PostgREST writes them.
+//! the key; errors come back as `PostgREST` writes them.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::wait::block;
 /// The key that stands for the role `ingest`.
 const KEY: &str = "key-of-ingest";
 
-/// A server that speaks PostgREST's protocol; ends with the test's runtime.
+/// A server that speaks `PostgREST`'s protocol; ends with the test's runtime.
 struct Rest {
     url: String,
 }
