@@ -47,7 +47,7 @@ impl Rest {
 async fn serve(mut stream: TcpStream, database_url: &str) {
     let mut text = Vec::new();
     let (status, body) = loop {
-        let mut piece = [0; 16 * 1024];
+        let mut piece = vec![0; 16 * 1024];
         match stream.read(&mut piece).await {
             Ok(read) if read > 0 => text.extend_from_slice(&piece[..read]),
             _ => return,
