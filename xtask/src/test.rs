@@ -90,15 +90,16 @@ fn steps(run: &mut Run, hosts: &[Kind], filter: Option<&str>) -> Result<Vec<edge
         "what an edge does when something breaks, natively and in workerd",
         &runner(&Programs::One(FAULTS), filter)
             .env("SMOLTBOT_BIN", &built.binary)
-            .env("SMOLTBOT_XTASK", std::env::current_exe()?),
+            .env("SMOLTBOT_XTASK", &built.xtask),
     );
     Ok(outcomes)
 }
 
 /// The suite that asks a host of the edge, and the one that breaks what an edge stands on: test programs of `edge-e2e` that
 /// are told what to start, and so are run apart from the rest.
+const SUITES: &str = "edge-e2e";
 const HTTP_SUITE: &str = "e2e";
-const FAULTS: &str = "faults";
+const FAULTS: &str = "http_faults";
 
 /// Which test programs to run.
 enum Programs<'a> {
@@ -113,8 +114,10 @@ enum Programs<'a> {
 fn runner(programs: &Programs<'_>, filter: Option<&str>) -> Line {
     if Line::cargo().args(["nextest", "--version"]).succeeds() {
         let expression = match programs {
-            Programs::One(name) => format!("binary(={name})"),
-            Programs::Rest(_) => format!("not (binary(={HTTP_SUITE}) + binary(={FAULTS}))"),
+            Programs::One(name) => format!("binary_id(={SUITES}::{name})"),
+            Programs::Rest(_) => {
+                format!("not (binary_id(={SUITES}::{HTTP_SUITE}) + binary_id(={SUITES}::{FAULTS}))")
+            }
         };
         let line = Line::cargo().args(["nextest", "run", "--workspace", "--no-fail-fast"]);
         return line
@@ -137,6 +140,8 @@ fn runner(programs: &Programs<'_>, filter: Option<&str>) -> Line {
 struct Built {
     /// The binary `smoltbot`.
     binary: PathBuf,
+    /// This program, as it was built anew: the file that runs here may be gone by then.
+    xtask: PathBuf,
     /// Integration tests that need nothing but to be run.
     tests: Vec<String>,
 }
@@ -162,6 +167,7 @@ fn build() -> Result<Built> {
     let artifacts: Vec<_> = artifacts(&messages).collect();
     Ok(Built {
         binary: binary(&artifacts, "smoltbot").context("the build made no binary `smoltbot`")?,
+        xtask: binary(&artifacts, "xtask").context("the build made no binary `xtask`")?,
         tests: integration_tests(&artifacts),
     })
 }

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use anyhow::{Result, bail};
 
 use crate::command::Line;
+use crate::tree;
 
 /// What the Worker is compiled for.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
@@ -73,7 +74,10 @@ impl Toolchain {
 
     /// `cargo build` for the target.
     pub(crate) fn cargo_build(self) -> Line {
-        let build = Line::cargo().arg("build").args(["--target", TARGET]);
+        let build = Line::cargo()
+            .arg("build")
+            .args(["--target", TARGET])
+            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", paths());
         match self {
             Self::Own => build,
             Self::Debian => build
@@ -84,6 +88,23 @@ impl Toolchain {
                 .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld"),
         }
     }
+}
+
+/// Leaves out where this machine keeps sources: panics name files, and neither their words nor the bundle's size should
+/// depend on who built it.
+fn paths() -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let sources = home.map(|home| home.join("registry/src"));
+    [sources.as_deref(), Some(tree::root())]
+        .into_iter()
+        .flatten()
+        .map(Path::display)
+        // Flags are told apart by blanks, so a path with one stays as it is.
+        .filter(|path| !path.to_string().contains(' '))
+        .map(|path| format!("--remap-path-prefix={path}/="))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The workspace's `rust-version`.
