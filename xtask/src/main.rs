@@ -9,6 +9,7 @@ mod bench;
 mod command;
 mod counts;
 mod edge;
+mod health;
 mod lint;
 mod npm;
 mod programs;

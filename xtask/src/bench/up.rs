@@ -1,8 +1,7 @@
 //! A running `smoltbot up` on free ports.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use nix::unistd::Pid;
 
 use super::Bench;
 use crate::command::Line;
+use crate::health::healthy;
 
 /// How long a start may take before it counts as failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -108,20 +108,4 @@ impl Drop for Up {
 /// An address on loopback that nobody listens on.
 pub(crate) fn free_port() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
-}
-
-/// Whether `GET /health` is answered 200.
-pub(crate) fn healthy(address: SocketAddr) -> bool {
-    let ask = || -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-        write!(
-            stream,
-            "GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-        )?;
-        let mut head = [0; 12];
-        stream.read_exact(&mut head)?;
-        Ok(&head == b"HTTP/1.1 200")
-    };
-    ask().unwrap_or(false)
 }

@@ -1,8 +1,8 @@
 //! `cargo xtask worker dev`: the Worker in workerd on this machine, with Postgres.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{SigSet, Signal};
 use tempfile::TempDir;
 use test_cluster::{Cluster, Options};
+
+use crate::health::healthy;
 
 use super::processes::Group;
 use super::tools::Tools;
@@ -237,21 +239,6 @@ pub(crate) fn variable(text: &str) -> Result<String> {
         Some((name, value)) if !name.is_empty() => Ok(format!("{name}:{value}")),
         _ => bail!("write NAME=VALUE"),
     }
-}
-
-fn healthy(address: SocketAddr) -> bool {
-    let ask = || -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        write!(
-            stream,
-            "GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-        )?;
-        let mut head = [0; 12];
-        stream.read_exact(&mut head)?;
-        Ok(&head == b"HTTP/1.1 200")
-    };
-    ask().unwrap_or(false)
 }
 
 #[cfg(test)]

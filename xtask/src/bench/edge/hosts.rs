@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::cpu::{self, Spent};
 use crate::bench::Bench;
-use crate::bench::up::{PATIENCE, free_port, healthy};
+use crate::bench::up::{PATIENCE, free_port};
 use crate::command::Line;
+use crate::health::healthy;
 use crate::worker::{Group, Worker};
 
 /// The limits are not what is measured.
