@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Client, Oracle, flat, word};
+use edge_e2e::{Client, Oracle, flat, word};
 
 #[tokio::test]
 async fn bodies_that_cannot_be_read_say_why() {

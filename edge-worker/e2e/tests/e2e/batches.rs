@@ -3,7 +3,7 @@
 use aap::limits::{MAX_BATCH_BYTES, MAX_BATCH_TRACES, MAX_TRACE_BYTES};
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Client, Oracle, content, flat_of, held_back, unproven_agent};
+use edge_e2e::{Agent, Client, Oracle, content, flat_of, held_back, unproven_agent};
 
 const SIZES: [usize; 6] = [1, 2, 10, 100, MAX_BATCH_TRACES - 1, MAX_BATCH_TRACES];
 

@@ -4,7 +4,7 @@ use aap::Timestamp;
 use aap::limits::MAX_CARD_BYTES;
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Answer, Client, flat};
+use edge_e2e::{Agent, Answer, Client, flat};
 
 async fn put(client: &Client, agent: &str, body: &Value) -> Answer {
     let request = client.request("PUT", &format!("/v1/agents/{agent}/card"));

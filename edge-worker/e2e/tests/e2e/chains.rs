@@ -3,7 +3,7 @@
 use aap::batch::Item;
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Answer, Client, Oracle, content, flat, held_back};
+use edge_e2e::{Agent, Answer, Client, Oracle, content, flat, held_back};
 
 /// The one stream that the agent has on the edge.
 async fn stream(client: &Client, agent: &Agent) -> Value {

@@ -8,7 +8,7 @@ use aap::limits::{MAX_BATCH_BYTES, MAX_CARD_BYTES};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Answer, Client, Description, facts, flat, flat_of, unproven_agent};
+use edge_e2e::{Agent, Answer, Client, Description, facts, flat, flat_of, unproven_agent};
 
 /// Answers that a healthy host cannot be brought to from outside: a queue in front of a store that is away, a body that takes
 /// longer than half a minute, a store that does not answer. `edge-core`'s own tests have them.

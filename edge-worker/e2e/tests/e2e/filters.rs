@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, flat_of, now, unproven_agent, word};
+use edge_e2e::{Client, flat_of, now, unproven_agent, word};
 
 /// What was stored for one test: words of its own, so that filters see nothing else.
 struct Stored {

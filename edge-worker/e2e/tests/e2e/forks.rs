@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Client, Oracle};
+use edge_e2e::{Agent, Client, Oracle};
 
 #[tokio::test]
 async fn a_fork_is_published_as_equivocation_on_the_api_and_the_page() {
@@ -145,7 +145,7 @@ async fn a_new_stream_cannot_claim_another_beginning() {
 #[tokio::test]
 async fn one_id_with_two_contents_is_a_conflict_and_the_first_stands() {
     let (client, mut oracle) = (Client::new(), Oracle::default());
-    let first = crate::support::flat();
+    let first = edge_e2e::flat();
     oracle
         .submit(&client, first.to_string())
         .await
@@ -157,7 +157,7 @@ async fn one_id_with_two_contents_is_a_conflict_and_the_first_stands() {
     assert_eq!(answer.statuses(), ["conflict"]);
     // Another agent cannot take the id either.
     let mut stolen = first.clone();
-    stolen["agent_id"] = crate::support::flat()["agent_id"].clone();
+    stolen["agent_id"] = edge_e2e::flat()["agent_id"].clone();
     let answer = client.submit(stolen.to_string()).await;
     assert_eq!(answer.expect(422).statuses(), ["conflict"]);
     oracle.settle().await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Client, Oracle, content, flat, unproven_agent};
+use edge_e2e::{Agent, Client, Oracle, content, flat, unproven_agent};
 
 #[tokio::test]
 async fn a_flat_trace_comes_back_as_published_clients_expect() {
@@ -131,9 +131,9 @@ async fn parameters_of_any_kind_are_kept() {
     let traces: Vec<_> = kinds
         .iter()
         .flat_map(|kind| {
-            let mut params = crate::support::flat_of(agent);
+            let mut params = edge_e2e::flat_of(agent);
             params["params"] = kind.clone();
-            let mut result = crate::support::flat_of(agent);
+            let mut result = edge_e2e::flat_of(agent);
             result["result"] = kind.clone();
             [params, result]
         })

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Answer, Client, Oracle, facts, flat, flat_of, unproven_agent};
+use edge_e2e::{Agent, Answer, Client, Oracle, facts, flat, flat_of, unproven_agent};
 
 /// The item of a `RateLimit` header for one policy: requests left, seconds until more.
 fn standing(answer: &Answer, policy: &str) -> Option<(u32, u64)> {

@@ -6,7 +6,7 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::support::{Agent, Client, Oracle, flat, flat_of, unproven_agent};
+use edge_e2e::{Agent, Client, Oracle, flat, flat_of, unproven_agent};
 
 /// Longer than anything here takes; a stream that says nothing tells so every 15 seconds.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -140,7 +140,7 @@ async fn new_traces_arrive_as_listings_show_them_without_bodies() {
         (&json!(["care"]), &json!(false))
     );
     assert!(!event.data.to_string().contains("stays at home"));
-    let description = crate::support::Description::get().await;
+    let description = edge_e2e::Description::get().await;
     let schema = json!({"$ref": "#/components/schemas/LiveEvent"});
     description.check_body("a live event", &schema, &event.data);
 }

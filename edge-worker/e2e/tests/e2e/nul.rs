@@ -3,7 +3,7 @@
 use aap::batch::Item;
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Client, Oracle, content, flat, held_back};
+use edge_e2e::{Agent, Client, Oracle, content, flat, held_back};
 
 /// A way to every text field of a flat trace.
 const FLAT_TEXTS: [&str; 14] = [

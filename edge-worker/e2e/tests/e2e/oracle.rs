@@ -5,7 +5,7 @@ use aap::batch::Item;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{Agent, Client, Oracle, flat_of, held_back, unproven_agent, word};
+use edge_e2e::{Agent, Client, Oracle, flat_of, held_back, unproven_agent, word};
 
 /// Agents that send side by side.
 const AGENTS: usize = 8;

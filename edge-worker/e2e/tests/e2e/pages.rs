@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Agent, Answer, Client, flat, unproven_agent};
+use edge_e2e::{Agent, Answer, Client, flat, unproven_agent};
 
 /// What every page carries.
 #[track_caller]
@@ -32,7 +32,7 @@ async fn page(client: &Client, path: &str) -> String {
 async fn every_page_shows_what_was_sent() {
     let client = Client::new();
     let mut agent = Agent::new();
-    let reason = crate::support::word("reason");
+    let reason = edge_e2e::word("reason");
     let mut items = agent.links(3);
     let refusal = agent.refusal("fs.delete.root", &reason, &["harm_prevention"]);
     items.push(agent.link(refusal));

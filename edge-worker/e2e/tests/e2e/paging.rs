@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Client, Oracle, flat_of, unproven_agent};
+use edge_e2e::{Agent, Client, Oracle, flat_of, unproven_agent};
 
 fn ids(page: &Value) -> Vec<String> {
     let rows = page["traces"].as_array().or(page["refusals"].as_array());
@@ -55,7 +55,7 @@ async fn pages_have_no_gap_and_no_double_while_others_write() {
 async fn traces_of_one_millisecond_are_paged_through_whole() {
     let client = Client::new();
     let agent = unproven_agent();
-    let at = json!(crate::support::now());
+    let at = json!(edge_e2e::now());
     let traces: Vec<_> = (0..25)
         .map(|_| {
             let mut trace = flat_of(agent);

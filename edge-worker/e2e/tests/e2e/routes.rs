@@ -3,7 +3,7 @@
 use reqwest::header::ALLOW;
 use serde_json::Value;
 
-use crate::support::{Client, Description, unproven_agent};
+use edge_e2e::{Client, Description, unproven_agent};
 
 /// A path of the description with an id that is well formed.
 fn filled(template: &str) -> String {

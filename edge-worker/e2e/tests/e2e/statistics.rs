@@ -3,7 +3,7 @@
 use aap::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Client, flat_of, now, unproven_agent};
+use edge_e2e::{Agent, Client, flat_of, now, unproven_agent};
 
 #[tokio::test]
 async fn everything_is_counted_once_whatever_is_sent_again() {
@@ -149,7 +149,7 @@ async fn sessions_are_listed_newest_first() {
     let mut agent = Agent::new();
     let mut sessions = Vec::new();
     for number in 0..4_usize {
-        agent.session = crate::support::word("session");
+        agent.session = edge_e2e::word("session");
         sessions.insert(0, agent.session.clone());
         let refusal = agent.refusal("r", "because", &[]);
         let mut items = agent.links(number);

@@ -3,7 +3,7 @@
 use aap::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Client, Oracle, flat, now};
+use edge_e2e::{Agent, Client, Oracle, flat, now};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 

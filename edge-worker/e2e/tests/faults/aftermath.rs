@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::database::Database;
 use crate::host::Address;
-use crate::support::{Agent, Oracle};
 use crate::wait::until;
+use edge_e2e::{Agent, Oracle};
 
 /// Waits until the edge says that it is ready.
 pub(crate) async fn ready(edge: &Address) {

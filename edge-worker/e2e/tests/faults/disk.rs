@@ -6,9 +6,9 @@ use test_cluster::Cluster;
 use crate::aftermath::settle;
 use crate::database::{Database, migrate};
 use crate::host::{Host, Kind, NO_LIMITS};
-use crate::support::{Agent, Oracle, flat_of, unproven_agent};
 use crate::traffic::{Outcome, judge};
 use crate::wait::{block, until};
+use edge_e2e::{Agent, Oracle, flat_of, unproven_agent};
 
 /// The disk: an empty database takes ten, and some batches shall fit.
 const DISK_MB: u32 = 32;

@@ -11,8 +11,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::support::Client;
 use crate::wait::block;
+use edge_e2e::Client;
 
 /// How long an edge may take to start, workerd's emulator included.
 const START_PATIENCE: Duration = Duration::from_mins(2);

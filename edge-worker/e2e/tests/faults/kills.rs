@@ -9,9 +9,9 @@ use crate::aftermath::{chain_is_whole, kinds, ready, settle};
 use crate::database::{Database, cluster};
 use crate::host::{Host, Kind, NO_LIMITS};
 use crate::random::Random;
-use crate::support::{Agent, Oracle};
 use crate::traffic::Traffic;
 use crate::wait::{block, until};
+use edge_e2e::{Agent, Oracle};
 
 /// Commits are answered once `standby`, if any, has them, too.
 fn answers_wait_for(cluster: &Cluster, standby: &str) {

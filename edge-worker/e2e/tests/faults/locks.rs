@@ -9,9 +9,9 @@ use tokio::time::timeout;
 use crate::aftermath::{chain_is_whole, ready, settle};
 use crate::database::Database;
 use crate::host::{Host, Kind, NO_LIMITS};
-use crate::support::{Agent, Oracle};
 use crate::traffic::{ANSWER_WITHIN, Outcome, judge};
 use crate::wait::until;
+use edge_e2e::{Agent, Oracle};
 
 /// What a question that nothing is in the way of may take.
 const READ_WITHIN: Duration = Duration::from_secs(3);

@@ -11,10 +11,6 @@
 //! Worker; `cargo xtask test` builds both and runs this. A test is named after its host: `native`, `worker`, or neither where
 //! several share one database. What is random follows from a seed, which each test prints; `FAULTS_SEED` sets another.
 
-#[allow(dead_code, unused_imports, reason = "the HTTP suite uses all of it")]
-#[path = "../e2e/support/mod.rs"]
-mod support;
-
 mod aftermath;
 mod database;
 mod host;

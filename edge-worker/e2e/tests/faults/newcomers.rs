@@ -8,7 +8,7 @@ use test_cluster::Cluster;
 use crate::aftermath::settle;
 use crate::database::Database;
 use crate::host::{Host, Kind};
-use crate::support::{Agent, Answer, Client, Oracle, flat};
+use edge_e2e::{Agent, Answer, Client, Oracle, flat};
 
 /// New agents that one network may bring, an hour.
 const NEW_AGENTS_PER_HOUR: usize = 60;

@@ -6,9 +6,9 @@ use test_cluster::Options;
 use crate::aftermath::{chain_is_whole, kinds, settle};
 use crate::database::{Database, cluster};
 use crate::host::{Host, Kind, NO_LIMITS};
-use crate::support::{Agent, Oracle, held_back};
 use crate::traffic::{Outcome, judge};
 use crate::wait::{block, until};
+use edge_e2e::{Agent, Oracle, held_back};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn worker_without_postgres_acknowledges_nothing_that_it_has_not() {

@@ -11,9 +11,9 @@ use crate::aftermath::{chain_is_whole, settle};
 use crate::database::{Database, cluster};
 use crate::host::{Host, Kind, NO_LIMITS};
 use crate::random::Random;
-use crate::support::{Agent, Answer, Oracle, flat_of, held_back, unproven_agent};
 use crate::traffic::{Outcome, judge};
 use crate::wait::{block, within};
+use edge_e2e::{Agent, Answer, Oracle, flat_of, held_back, unproven_agent};
 
 const TRIGGER: &str = "
     CREATE FUNCTION public.no_poison() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -6,9 +6,9 @@ use tokio_postgres::error::SqlState;
 use crate::aftermath::settle;
 use crate::database::{Database, Session, cluster};
 use crate::host::{Host, Kind, NO_LIMITS};
-use crate::support::{Agent, Oracle};
 use crate::traffic::{Outcome, judge, unavailable};
 use crate::wait::until;
+use edge_e2e::{Agent, Oracle};
 
 /// Connections that the server takes; three of them only from superusers.
 const MAX_CONNECTIONS: u32 = 20;

@@ -16,9 +16,9 @@ use tokio_postgres::{Client, NoTls};
 use crate::aftermath::{chain_is_whole, kinds, settle};
 use crate::database::{Database, cluster};
 use crate::host::{Host, Kind, NO_LIMITS};
-use crate::support::{Agent, Oracle, flat};
 use crate::traffic::{Outcome, judge};
 use crate::wait::block;
+use edge_e2e::{Agent, Oracle, flat};
 
 /// The key that stands for the role `ingest`.
 const KEY: &str = "key-of-ingest";

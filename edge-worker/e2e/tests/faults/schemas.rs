@@ -5,9 +5,9 @@ use test_cluster::Cluster;
 use crate::aftermath::settle;
 use crate::database::Database;
 use crate::host::{Host, Kind, NO_LIMITS, refusal};
-use crate::support::{Agent, Oracle};
 use crate::traffic::{Outcome, judge};
 use crate::wait::{block, until};
+use edge_e2e::{Agent, Oracle};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn native_refuses_to_start_on_another_schema_and_says_what_to_do() {

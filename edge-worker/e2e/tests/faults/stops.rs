@@ -6,9 +6,9 @@ use crate::aftermath::settle;
 use crate::database::{Database, cluster};
 use crate::host::{Host, Kind, NO_LIMITS};
 use crate::random::Random;
-use crate::support::{Agent, Oracle};
 use crate::traffic::{Traffic, judge};
 use crate::wait::{block, until};
+use edge_e2e::{Agent, Oracle};
 
 /// Senders at once.
 const SENDERS: usize = 4;

@@ -12,8 +12,8 @@ use test_cluster::Cluster;
 use crate::aftermath::{chain_is_whole, ready, settle};
 use crate::database::Database;
 use crate::host::{Host, Kind, NO_LIMITS};
-use crate::support::{Agent, Oracle, flat_of, held_back, now, unproven_agent};
 use crate::wait::within;
+use edge_e2e::{Agent, Oracle, flat_of, held_back, now, unproven_agent};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How far before a limit the times lie that are to cross it: long enough to send them, short enough to wait for it.

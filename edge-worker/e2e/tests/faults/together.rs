@@ -11,9 +11,9 @@ use crate::aftermath::{chain_is_whole, nothing_twice, settle};
 use crate::database::Database;
 use crate::host::{Address, Host, Kind, NO_LIMITS};
 use crate::random::Random;
-use crate::support::{Agent, Answer, Oracle, flat_of, held_back, unproven_agent, word};
 use crate::traffic::{Outcome, judge};
 use crate::wait::{until, within};
+use edge_e2e::{Agent, Answer, Oracle, flat_of, held_back, unproven_agent, word};
 
 /// Links of the chain that everybody sends.
 const LINKS: usize = 60;

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use crate::host::Address;
 use crate::random::Random;
-use crate::support::{Agent, Answer, Client, Oracle, flat_of, unproven_agent};
 use crate::wait::PATIENCE;
+use edge_e2e::{Agent, Answer, Client, Oracle, flat_of, unproven_agent};
 
 /// How long an answer may take: less than a sidecar waits (`SMOLTBOT_TIMEOUT`).
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);

@@ -11,18 +11,20 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use uuid::Builder;
 
-use super::fresh::{now, seed, trace_id, word};
+use crate::fresh::{now, seed, trace_id, word};
 
 /// An agent with one stream.
 #[derive(Clone)]
-pub(crate) struct Agent {
+pub struct Agent {
     key: SigningKey,
-    pub(crate) id: AgentId,
+    /// Derived from the key.
+    pub id: AgentId,
     /// The card its calls are judged under.
-    pub(crate) card: AlignmentCard,
-    pub(crate) stream: StreamId,
+    pub card: AlignmentCard,
+    /// The stream that its calls are linked into.
+    pub stream: StreamId,
     /// The conversation of all its calls.
-    pub(crate) session: String,
+    pub session: String,
     succeeds: Option<StreamId>,
     seq: u64,
     head: Digest,
@@ -30,7 +32,8 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// One that nobody has heard of.
-    pub(crate) fn new() -> Self {
+    #[expect(clippy::new_without_default, reason = "each is another one")]
+    pub fn new() -> Self {
         let key = SigningKey::from_bytes(&seed());
         let id = AgentId::of_key(&key.verifying_key());
         let stream = Builder::from_random_bytes(seed()).into_uuid().into();
@@ -47,7 +50,7 @@ impl Agent {
     }
 
     /// The same agent on a new stream that goes on from this one, as a spool does that finds itself behind the edge.
-    pub(crate) fn succeeding(&self) -> Self {
+    pub fn succeeding(&self) -> Self {
         let stream = Builder::from_random_bytes(seed()).into_uuid().into();
         Self {
             head: genesis(self.id, stream, Some(self.stream)),
@@ -59,22 +62,22 @@ impl Agent {
     }
 
     /// The public key, as bodies carry it.
-    pub(crate) fn public_key(&self) -> String {
+    pub fn public_key(&self) -> String {
         write_public_key(&self.key.verifying_key())
     }
 
     /// The signed card, as it is put.
-    pub(crate) fn signed_card(&self) -> Value {
+    pub fn signed_card(&self) -> Value {
         json!(self.card.clone().sign(&self.key))
     }
 
     /// A call of `exec` that ran for 12 ms.
-    pub(crate) fn call(&self) -> Made {
+    pub fn call(&self) -> Made {
         self.call_at(now())
     }
 
     /// The same, asked for at this time.
-    pub(crate) fn call_at(&self, timestamp: Timestamp) -> Made {
+    pub fn call_at(&self, timestamp: Timestamp) -> Made {
         Made {
             trace_id: trace_id(timestamp),
             agent_id: self.id,
@@ -99,7 +102,7 @@ impl Agent {
     }
 
     /// A call that `rule` refused for `reason`, because of `values`.
-    pub(crate) fn refusal(&self, rule: &str, reason: &str, values: &[&str]) -> Made {
+    pub fn refusal(&self, rule: &str, reason: &str, values: &[&str]) -> Made {
         Made {
             verdict: Verdict {
                 decision: Decision::Deny,
@@ -119,7 +122,7 @@ impl Agent {
     }
 
     /// The next link of the chain.
-    pub(crate) fn link(&mut self, made: Made) -> Item {
+    pub fn link(&mut self, made: Made) -> Item {
         let mut trace = make(made, &self.card);
         self.seq += 1;
         let salt = word("salt");
@@ -158,25 +161,25 @@ impl Agent {
     }
 
     /// The next `count` links, of plain calls.
-    pub(crate) fn links(&mut self, count: usize) -> Vec<Item> {
+    pub fn links(&mut self, count: usize) -> Vec<Item> {
         (0..count).map(|_| self.link(self.call())).collect()
     }
 
     /// The body of these links with the signed checkpoint of the last.
-    pub(crate) fn sign(&self, items: &[Item]) -> Vec<u8> {
+    pub fn sign(&self, items: &[Item]) -> Vec<u8> {
         let batch = Batch::new(items.to_vec()).expect("the links are a run of one stream");
         batch.sign(&self.key).into_body()
     }
 
     /// The body of the next `count` links.
-    pub(crate) fn batch(&mut self, count: usize) -> Vec<u8> {
+    pub fn batch(&mut self, count: usize) -> Vec<u8> {
         let items = self.links(count);
         self.sign(&items)
     }
 }
 
 /// The header alone, its content kept back.
-pub(crate) fn held_back(item: &Item) -> Item {
+pub fn held_back(item: &Item) -> Item {
     Item {
         header: item.header.clone(),
         document: None,
@@ -184,7 +187,7 @@ pub(crate) fn held_back(item: &Item) -> Item {
 }
 
 /// The link's content as JSON.
-pub(crate) fn content(item: &Item) -> Value {
+pub fn content(item: &Item) -> Value {
     let document = item.document.as_ref().expect("the content is here");
     serde_json::from_str(document.get()).expect("JSON")
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
-use super::{Answer, Client};
+use crate::{Answer, Client};
 
 /// How long a trace that was queued may take to be stored.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(30);
@@ -24,13 +24,13 @@ struct Sent {
 
 /// Remembers every id and every answer.
 #[derive(Default)]
-pub(crate) struct Oracle {
+pub struct Oracle {
     sent: BTreeMap<String, Sent>,
 }
 
 impl Oracle {
     /// Submits a body, and remembers it with its answer.
-    pub(crate) async fn submit(&mut self, client: &Client, body: impl Into<Vec<u8>>) -> Answer {
+    pub async fn submit(&mut self, client: &Client, body: impl Into<Vec<u8>>) -> Answer {
         let body = body.into();
         self.sending(&body);
         let answer = client.submit(body.clone()).await;
@@ -39,7 +39,7 @@ impl Oracle {
     }
 
     /// Remembers what is about to be sent, for who sends it in another way.
-    pub(crate) fn sending(&mut self, body: &[u8]) {
+    pub fn sending(&mut self, body: &[u8]) {
         for (id, agent, content) in items(body) {
             let sent = self.sent.entry(id).or_default();
             sent.agent = agent;
@@ -50,7 +50,7 @@ impl Oracle {
     }
 
     /// Remembers an answer. Only ids that were sent may be in it, each item of the body in its place.
-    pub(crate) fn answered(&mut self, body: &[u8], answer: &Answer) {
+    pub fn answered(&mut self, body: &[u8], answer: &Answer) {
         let Some(results) = answer.body["results"].as_array() else {
             return;
         };
@@ -69,18 +69,18 @@ impl Oracle {
     }
 
     /// How many ids were acknowledged.
-    pub(crate) fn acknowledged(&self) -> usize {
+    pub fn acknowledged(&self) -> usize {
         self.sent.values().filter(|sent| sent.acknowledged).count()
     }
 
     /// Asserts that every acknowledged id is listed exactly once, can be read, and has a content that was sent for it; and
     /// that no agent shows an id that was never sent.
-    pub(crate) async fn settle(&self) {
+    pub async fn settle(&self) {
         self.settle_at(Client::new).await;
     }
 
     /// The same, asked by clients of another edge than the suite's.
-    pub(crate) async fn settle_at(&self, client: impl Fn() -> Client) {
+    pub async fn settle_at(&self, client: impl Fn() -> Client) {
         let agents: BTreeSet<&str> = self.sent.values().map(|sent| sent.agent.as_str()).collect();
         let taken = || self.sent.iter().filter(|(_, sent)| sent.acknowledged);
         let mut listed = list(&agents, &client).await;

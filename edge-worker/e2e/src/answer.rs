@@ -6,16 +6,20 @@ use serde_json::Value;
 
 /// A whole answer.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
     /// Null when it is not JSON.
-    pub(crate) body: Value,
-    pub(crate) text: String,
+    pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 impl Answer {
-    pub(crate) fn new(status: StatusCode, headers: HeaderMap, bytes: &[u8]) -> Self {
+    /// Of a status, headers and a body's bytes.
+    pub fn new(status: StatusCode, headers: HeaderMap, bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let body = serde_json::from_str(&text).unwrap_or_default();
         Self {
@@ -28,21 +32,21 @@ impl Answer {
 
     /// Checks the status, and shows the whole answer when it is another.
     #[track_caller]
-    pub(crate) fn expect(self, status: u16) -> Self {
+    pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text);
         self
     }
 
     /// Checks that every trace was stored now.
     #[track_caller]
-    pub(crate) fn all_stored(self, count: usize) -> Self {
+    pub fn all_stored(self, count: usize) -> Self {
         assert_eq!(self.statuses(), vec!["stored"; count], "{}", self.text);
         self.expect(201)
     }
 
     /// The statuses of a submission's results.
     #[track_caller]
-    pub(crate) fn statuses(&self) -> Vec<&str> {
+    pub fn statuses(&self) -> Vec<&str> {
         let results = self.body["results"]
             .as_array()
             .unwrap_or_else(|| panic!("no results: {} {}", self.status, self.text));
@@ -60,14 +64,14 @@ impl Answer {
 
     /// Why the trace at `index` was not stored.
     #[track_caller]
-    pub(crate) fn reason(&self, index: usize) -> &str {
+    pub fn reason(&self, index: usize) -> &str {
         self.body["results"][index]["reason"]
             .as_str()
             .unwrap_or_else(|| panic!("no reason for {index}: {}", self.text))
     }
 
     /// A header as text; empty when it is not there.
-    pub(crate) fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map(|value| value.to_str().expect("text"))
@@ -75,14 +79,14 @@ impl Answer {
     }
 
     /// The media type without its parameters.
-    pub(crate) fn media_type(&self) -> &str {
+    pub fn media_type(&self) -> &str {
         let value = self.header("content-type");
         value.split(';').next().unwrap_or(value).trim()
     }
 
     /// Checks that this is a problem with this status, and gives its detail.
     #[track_caller]
-    pub(crate) fn problem(&self, status: u16) -> &str {
+    pub fn problem(&self, status: u16) -> &str {
         assert_eq!(self.status, status, "{}", self.text);
         assert_eq!(self.media_type(), "application/problem+json");
         assert_eq!(self.body["status"], status);

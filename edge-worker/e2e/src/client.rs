@@ -6,12 +6,12 @@ use aap::paths::TRACES;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
-use super::description::Description;
-use super::fresh::seed;
-use super::{Agent, Answer, facts, raw};
+use crate::description::Description;
+use crate::fresh::seed;
+use crate::{Agent, Answer, facts, raw};
 
 /// Asks the edge, and compares each answer with the description.
-pub(crate) struct Client {
+pub struct Client {
     http: reqwest::Client,
     base: String,
     address: Ipv4Addr,
@@ -21,12 +21,13 @@ pub(crate) struct Client {
 
 impl Client {
     /// Of the edge that the suite is told of.
-    pub(crate) fn new() -> Self {
+    #[expect(clippy::new_without_default, reason = "each has another network")]
+    pub fn new() -> Self {
         Self::of(facts::base_url(), facts::address_header())
     }
 
     /// Of the edge at `base`, which takes the client's address from the header `address_header`, if it is named.
-    pub(crate) fn of(base: String, address_header: Option<String>) -> Self {
+    pub fn of(base: String, address_header: Option<String>) -> Self {
         let address = a_network();
         let told = address_header.map(|name| (name, address));
         let mut http = reqwest::Client::builder().no_proxy();
@@ -42,28 +43,29 @@ impl Client {
     }
 
     /// The URL of a path.
-    pub(crate) fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
     /// Host and port of the edge, for who opens a connection by hand.
-    pub(crate) fn authority(&self) -> &str {
+    pub fn authority(&self) -> &str {
         let rest = self.base.split_once("://").map_or("", |(_, rest)| rest);
         rest.split('/').next().unwrap_or(rest)
     }
 
     /// The header that tells the host this client's address, where the connection does not.
-    pub(crate) fn address_header(&self) -> Option<(&str, Ipv4Addr)> {
+    pub fn address_header(&self) -> Option<(&str, Ipv4Addr)> {
         let (name, address) = self.told.as_ref()?;
         Some((name, *address))
     }
 
     /// The address that connections come from; none where a header tells it.
-    pub(crate) fn own_address(&self) -> Option<IpAddr> {
+    pub fn own_address(&self) -> Option<IpAddr> {
         self.told.is_none().then_some(IpAddr::V4(self.address))
     }
 
-    pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
+    /// A request of this client's network, to be completed and sent.
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method: Method = method.parse().expect("a method");
         let request = self.http.request(method, self.url(path));
         match &self.told {
@@ -73,17 +75,17 @@ impl Client {
     }
 
     /// Sends a request whose answer may be without end.
-    pub(crate) async fn open(&self, request: RequestBuilder) -> Response {
+    pub async fn open(&self, request: RequestBuilder) -> Response {
         request.send().await.expect("an answer")
     }
 
     /// Sends a request, and takes its whole answer; of a stream only its head.
-    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
         self.try_send(request).await.expect("an answer")
     }
 
     /// The same, where the edge may end before it has answered.
-    pub(crate) async fn try_send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
+    pub async fn try_send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
         let request = request.build().expect("a request");
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
         let response = self.http.execute(request).await?;
@@ -105,9 +107,10 @@ impl Client {
         Description::of(&self.base).await
     }
 
-    /// Says that a body of `length` bytes follows, and sends `begun` of it; see [`raw::send`]. The answer may be that of
+    /// Says that a body of `length` bytes follows, and sends `begun` of it; with `ends`, nothing more can follow.
+    /// None when the connection ended without an answer. The answer may be that of
     /// somebody in between, and is not compared with the description.
-    pub(crate) async fn send_raw(
+    pub async fn send_raw(
         &self,
         (method, path): (&str, &str),
         length: usize,
@@ -118,7 +121,7 @@ impl Client {
     }
 
     /// Announces a body of `length` bytes that never comes: what is too large is refused before it is sent.
-    pub(crate) async fn announce(&self, method: &str, path: &str, length: usize) -> Answer {
+    pub async fn announce(&self, method: &str, path: &str, length: usize) -> Answer {
         let answer = self.send_raw((method, path), length, b"", false).await;
         let answer = answer.expect("an answer before the body");
         let method: Method = method.parse().expect("a method");
@@ -126,24 +129,23 @@ impl Client {
         answer
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    /// `GET`.
+    pub async fn get(&self, path: &str) -> Answer {
         self.send(self.request("GET", path)).await
     }
 
     /// A page or document that must be there.
-    pub(crate) async fn json(&self, path: &str) -> Value {
+    pub async fn json(&self, path: &str) -> Value {
         self.get(path).await.expect(200).body
     }
 
-    pub(crate) async fn submit(&self, body: impl Into<reqwest::Body>) -> Answer {
+    /// Submits a body of JSON.
+    pub async fn submit(&self, body: impl Into<reqwest::Body>) -> Answer {
         self.try_submit(body).await.expect("an answer")
     }
 
     /// The same, where the edge may end before it has answered.
-    pub(crate) async fn try_submit(
-        &self,
-        body: impl Into<reqwest::Body>,
-    ) -> reqwest::Result<Answer> {
+    pub async fn try_submit(&self, body: impl Into<reqwest::Body>) -> reqwest::Result<Answer> {
         let request = self
             .request("POST", TRACES)
             .header("content-type", "application/json");
@@ -151,12 +153,13 @@ impl Client {
     }
 
     /// Submits traces as `{"batch": […]}` without a checkpoint.
-    pub(crate) async fn submit_all(&self, traces: &[Value]) -> Answer {
+    pub async fn submit_all(&self, traces: &[Value]) -> Answer {
         self.submit(serde_json::json!({ "batch": traces }).to_string())
             .await
     }
 
-    pub(crate) async fn put_card(&self, agent: &Agent) -> Answer {
+    /// Puts the agent's signed card.
+    pub async fn put_card(&self, agent: &Agent) -> Answer {
         let path = aap::paths::card(agent.id);
         let request = self.request("PUT", &path);
         let request = request.header("content-type", "application/json");

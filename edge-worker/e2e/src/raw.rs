@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use super::{Answer, Client};
+use crate::{Answer, Client};
 
 /// Longer than any host takes to answer, or to give up on the body.
 const PATIENCE: Duration = Duration::from_secs(45);

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::{Answer, facts};
+use crate::{Answer, facts};
 
 /// Methods that an operation can have.
 const METHODS: [&str; 8] = [
@@ -17,20 +17,21 @@ const METHODS: [&str; 8] = [
 ];
 
 /// The document, with the schemas that were needed so far.
-pub(crate) struct Description {
-    pub(crate) document: Value,
+pub struct Description {
+    /// As the edge serves it.
+    pub document: Value,
     validators: Mutex<BTreeMap<String, Arc<Validator>>>,
     seen: Mutex<BTreeSet<(String, String, u16)>>,
 }
 
 impl Description {
     /// That of the edge that the suite is told of.
-    pub(crate) async fn get() -> &'static Self {
+    pub async fn get() -> &'static Self {
         Self::of(&facts::base_url()).await
     }
 
     /// Asked for once in a run: every edge has the same.
-    pub(crate) async fn of(base: &str) -> &'static Self {
+    pub async fn of(base: &str) -> &'static Self {
         static ONCE: OnceCell<Description> = OnceCell::const_new();
         ONCE.get_or_init(async || {
             let client = reqwest::Client::builder().no_proxy().build();
@@ -50,7 +51,7 @@ impl Description {
     }
 
     /// Every operation: its path with `{…}`, its method in capitals, what is said of it.
-    pub(crate) fn operations(&self) -> Vec<(&str, String, &Value)> {
+    pub fn operations(&self) -> Vec<(&str, String, &Value)> {
         let mut operations = Vec::new();
         for (path, item) in object(&self.document["paths"]) {
             for (method, operation) in object(item) {
@@ -63,13 +64,13 @@ impl Description {
     }
 
     /// The statuses that an operation may answer.
-    pub(crate) fn statuses(operation: &Value) -> BTreeSet<u16> {
+    pub fn statuses(operation: &Value) -> BTreeSet<u16> {
         let statuses = object(&operation["responses"]).map(|(status, _)| status.parse());
         statuses.map(|status| status.expect("a status")).collect()
     }
 
     /// Follows a reference within the document, if `value` is one.
-    pub(crate) fn resolved<'a>(&'a self, value: &'a Value) -> &'a Value {
+    pub fn resolved<'a>(&'a self, value: &'a Value) -> &'a Value {
         match value["$ref"].as_str() {
             None => value,
             Some(reference) => {
@@ -81,7 +82,7 @@ impl Description {
     }
 
     /// The described path that `path` is one of.
-    pub(crate) fn template(&self, path: &str) -> Option<&str> {
+    pub fn template(&self, path: &str) -> Option<&str> {
         let fits = |template: &str| {
             let (mut template, mut path) = (template.split('/'), path.split('/'));
             loop {
@@ -100,7 +101,7 @@ impl Description {
     /// Fails unless the answer to a described operation is one that the description has: its status, its headers, its
     /// media type, its body.
     #[track_caller]
-    pub(crate) fn check(&self, method: &Method, path: &str, answer: &Answer) {
+    pub fn check(&self, method: &Method, path: &str, answer: &Answer) {
         let Some(template) = self.template(path) else {
             return;
         };
@@ -154,7 +155,7 @@ impl Description {
 
     /// Fails unless `body` is what `schema`, somewhere in the document, says.
     #[track_caller]
-    pub(crate) fn check_body(&self, key: &str, schema: &Value, body: &Value) {
+    pub fn check_body(&self, key: &str, schema: &Value, body: &Value) {
         let validator = self.validator(key, schema);
         let errors: Vec<_> = validator
             .iter_errors(body)
@@ -185,7 +186,7 @@ impl Description {
     }
 
     /// Whether an answer of this kind was seen, and found right, by this run's tests so far.
-    pub(crate) fn has_seen(&self, path: &str, method: &str, status: u16) -> bool {
+    pub fn has_seen(&self, path: &str, method: &str, status: u16) -> bool {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.contains(&(path.to_owned(), method.to_owned(), status))
     }

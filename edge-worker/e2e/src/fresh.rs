@@ -14,7 +14,7 @@ pub(crate) fn seed<const N: usize>() -> [u8; N] {
 }
 
 /// The time of day.
-pub(crate) fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("after 1970");
@@ -22,7 +22,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// A word that nobody else uses.
-pub(crate) fn word(prefix: &str) -> String {
+pub fn word(prefix: &str) -> String {
     format!("{prefix}-{:016x}", u64::from_be_bytes(seed()))
 }
 
@@ -35,17 +35,17 @@ pub(crate) fn trace_id(at: Timestamp) -> TraceId {
 }
 
 /// The id of an agent that has no key.
-pub(crate) fn unproven_agent() -> AgentId {
+pub fn unproven_agent() -> AgentId {
     Builder::from_random_bytes(seed()).into_uuid().into()
 }
 
 /// A trace of a new agent, as published clients send it.
-pub(crate) fn flat() -> Value {
+pub fn flat() -> Value {
     flat_of(unproven_agent())
 }
 
 /// A trace of `agent`, as published clients send it.
-pub(crate) fn flat_of(agent: AgentId) -> Value {
+pub fn flat_of(agent: AgentId) -> Value {
     json!({
         "id": Builder::from_random_bytes(seed()).into_uuid(),
         "agent_id": agent,
