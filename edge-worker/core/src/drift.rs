@@ -49,10 +49,7 @@ fn judge(evidence: &Evidence) -> Drift {
         ),
         Some(_) if covered.len() < MIN_TRACES => (Some(too_few(covered.len())), Vec::new()),
         // Oldest first: traces of one millisecond keep the order in which listings show them.
-        Some(card) => (
-            None,
-            detect(card, covered.iter().rev().map(|(_, trace)| *trace)),
-        ),
+        Some(card) => (None, detect(card, covered.iter().rev().copied())),
     };
     Drift {
         agent_id: evidence.agent_id,

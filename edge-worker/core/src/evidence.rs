@@ -57,14 +57,18 @@ impl Evidence {
         self.documents.len()
     }
 
-    /// The traces that can be held against the card in force, newest first, each with it: with content here, and naming it.
-    pub(crate) fn covered(&self) -> Vec<(&AlignmentCard, &Value)> {
-        let named =
-            |document: &Value| document.get("card_id").and_then(Value::as_str) == self.card_id();
-        let under = |document| Some((self.card.as_ref()?, document));
+    /// The traces that were looked at, newest first; none for one that is held back.
+    pub(crate) fn documents(&self) -> impl Iterator<Item = Option<&Value>> {
+        self.documents.iter().map(Option::as_ref)
+    }
+
+    /// The traces that can be held against the card in force, newest first: with content here, and naming it.
+    pub(crate) fn covered(&self) -> Vec<&Value> {
+        let Some(card) = &self.card else {
+            return Vec::new();
+        };
         let held = self.documents.iter().flatten();
-        held.filter(|document| named(document))
-            .filter_map(under)
+        held.filter(|document| aap::integrity::covers(card, document))
             .collect()
     }
 }

@@ -45,26 +45,15 @@ pub(crate) async fn integrity<S: TraceReader + TraceWriter, L: Limiter>(
 }
 
 fn judge(evidence: &Evidence) -> Integrity {
-    let documents = evidence.covered();
-    let (covered, mut verified) = (documents.len(), 0);
-    let mut violations = BTreeMap::new();
-    for (card, document) in documents {
-        let found = aap::verify::verify(document, card);
-        verified += usize::from(found.is_empty());
-        for violation in found {
-            *violations.entry(violation.kind).or_insert(0) += 1;
-        }
-    }
-    #[expect(clippy::cast_precision_loss, reason = "at most 500")]
-    let share = (covered > 0).then(|| verified as f64 / covered as f64);
+    let found = aap::integrity::Integrity::of(evidence.card.as_ref(), evidence.documents());
     Integrity {
         agent_id: evidence.agent_id,
         card_id: evidence.card_id().map(str::to_owned),
-        looked_at: evidence.looked_at(),
-        covered,
-        not_covered: evidence.looked_at() - covered,
-        verified,
-        share,
-        violations,
+        looked_at: found.looked_at,
+        covered: found.covered,
+        not_covered: found.not_covered(),
+        verified: found.verified,
+        share: found.share(),
+        violations: found.violations,
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! **In scope.** The Agent Alignment Protocol's objects as we write and read them ([`Trace`], [`AlignmentCard`]),
 //! the one door that a tool call goes through ([`Gate`]), the chain that fixes traces in their order ([`chain`]),
-//! batches and their validation ([`batch`], [`submission`]), AAP's verification ([`verify`]) and drift detection
-//! ([`drift`]), and the names that both ends of a wire must share ([`limits`], [`paths`], [`wire`]).
+//! batches and their validation ([`batch`], [`submission`]), AAP's verification ([`verify`]), score ([`integrity`]) and drift
+//! detection ([`drift`]), and the names that both ends of a wire must share ([`limits`], [`paths`], [`wire`]).
 //!
 //! **Out of scope.** I/O, clocks and randomness: whoever needs a time or an id brings it along. Judging is `conscience`'s,
 //! masking secrets is `redact`'s, spooling and shipping are `trace-plugin`'s, admitting is `edge-core`'s, keeping is
@@ -18,6 +18,7 @@ pub mod drift;
 pub mod flat;
 pub mod gate;
 pub mod id;
+pub mod integrity;
 mod json;
 pub mod limits;
 pub mod note;
