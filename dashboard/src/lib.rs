@@ -16,7 +16,7 @@ use axum::routing::get;
 use trace_store::TraceReader;
 
 mod answer;
-mod assets;
+pub mod assets;
 mod calls;
 mod chart;
 mod identicon;
