@@ -23,14 +23,19 @@ async function freePort() {
 }
 
 export class Smoltbot {
-  /** Starts it; resolves when all roles have printed their URLs. */
-  static async up() {
+  /**
+   * Starts it; resolves when all roles have printed their URLs. With `edge`, traces go to that edge instead of its own, and
+   * `this.edge` is that one. `env` is added to its environment.
+   */
+  static async up({ edge, env: more = {} } = {}) {
     const home = await mkdtemp(join(tmpdir(), "smoltbot-e2e-"));
     const env = {
       ...process.env,
       SMOLTBOT_HOME: home,
       SMOLTBOT_GATEWAY__LISTEN: `127.0.0.1:${await freePort()}`,
       SMOLTBOT_EDGE__LISTEN: `127.0.0.1:${await freePort()}`,
+      ...(edge ? { SMOLTBOT_API_URL: edge } : {}),
+      ...more,
     };
     // A shell line of a test works in a directory that the test knows.
     await mkdir(join(home, "workspace"), { recursive: true });
@@ -39,6 +44,7 @@ export class Smoltbot {
     const smoltbot = new Smoltbot(home, env, process_);
     try {
       await smoltbot.#ready();
+      if (edge) smoltbot.edge = edge;
     } catch (error) {
       await smoltbot.stop();
       throw error;
@@ -81,15 +87,22 @@ export class Smoltbot {
     return output.trim().split("\n").filter(Boolean).map((line) => JSON.parse(line));
   }
 
-  /** Runs `smoltbot ARGS` in this home and returns what it printed. */
-  async run(args, input = "") {
+  /** What the conscience says of these `{tool, params}`s, in their order. */
+  async judge(calls) {
+    const input = calls.map((call) => JSON.stringify({ cwd: this.home, ...call })).join("\n") + "\n";
+    const output = await this.run(["check", "--stdin"], input);
+    return output.trim().split("\n").map((line) => JSON.parse(line));
+  }
+
+  /** Runs `smoltbot ARGS` in this home and returns what it printed; it must end with `code`. */
+  async run(args, input = "", { code: expected = 0 } = {}) {
     const child = spawn(binary, args, { env: this.env, stdio: ["pipe", "pipe", "pipe"] });
     let [out, err] = ["", ""];
     child.stdout.on("data", (data) => (out += data));
     child.stderr.on("data", (data) => (err += data));
     child.stdin.end(input);
     const [code] = await once(child, "close");
-    if (code !== 0) throw new Error(`\`smoltbot ${args.join(" ")}\` ended with ${code}:\n${err}`);
+    if (code !== expected) throw new Error(`\`smoltbot ${args.join(" ")}\` ended with ${code}:\n${out}${err}`);
     return out;
   }
 

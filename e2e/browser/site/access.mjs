@@ -1,0 +1,45 @@
+// Everybody can use every page: axe's rules, the keyboard, both themes, a phone and a desktop, with and without JavaScript.
+import { test } from "node:test";
+import { assertAccessible, assertStill, onPage, visit, walkByKeyboard } from "../support/browser.mjs";
+
+/** The Worker serves the same bytes: there, two of the four ways to look are enough. */
+const once = process.env.SMOLTBOT_EDGE_HOST === "workerd";
+
+export function access(world) {
+  for (const scheme of ["light", "dark"]) {
+    for (const width of [375, 1440]) {
+      if (once && (scheme === "light") === (width === 375)) continue;
+      test(`no page breaks a rule of axe: ${width} ${scheme}`, async () => {
+        await eachPage(world, { scheme, width }, assertAccessible);
+      });
+    }
+  }
+
+  test("every page is whole without JavaScript", async () => {
+    await eachPage(world, { js: false, width: 375 }, async () => {});
+  });
+
+  for (const width of [375, 1440]) {
+    test(`everything is reached by the keyboard: ${width}`, async () => {
+      await eachPage(world, { width }, walkByKeyboard);
+    });
+  }
+}
+
+/** Opens each page in one window and hands it to `use`; tells of all that fail. */
+async function eachPage({ site, browser }, options, use) {
+  const failed = [];
+  await onPage(browser, options, async (page, wrong) => {
+    for (const [name, path] of Object.entries(site.pages)) {
+      try {
+        await visit(page, site.url(path));
+        if (options.js !== false) await assertStill(page);
+        await use(page);
+      } catch (error) {
+        failed.push(`${name}: ${error.message}`);
+      }
+      failed.push(...wrong.splice(0).map((what) => `${name}: ${what}`));
+    }
+  });
+  if (failed.length) throw new Error(failed.join("\n"));
+}
