@@ -21,10 +21,13 @@ use uuid::Uuid;
 use crate::ask::{Refused, Transaction, rows};
 use crate::connections::Connections;
 use crate::rows::{action_word, get};
-use crate::values::Time;
+use crate::values::{Time, Typed};
 
 const APPEND: &str = "SELECT public.append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
     $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)::text";
+/// The same with the commitments of what is held back.
+const APPEND_HELD_BACK: &str = "SELECT public.append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
+    $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)::text";
 
 /// What `append_batch` answers: all were stored from `position` on, but for `others`.
 #[derive(Deserialize)]
@@ -148,40 +151,45 @@ fn answer(
 impl<C: Connections> Caller for Sql<'_, C> {
     async fn call(&self, call: &Call<'_>) -> Result<String, Refused> {
         let columns = &call.columns;
-        let found = rows(
-            self.0,
-            Transaction::Append,
-            APPEND,
-            &[
-                (&Time(call.receipt.at), Type::TIMESTAMPTZ),
-                (&call.receipt.network, Type::INET),
-                (&call.stream, Type::UUID),
-                (&call.note, Type::TEXT),
-                (&call.public_key, Type::TEXT),
-                (&columns.trace_ids, Type::UUID_ARRAY),
-                (&columns.agent_ids, Type::UUID_ARRAY),
-                (&columns.at, Type::TIMESTAMPTZ_ARRAY),
-                (&columns.timestamps, Type::TIMESTAMPTZ_ARRAY),
-                (&columns.starts, Type::TIMESTAMPTZ_ARRAY),
-                (&columns.id_times, Type::TIMESTAMPTZ_ARRAY),
-                (&columns.repeats, Type::BOOL_ARRAY),
-                (&columns.action_types, Type::TEXT_ARRAY),
-                (&columns.tool_names, Type::TEXT_ARRAY),
-                (&columns.session_ids, Type::TEXT_ARRAY),
-                (&columns.rule_ids, Type::TEXT_ARRAY),
-                (&columns.reasons, Type::TEXT_ARRAY),
-                (&columns.values_violated, Type::TEXT_ARRAY),
-                (&columns.durations, Type::FLOAT8_ARRAY),
-                (&columns.bins, Type::INT2_ARRAY),
-                (&columns.runtimes, Type::TEXT_ARRAY),
-                (&columns.outcomes, Type::TEXT_ARRAY),
-                (&columns.fingerprints, Type::BYTEA_ARRAY),
-                (&columns.seqs, Type::INT8_ARRAY),
-                (&columns.prevs, Type::BYTEA_ARRAY),
-                (&columns.documents, Type::TEXT_ARRAY),
-            ],
-        )
-        .await?;
+        let received_at = Time(call.receipt.at);
+        let mut params: Vec<Typed<'_>> = vec![
+            (&received_at, Type::TIMESTAMPTZ),
+            (&call.receipt.network, Type::INET),
+            (&call.stream, Type::UUID),
+            (&call.note, Type::TEXT),
+            (&call.public_key, Type::TEXT),
+            (&columns.trace_ids, Type::UUID_ARRAY),
+            (&columns.agent_ids, Type::UUID_ARRAY),
+            (&columns.at, Type::TIMESTAMPTZ_ARRAY),
+            (&columns.timestamps, Type::TIMESTAMPTZ_ARRAY),
+            (&columns.starts, Type::TIMESTAMPTZ_ARRAY),
+            (&columns.id_times, Type::TIMESTAMPTZ_ARRAY),
+            (&columns.repeats, Type::BOOL_ARRAY),
+            (&columns.action_types, Type::TEXT_ARRAY),
+            (&columns.tool_names, Type::TEXT_ARRAY),
+            (&columns.session_ids, Type::TEXT_ARRAY),
+            (&columns.rule_ids, Type::TEXT_ARRAY),
+            (&columns.reasons, Type::TEXT_ARRAY),
+            (&columns.values_violated, Type::TEXT_ARRAY),
+            (&columns.durations, Type::FLOAT8_ARRAY),
+            (&columns.bins, Type::INT2_ARRAY),
+            (&columns.runtimes, Type::TEXT_ARRAY),
+            (&columns.outcomes, Type::TEXT_ARRAY),
+            (&columns.fingerprints, Type::BYTEA_ARRAY),
+            (&columns.seqs, Type::INT8_ARRAY),
+            (&columns.prevs, Type::BYTEA_ARRAY),
+            (&columns.documents, Type::TEXT_ARRAY),
+        ];
+        let held_back = columns.commitments.is_some();
+        if held_back {
+            params.push((&columns.commitments, Type::BYTEA_ARRAY));
+        }
+        let (transaction, sql) = if held_back {
+            (Transaction::AppendHeldBack, APPEND_HELD_BACK)
+        } else {
+            (Transaction::Append, APPEND)
+        };
+        let found = rows(self.0, transaction, sql, &params).await?;
         match found.first() {
             Some(row) => get(row, 0).map_err(Refused::Store),
             None => Ok(String::new()),
@@ -242,6 +250,8 @@ pub(crate) struct Columns<'a> {
     pub(crate) seqs: Vec<Option<i64>>,
     pub(crate) prevs: Vec<Option<&'a [u8]>>,
     pub(crate) documents: Vec<Option<&'a str>>,
+    /// Of links whose content is held back. None when there is none, as in most batches.
+    pub(crate) commitments: Option<Vec<Option<&'a [u8]>>>,
 }
 
 impl<'a> Columns<'a> {
@@ -251,6 +261,17 @@ impl<'a> Columns<'a> {
         for trace in traces {
             columns.add(trace, received_at, seen.insert(trace.facts().trace_id));
         }
+        let commitment = |trace: &&'a ValidTrace| match trace.document() {
+            None => trace
+                .place()
+                .map(|place| &place.header.commitment.as_bytes()[..]),
+            Some(_) => None,
+        };
+        let commitments: Vec<_> = traces.iter().map(commitment).collect();
+        columns.commitments = commitments
+            .iter()
+            .any(Option::is_some)
+            .then_some(commitments);
         columns
     }
 

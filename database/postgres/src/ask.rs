@@ -20,6 +20,7 @@ pub const LOST_RETRIES: u32 = 2;
 #[allow(missing_docs)] // Their names say it.
 pub enum Transaction {
     Append,
+    AppendHeldBack,
     PutCard,
     Page,
     Traces,
@@ -35,6 +36,10 @@ pub enum Transaction {
     Streams,
     Equivocations,
     Stats,
+    Facets,
+    Longest,
+    SessionCalls,
+    Links,
     Ready,
 }
 
@@ -42,7 +47,7 @@ impl Transaction {
     /// For logs and metrics.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Append => "append",
+            Self::Append | Self::AppendHeldBack => "append",
             Self::PutCard => "put_card",
             Self::Page => "page",
             Self::Traces => "traces",
@@ -58,6 +63,10 @@ impl Transaction {
             Self::Streams => "streams",
             Self::Equivocations => "equivocations",
             Self::Stats => "stats",
+            Self::Facets => "facets",
+            Self::Longest => "longest",
+            Self::SessionCalls => "session_calls",
+            Self::Links => "links",
             Self::Ready => "ready",
         }
     }
@@ -65,7 +74,7 @@ impl Transaction {
     /// Under whose rights it runs.
     pub const fn role(self) -> Role {
         match self {
-            Self::Append | Self::PutCard => Role::Writer,
+            Self::Append | Self::AppendHeldBack | Self::PutCard => Role::Writer,
             _ => Role::Reader,
         }
     }

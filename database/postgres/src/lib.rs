@@ -14,6 +14,7 @@ mod ask;
 mod cards;
 mod connections;
 mod error;
+mod facets;
 mod list;
 #[cfg(feature = "pool")]
 pub mod pool;
@@ -21,6 +22,7 @@ mod query;
 mod rows;
 pub mod rpc;
 pub mod schema;
+mod slim;
 mod stats;
 mod store;
 mod values;

@@ -79,6 +79,7 @@ impl Terms {
             &filter.session_id,
             &filter.value,
             &filter.rule_id,
+            &filter.runtime,
         ];
         if texts.into_iter().flatten().any(|text| text.contains('\0')) {
             return Ok(None);
@@ -127,6 +128,9 @@ impl Terms {
         }
         if let Some(rule) = &filter.rule_id {
             terms.look_at("t.rule_id =", Value::Text(rule.clone()));
+        }
+        if let Some(runtime) = &filter.runtime {
+            terms.look_at("t.runtime =", Value::Text(runtime.clone()));
         }
         if let Some(value) = &filter.value {
             let value = terms.bind(Value::Text(value.clone()));

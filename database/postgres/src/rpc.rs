@@ -61,12 +61,13 @@ impl Function {
                 "SELECT public.append_batch(a.received_at, a.address, a.stream, a.note, a.public_key, a.trace_ids, \
                  a.agent_ids, a.at, a.timestamps, a.starts, a.id_times, a.repeats, a.action_types, a.tool_names, \
                  a.session_ids, a.rule_ids, a.reasons, a.values_violated, a.durations, a.bins, a.runtimes, a.outcomes, \
-                 a.fingerprints, a.seqs, a.prevs, a.documents)::text FROM json_to_record($1::text::json) AS a (received_at \
+                 a.fingerprints, a.seqs, a.prevs, a.documents, a.commitments)::text FROM json_to_record($1::text::json) AS a (received_at \
                  timestamptz, address inet, stream uuid, note text, public_key text, trace_ids uuid[], agent_ids uuid[], \
                  at timestamptz[], timestamps timestamptz[], starts timestamptz[], id_times timestamptz[], repeats \
                  boolean[], action_types text[], tool_names text[], session_ids text[], rule_ids text[], reasons text[], \
                  values_violated text[], durations double precision[], bins smallint[], runtimes text[], outcomes text[], \
-                 fingerprints bytea[], seqs bigint[], prevs bytea[], documents text[])"
+                 fingerprints bytea[], seqs bigint[], prevs bytea[], documents text[], \
+                 commitments bytea[])"
             }
             Self::PutCard => {
                 "SELECT coalesce(json_agg(h), '[]')::text FROM json_to_record($1::text::json) AS a (agent uuid, card_id text, \

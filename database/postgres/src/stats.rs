@@ -66,7 +66,10 @@ fn sql(mut terms: Terms, filter: &Filter, span: Span) -> (String, Vec<Value>) {
     let at = |ms: i64| Value::Time(Timestamp::from_millis(ms));
     let since = terms.bind(at(span.since));
     let until = terms.bind(at(span.until));
-    let kept = filter.session_id.is_none() && filter.value.is_none() && filter.rule_id.is_none();
+    let kept = filter.session_id.is_none()
+        && filter.value.is_none()
+        && filter.rule_id.is_none()
+        && filter.runtime.is_none();
     let (times, tallies) = match span.whole().filter(|_| kept) {
         Some((first, last)) => {
             let (first, last) = (terms.bind(at(first)), terms.bind(at(last)));

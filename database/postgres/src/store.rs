@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use aap::card::SignedCard;
 use aap::wire::{Status, StreamHead};
-use aap::{AgentId, Timestamp, TraceId, ValidBatch};
+use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use trace_store::{
-    AgentRow, Appended, CardRow, Equivocation, Filter, Page, PageRequest, Receipt, SessionRow,
-    Stats, StoreError, StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
+    AgentRow, Appended, CardRow, Cursor, Equivocation, Facets, Filter, LinkRow, Longest, Page,
+    PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
+    TraceReader, TraceRow, TraceWriter,
 };
 
 use crate::append::Sql;
 use crate::ask::{Transaction, rows_as};
 use crate::connections::{Connections, Role};
-use crate::{agents, append, cards, list, stats};
+use crate::{agents, append, cards, facets, list, slim, stats};
 
 /// Traces in a Postgres database, over connections that `C` brings. Clones share them.
 pub struct PostgresStore<C> {
@@ -133,6 +134,34 @@ impl<C: Connections> TraceReader for PostgresStore<C> {
         now: Timestamp,
     ) -> Result<Stats, StoreError> {
         stats::stats(&*self.connections, filter, bucket_ms, now).await
+    }
+
+    async fn facets(&self, filter: &Filter, now: Timestamp) -> Result<Facets, StoreError> {
+        facets::facets(&*self.connections, filter, now).await
+    }
+
+    async fn longest(&self, filter: &Filter, limit: u32) -> Result<Longest, StoreError> {
+        slim::longest(&*self.connections, filter, limit).await
+    }
+
+    async fn session_calls(
+        &self,
+        agent: AgentId,
+        session: &str,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Page<SlimCall>, StoreError> {
+        slim::session_calls(&*self.connections, agent, session, after, limit).await
+    }
+
+    async fn links(
+        &self,
+        agent: AgentId,
+        stream: StreamId,
+        after_seq: u64,
+        limit: u32,
+    ) -> Result<Vec<LinkRow>, StoreError> {
+        slim::links(&*self.connections, agent, stream, after_seq, limit).await
     }
 
     /// Both roles must answer.

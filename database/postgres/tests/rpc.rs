@@ -6,11 +6,12 @@ mod support;
 
 use aap::card::SignedCard;
 use aap::wire::StreamHead;
-use aap::{AgentId, Timestamp, TraceId, ValidBatch};
+use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use support::{Alone, Store};
 use trace_store::{
-    AgentRow, Appended, CardRow, Equivocation, Filter, Page, PageRequest, Receipt, SessionRow,
-    Stats, StoreError, StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
+    AgentRow, Appended, CardRow, Cursor, Equivocation, Facets, Filter, LinkRow, Longest, Page,
+    PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
+    TraceReader, TraceRow, TraceWriter,
 };
 use trace_store_postgres::rpc::{self, Function, Refused, Rpc};
 
@@ -82,6 +83,10 @@ reads_as_ever! {
     streams(agent: AgentId) -> Vec<StreamRow>;
     equivocations(agent: AgentId) -> Vec<Equivocation>;
     stats(filter: &Filter, bucket_ms: i64, now: Timestamp) -> Stats;
+    facets(filter: &Filter, now: Timestamp) -> Facets;
+    longest(filter: &Filter, limit: u32) -> Longest;
+    session_calls(agent: AgentId, session: &str, after: Option<Cursor>, limit: u32) -> Page<SlimCall>;
+    links(agent: AgentId, stream: StreamId, after_seq: u64, limit: u32) -> Vec<LinkRow>;
     ready() -> ();
 }
 

@@ -119,12 +119,16 @@ impl<'a> Append<'a> {
             None => None,
         };
         let stream = self.stream.as_ref().filter(|_| seq.is_some());
+        // What a document tells need not be kept beside it.
+        let held_back = trace.place().filter(|_| trace.document().is_none());
+        let kept = held_back.map(|place| &place.header);
         let inserted = self
             .tx
             .prepare_cached(
                 "INSERT INTO traces (trace_id, agent, at, timestamp, received_at, action_type, tool, session, rule_id, \
-                 reason, values_violated, duration_ms, runtime, outcome, fingerprint, stream, seq, checkpoint, held_back) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) \
+                 reason, values_violated, duration_ms, runtime, outcome, fingerprint, stream, seq, checkpoint, held_back, \
+                 prev, commitment) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21) \
                  ON CONFLICT DO NOTHING",
             )?
             .execute(params![
@@ -147,6 +151,8 @@ impl<'a> Append<'a> {
                 seq,
                 stream.map(|stream| stream.checkpoint),
                 trace.document().is_none(),
+                kept.map(|header| &header.prev.as_bytes()[..]),
+                kept.map(|header| &header.commitment.as_bytes()[..]),
             ])?;
         if inserted == 0 {
             return Ok(None);

@@ -18,6 +18,7 @@ mod open;
 mod query;
 mod readers;
 mod rows;
+mod slim;
 mod stats;
 mod store;
 mod upkeep;

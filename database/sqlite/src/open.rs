@@ -11,12 +11,13 @@ use crate::error::store_error;
 /// How long a process waits for another one that writes to the same file.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The schema that this program writes: the number of its migrations.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// Append-only: what was released is never changed, only followed.
-const MIGRATIONS: [&str; 1] = [include_str!(
-    "../../migrations/traces/sqlite/0001_traces.sql"
-)];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/traces/sqlite/0001_traces.sql"),
+    include_str!("../../migrations/traces/sqlite/0002_links.sql"),
+];
 /// `PRAGMA application_id` of our files, "sbtr": another program's database is never migrated.
 const APPLICATION_ID: i64 = 0x7362_7472;
 /// Pages that the writer keeps, in KiB.

@@ -161,6 +161,9 @@ fn look_at(terms: &mut Terms, filter: &Filter) -> Result<(), Fault> {
     if let Some(rule) = &filter.rule_id {
         terms.add("t.rule_id = ?", [rule.clone().into()]);
     }
+    if let Some(runtime) = &filter.runtime {
+        terms.add("t.runtime = ?", [runtime.clone().into()]);
+    }
     if let Some(value) = &filter.value {
         terms.add(
             "EXISTS (SELECT 1 FROM json_each(t.values_violated) j WHERE j.value = ?)",

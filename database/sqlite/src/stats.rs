@@ -31,8 +31,10 @@ pub(crate) fn stats(
     };
     if let Some(source) = Source::of(tx, &unsearched)? {
         let (since, until) = (span.since, span.until);
-        let kept =
-            filter.session_id.is_none() && filter.value.is_none() && filter.rule_id.is_none();
+        let kept = filter.session_id.is_none()
+            && filter.value.is_none()
+            && filter.rule_id.is_none()
+            && filter.runtime.is_none();
         if let Some((first, last)) = span.whole().filter(|_| kept) {
             counted.rows(tx, &source, since, first)?;
             counted.spans(tx, &source, filter, first, last)?;

@@ -7,17 +7,18 @@ use std::thread::JoinHandle;
 
 use aap::card::SignedCard;
 use aap::wire::StreamHead;
-use aap::{AgentId, Timestamp, TraceId, ValidBatch};
+use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use tokio::sync::{mpsc, oneshot};
 use trace_store::{
-    AgentRow, Appended, CardRow, Equivocation, Filter, Page, PageRequest, Receipt, SessionRow,
-    Stats, StoreError, StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
+    AgentRow, Appended, CardRow, Cursor, Equivocation, Facets, Filter, LinkRow, Longest, Page,
+    PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
+    TraceReader, TraceRow, TraceWriter,
 };
 
 use crate::error::{closed, store_error};
 use crate::readers::{Fault, Readers};
 use crate::writer::{QUEUE, Work, Writer};
-use crate::{agents, list, open, stats};
+use crate::{agents, list, open, slim, stats};
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, Default)]
@@ -242,6 +243,39 @@ impl TraceReader for SqliteStore {
     ) -> Result<Stats, StoreError> {
         let filter = filter.clone();
         self.ask(move |tx| stats::stats(tx, &filter, bucket_ms, now))
+            .await
+    }
+
+    async fn facets(&self, filter: &Filter, now: Timestamp) -> Result<Facets, StoreError> {
+        let filter = filter.clone();
+        self.ask(move |tx| slim::facets(tx, &filter, now)).await
+    }
+
+    async fn longest(&self, filter: &Filter, limit: u32) -> Result<Longest, StoreError> {
+        let filter = filter.clone();
+        self.ask(move |tx| slim::longest(tx, &filter, limit)).await
+    }
+
+    async fn session_calls(
+        &self,
+        agent: AgentId,
+        session: &str,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Page<SlimCall>, StoreError> {
+        let session = session.to_owned();
+        self.ask(move |tx| slim::session_calls(tx, agent, &session, after, limit))
+            .await
+    }
+
+    async fn links(
+        &self,
+        agent: AgentId,
+        stream: StreamId,
+        after_seq: u64,
+        limit: u32,
+    ) -> Result<Vec<LinkRow>, StoreError> {
+        self.ask(move |tx| Ok(slim::links(tx, agent, stream, after_seq, limit)?))
             .await
     }
 

@@ -13,6 +13,7 @@ mod chains;
 mod filters;
 mod input;
 mod paging;
+mod pictures;
 mod statistics;
 
 pub use agents::*;
@@ -21,6 +22,7 @@ pub use chains::*;
 pub use filters::*;
 pub use input::{Agent, NOW, Store, flat, flat_batch, held_back, now, send};
 pub use paging::*;
+pub use pictures::*;
 pub use statistics::*;
 
 /// Makes one `#[tokio::test]` of every case; see [`crate::conformance`](mod@crate::conformance).
@@ -59,6 +61,10 @@ macro_rules! conformance {
             sessions_are_counted,
             cards_are_kept_and_the_newest_is_in_force,
             neighbours_are_the_agents_own,
+            facets_count_what_the_filter_leaves,
+            the_longest_come_first,
+            sessions_are_told_call_by_call,
+            links_can_be_worked_out_again,
             stats_count_everything_once,
             stats_have_empty_buckets,
             stats_obey_the_filter,

@@ -24,6 +24,8 @@ pub struct Filter {
     pub value: Option<String>,
     /// Only those that this rule decided.
     pub rule_id: Option<String>,
+    /// Only those that this runtime asked for, by its exact name.
+    pub runtime: Option<String>,
     /// From this time on, inclusive.
     pub since: Option<Timestamp>,
     /// Up to this time, exclusive.

@@ -7,14 +7,17 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod facets;
 pub mod filter;
 pub mod histogram;
 pub mod ports;
 pub mod receipt;
 pub mod rows;
+pub mod slim;
 pub mod span;
 pub mod tally;
 
+pub use facets::{Facets, Longest};
 pub use filter::{Cursor, Direction, Filter, Page, PageRequest};
 pub use ports::{Appended, StoreError, TraceReader, TraceWriter};
 pub use receipt::Receipt;
@@ -22,5 +25,6 @@ pub use rows::{
     AgentRow, CardRow, Count, Equivocation, LatencyRow, RefusalGroup, SessionRow, Stats, StreamRow,
     TimeBucket, TraceDetail, TraceRow,
 };
+pub use slim::{LinkRow, SlimCall};
 pub use span::Span;
 pub use tally::Tally;

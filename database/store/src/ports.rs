@@ -4,13 +4,15 @@ use std::future::Future;
 
 use aap::card::SignedCard;
 use aap::wire::{Status, StreamHead};
-use aap::{AgentId, Timestamp, TraceId, ValidBatch};
+use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 
-use crate::filter::{Filter, Page, PageRequest};
+use crate::facets::{Facets, Longest};
+use crate::filter::{Cursor, Filter, Page, PageRequest};
 use crate::receipt::Receipt;
 use crate::rows::{
     AgentRow, CardRow, Equivocation, SessionRow, Stats, StreamRow, TraceDetail, TraceRow,
 };
+use crate::slim::{LinkRow, SlimCall};
 
 /// Why a store did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +158,43 @@ pub trait TraceReader: Send + Sync + 'static {
         bucket_ms: i64,
         now: Timestamp,
     ) -> impl Future<Output = Result<Stats, StoreError>> + Send;
+
+    /// What the filter could be narrowed down by, and how often each occurs under it. Without `until` it ends with `now`;
+    /// without `since` everything before counts. [`Facets`] says what was looked at.
+    fn facets(
+        &self,
+        filter: &Filter,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Facets, StoreError>> + Send;
+
+    /// The traces that took longest among the newest [`crate::facets::MAX_LOOKED_AT`]; at most `limit`, 1 to
+    /// [`aap::limits::MAX_PAGE`].
+    fn longest(
+        &self,
+        filter: &Filter,
+        limit: u32,
+    ) -> impl Future<Output = Result<Longest, StoreError>> + Send;
+
+    /// A session's calls, oldest first, from behind `after` on; at most `limit`, 1 to
+    /// [`crate::slim::MAX_SESSION_CALLS`].
+    fn session_calls(
+        &self,
+        agent: AgentId,
+        session: &str,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Page<SlimCall>, StoreError>> + Send;
+
+    /// Links of an agent's stream in their order, from behind `after_seq` on; at most `limit`, 1 to
+    /// [`crate::slim::MAX_LINKS`]. Erased and held-back content takes no link away. A link whose commitment is not known
+    /// any more (it was erased, or held back, under a schema that did not keep it) is left out, as one that never came is.
+    fn links(
+        &self,
+        agent: AgentId,
+        stream: StreamId,
+        after_seq: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<LinkRow>, StoreError>> + Send;
 
     /// Whether the store answers at all.
     fn ready(&self) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -146,7 +146,11 @@ impl Tally {
 }
 
 /// The most frequent first, equals by name.
-fn top<T>(rows: impl Iterator<Item = T>, most: usize, key: impl Fn(&T) -> (u64, String)) -> Vec<T> {
+pub(crate) fn top<T>(
+    rows: impl Iterator<Item = T>,
+    most: usize,
+    key: impl Fn(&T) -> (u64, String),
+) -> Vec<T> {
     let mut rows: Vec<T> = rows.collect();
     rows.sort_by_cached_key(|row| {
         let (count, name) = key(row);

@@ -78,6 +78,7 @@ impl Params {
             session_id: self.text("session_id", MAX_ID_CHARS)?,
             value: self.text("value", MAX_ID_CHARS)?,
             rule_id: self.text("rule_id", MAX_ID_CHARS)?,
+            runtime: None,
             since: self.time("since")?,
             until: self.time("until")?,
             q: self.text("q", MAX_SEARCH_CHARS)?,

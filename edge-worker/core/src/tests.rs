@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use aap::card::SignedCard;
 use aap::wire::StreamHead;
-use aap::{AgentId, Timestamp, TraceId, ValidBatch};
+use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use trace_store::{
-    AgentRow, Appended, CardRow, Equivocation, Filter, Page, PageRequest, Receipt, SessionRow,
-    Stats, StoreError, StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
+    AgentRow, Appended, CardRow, Cursor, Equivocation, Facets, Filter, LinkRow, Longest, Page,
+    PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
+    TraceReader, TraceRow, TraceWriter,
 };
 
 use crate::openapi::document;
@@ -81,6 +82,30 @@ impl TraceReader for Down {
         down()
     }
     async fn stats(&self, _: &Filter, _: i64, _: Timestamp) -> Result<Stats, StoreError> {
+        down()
+    }
+    async fn facets(&self, _: &Filter, _: Timestamp) -> Result<Facets, StoreError> {
+        down()
+    }
+    async fn longest(&self, _: &Filter, _: u32) -> Result<Longest, StoreError> {
+        down()
+    }
+    async fn session_calls(
+        &self,
+        _: AgentId,
+        _: &str,
+        _: Option<Cursor>,
+        _: u32,
+    ) -> Result<Page<SlimCall>, StoreError> {
+        down()
+    }
+    async fn links(
+        &self,
+        _: AgentId,
+        _: StreamId,
+        _: u64,
+        _: u32,
+    ) -> Result<Vec<LinkRow>, StoreError> {
         down()
     }
     async fn ready(&self) -> Result<(), StoreError> {

@@ -52,6 +52,11 @@ pub(super) struct AppendArguments<'a> {
     #[serde(serialize_with = "some_digests")]
     prevs: &'a [Option<&'a [u8]>],
     documents: &'a [Option<&'a str>],
+    #[serde(
+        serialize_with = "kept_digests",
+        skip_serializing_if = "Option::is_none"
+    )]
+    commitments: Option<&'a [Option<&'a [u8]>]>,
 }
 
 impl<'a> AppendArguments<'a> {
@@ -84,6 +89,7 @@ impl<'a> AppendArguments<'a> {
             seqs: &columns.seqs,
             prevs: &columns.prevs,
             documents: &columns.documents,
+            commitments: columns.commitments.as_deref(),
         }
     }
 }
@@ -117,6 +123,13 @@ fn some_digests<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(digests.iter().map(|digest| digest.map(Hex)))
+}
+
+fn kept_digests<S: Serializer>(
+    digests: &Option<&[Option<&[u8]>]>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    some_digests(digests.unwrap_or_default(), serializer)
 }
 
 /// A `bytea`: `\x` and hexadecimal digits.

@@ -26,6 +26,7 @@ async fn world(store: &impl Store) -> (Agent, Agent, Vec<TraceId>) {
     let mut other = two.refusal(4000, "net.send", "sends a secret", &["privacy"]);
     other.tool = String::from("web_fetch");
     other.session_id = Some("session-2".to_owned());
+    other.runtime = String::from("codex");
     let mut alone = two.call(5000);
     alone.session_id = None;
     let shared = two.call(6000);
@@ -84,6 +85,8 @@ pub async fn each_filter_alone(store: &impl Store) {
         (Filter { value: text("privacy"), ..all() }, &[3]),
         (Filter { value: text("priv"), ..all() }, &[]),
         (Filter { rule_id: text("net.send"), ..all() }, &[3]),
+        (Filter { runtime: text("codex"), ..all() }, &[3]),
+        (Filter { runtime: text("openclaw"), ..all() }, &[0, 1, 2, 4, 5]),
         (Filter { since: Some(now(3000)), ..all() }, &[2, 3, 4, 5]),
         (Filter { until: Some(now(3000)), ..all() }, &[0, 1]),
         (Filter { q: text("NO SUCH"), ..all() }, &[1]),
@@ -113,7 +116,7 @@ pub async fn filters_together(store: &impl Store) {
         (Filter { since: Some(now(5000)), until: Some(now(4000)), ..all() }, &[]),
         (Filter {
             agent_id: Some(two.id), action_type: deny, tool: text("web_fetch"), session_id: text("session-2"),
-            value: text("privacy"), rule_id: text("net.send"), since: Some(now(4000)), until: Some(now(4001)),
+            value: text("privacy"), rule_id: text("net.send"), runtime: text("codex"), since: Some(now(4000)), until: Some(now(4001)),
             q: text("Sends A"),
         }, &[3]),
     ];

@@ -8,10 +8,11 @@ use std::rc::Rc;
 
 use aap::card::SignedCard;
 use aap::wire::{Status, StreamHead};
-use aap::{AgentId, Timestamp, TraceId, ValidBatch};
+use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use trace_store::{
-    AgentRow, Appended, CardRow, Equivocation, Filter, Page, PageRequest, Receipt, SessionRow,
-    Stats, StoreError, StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
+    AgentRow, Appended, CardRow, Cursor, Equivocation, Facets, Filter, LinkRow, Longest, Page,
+    PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
+    TraceReader, TraceRow, TraceWriter,
 };
 use trace_store_postgres::PostgresStore;
 use trace_store_postgres::rpc::{self, Function, Refused, Rpc as _};
@@ -280,6 +281,34 @@ impl TraceReader for Store {
         now: Timestamp,
     ) -> Result<Stats, StoreError> {
         self.reads.stats(filter, bucket_ms, now).await
+    }
+
+    async fn facets(&self, filter: &Filter, now: Timestamp) -> Result<Facets, StoreError> {
+        self.reads.facets(filter, now).await
+    }
+
+    async fn longest(&self, filter: &Filter, limit: u32) -> Result<Longest, StoreError> {
+        self.reads.longest(filter, limit).await
+    }
+
+    async fn session_calls(
+        &self,
+        agent: AgentId,
+        session: &str,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Page<SlimCall>, StoreError> {
+        self.reads.session_calls(agent, session, after, limit).await
+    }
+
+    async fn links(
+        &self,
+        agent: AgentId,
+        stream: StreamId,
+        after_seq: u64,
+        limit: u32,
+    ) -> Result<Vec<LinkRow>, StoreError> {
+        self.reads.links(agent, stream, after_seq, limit).await
     }
 
     /// The way in and the way out must both be open.
