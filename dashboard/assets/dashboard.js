@@ -103,19 +103,32 @@
       return item;
     };
 
-    const held = () => paused || calm.matches || list.matches(":hover") || list.contains(document.activeElement);
+    const selected = () => { const now = getSelection(); return now && !now.isCollapsed && list.contains(now.anchorNode); };
+    const held = () => paused || calm.matches || list.matches(":hover") || list.contains(document.activeElement) || selected();
     const tell = () => {
       fresh.hidden = missed === 0;
       fresh.textContent = missed + " new";
     };
+    // The list keeps its height, so that nothing below it moves; what does not fit any more goes. Rows are put in anew rather
+    // than pushed down.
     const flush = () => {
-      for (const item of waiting) list.prepend(item);
-      while (list.children.length > most) list.lastElementChild.remove();
+      list.style.height = list.offsetHeight + "px";
+      each(".new", (row) => row.classList.remove("new"), list);
+      list.replaceChildren(...waiting.reverse(), ...list.children);
+      while (list.children.length > 1 && (list.children.length > most || list.scrollHeight > list.clientHeight)) list.lastElementChild.remove();
       feed.querySelector("[data-none]")?.remove();
       say.textContent = missed + (missed === 1 ? " new call" : " new calls");
       waiting = [];
       missed = 0;
       tell();
+    };
+    addEventListener("resize", () => { list.style.height = ""; });
+    let due = 0;
+    const soon = () => {
+      due ||= requestAnimationFrame(() => {
+        due = 0;
+        if (held()) tell(); else if (missed) flush();
+      });
     };
     fresh.addEventListener("click", () => { flush(); fresh.blur(); });
     list.addEventListener("mouseleave", () => { if (missed && !held()) flush(); });
@@ -146,7 +159,7 @@
       waiting.push(item);
       if (waiting.length > most) waiting.shift();
       missed += 1;
-      if (held()) tell(); else flush();
+      soon();
     });
     show();
   });
