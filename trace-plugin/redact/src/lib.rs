@@ -25,6 +25,8 @@ mod level;
 pub mod limits;
 mod mask;
 mod names;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod pattern;
 mod preview;
 mod random;
 mod redacted;

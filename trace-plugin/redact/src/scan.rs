@@ -62,11 +62,10 @@ pub(crate) fn plain(text: &str, zeal: Zeal) -> Vec<Hit> {
     let mut hits = Vec::new();
     for at in look.rules() {
         let rule = &RULES[at];
-        for captures in rule.regex().captures_iter(text) {
-            for group in captures.iter().skip(1).flatten() {
-                if !is_placeholder(group.as_str()) && (rule.check)(group.as_str()) {
-                    hits.push(Hit::of_rule(at, rule.id, group.range()));
-                }
+        for group in rule.groups(text) {
+            let secret = &text[group.clone()];
+            if !is_placeholder(secret) && (rule.check)(secret) {
+                hits.push(Hit::of_rule(at, rule.id, group));
             }
         }
     }
