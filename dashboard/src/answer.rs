@@ -11,6 +11,20 @@ use crate::text::plain;
 pub(crate) const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
      img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The same for what other sites may put into a frame: no script, no form, and anybody around it.
+const EMBEDDED_CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; \
+     base-uri 'none'; frame-ancestors *";
+
+/// Marks an answer as one that other sites may put into a frame.
+#[derive(Clone, Copy)]
+struct Embeddable;
+
+/// Lets other sites put `answer` into a frame.
+pub(crate) fn embeddable(mut answer: Response) -> Response {
+    answer.extensions_mut().insert(Embeddable);
+    answer
+}
+
 /// Seconds after which a page is worth trying again when the store does not answer.
 const RETRY_AFTER_S: u32 = 5;
 
@@ -107,14 +121,20 @@ pub(crate) fn page(template: &impl Template) -> Result<Response, PageError> {
 
 /// Puts the security headers on an answer; a layer over every route, so that none can forget them.
 pub(crate) async fn secure(mut answer: Response) -> Response {
+    let framed = answer.extensions().get::<Embeddable>().is_some();
     let headers = answer.headers_mut();
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, CSP),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            if framed { EMBEDDED_CSP } else { CSP },
+        ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_FRAME_OPTIONS, "DENY"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !framed {
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     }
     answer
 }

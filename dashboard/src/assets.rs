@@ -11,7 +11,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 
 /// Every file, by the name that templates call it by: the one list of them.
-const FILES: [(&str, &str, &str); 12] = [
+const FILES: [(&str, &str, &str); 17] = [
     (
         "dashboard.css",
         CSS,
@@ -23,6 +23,11 @@ const FILES: [(&str, &str, &str); 12] = [
         "image/svg+xml",
         include_str!("../assets/mark.svg"),
     ),
+    ("home.css", CSS, include_str!("../assets/home.css")),
+    ("agent.css", CSS, include_str!("../assets/agent.css")),
+    ("trace.css", CSS, include_str!("../assets/trace.css")),
+    ("about.css", CSS, include_str!("../assets/about.css")),
+    ("embed.css", CSS, include_str!("../assets/embed.css")),
     ("explore.css", CSS, include_str!("../assets/explore.css")),
     ("refusals.css", CSS, include_str!("../assets/refusals.css")),
     ("session.css", CSS, include_str!("../assets/session.css")),

@@ -17,7 +17,7 @@ const REASON_CHARS: usize = 160;
 /// Characters of the values that a call would have violated.
 const VALUES_CHARS: usize = 100;
 /// Arguments that tell most about a call, the first one present is shown.
-const TELLING: [&str; 12] = [
+pub(crate) const TELLING: [&str; 12] = [
     "command",
     "cmd",
     "script",
@@ -68,8 +68,12 @@ impl Who {
 impl Call {
     /// Without naming the agent, for pages that are about one.
     pub(crate) fn of(detail: &TraceDetail, now: Timestamp) -> Self {
-        let row = &detail.row;
-        let preview = match &detail.document {
+        Self::of_row(&detail.row, detail.document.as_ref(), now)
+    }
+
+    /// The same of a row whose document may not be at hand.
+    pub(crate) fn of_row(row: &TraceRow, document: Option<&Value>, now: Timestamp) -> Self {
+        let preview = match document {
             Some(document) => preview(document),
             None if row.held_back => line("content held back", PREVIEW_CHARS),
             None => Shown::default(),

@@ -69,6 +69,36 @@ pub(crate) fn plain(text: &str, max: usize) -> String {
     out
 }
 
+/// For XML, in text and attributes: without markup, with the characters that XML forbids named too.
+pub(crate) fn xml(text: &str, max: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(max) + 16);
+    for c in plain(text, max).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&#34;"),
+            '\'' => out.push_str("&#39;"),
+            '\u{FFFE}' | '\u{FFFF}' => out.push('\u{FFFD}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The exact text for an attribute that is sent back and not looked at: what would deceive stands there by its number.
+pub(crate) fn exact(text: &str) -> Shown {
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if deceives(c) {
+            let _ = write!(out, "&#{};", u32::from(c));
+        } else {
+            put_char(&mut out, c, Lines::Many);
+        }
+    }
+    Shown(out)
+}
+
 /// Where a masked secret begins in published text.
 const REDACTED: &str = "[redacted";
 /// Longest redaction mark that is highlighted; anything longer is not one.
@@ -216,8 +246,19 @@ mod tests {
     }
 
     #[test]
+    fn an_exact_text_is_whole_and_hides_nothing_in_the_page() {
+        assert_eq!(exact("a\"<&\u{202e}\u{7}").0, "a&#34;&lt;&amp;&#8238;&#7;");
+    }
+
+    #[test]
     fn a_segment_survives_the_url() {
         assert_eq!(encode("a/b?c#d é%"), "a%2Fb%3Fc%23d%20%C3%A9%25");
+    }
+
+    #[test]
+    fn xml_holds_only_what_it_may() {
+        assert_eq!(xml("<a b='\"'>&\u{7}\n\u{FFFF}", 99), "&lt;a b=&#39;&#34;&#39;&gt;&amp;⟨U+0007⟩ \u{FFFD}");
+        assert_eq!(xml("<<<<", 2), "&lt;&lt;…");
     }
 
     proptest! {

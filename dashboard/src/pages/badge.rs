@@ -1,75 +1,65 @@
-//! `GET /badge/{agent}.svg`: an agent's record in one line, to put into a README.
+//! `GET /badge/{agent}.svg` and `GET /card/{agent}.svg`: an agent's record in one line or on a small card, for other sites.
+//!
+//! Colours stand in attributes: these answers carry the same strict policy as all pages, under which a style would do nothing.
 
-use std::time::Duration;
+use std::fmt::Write as _;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
-use trace_store::TraceReader;
+use axum::response::Response;
+use trace_store::{AgentRow, TraceReader};
 
 use crate::App;
 use crate::answer::PageError;
-use crate::query::agent_id;
-use crate::words::counted;
+use crate::identicon;
+use crate::pages::share::{Told, named_after, seal, shown_elsewhere, unknown};
+use crate::text::xml;
+use crate::words::{counted, number};
 
-/// How long others may show a badge without asking again.
-const FRESH: Duration = Duration::from_mins(5);
+/// Characters of a name that fit on the card.
+const CARD_NAME_CHARS: usize = 24;
 
 /// Answers `GET /badge/{agent}.svg`.
 pub(crate) async fn show<R: TraceReader>(
     State(app): State<App<R>>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, PageError> {
-    let Path(file) = path.map_err(|error| PageError::Bad(error.body_text()))?;
-    let id = agent_id(file.strip_suffix(".svg").ok_or_else(|| {
-        PageError::Bad("a badge's address is /badge/ and an agent's id and .svg".to_owned())
-    })?)?;
-    let Some(agent) = app.reader.agent(id).await? else {
-        return Err(PageError::Missing(format!(
-            "Nothing has been heard of agent {id} here."
-        )));
-    };
+    let id = named_after(path, "/badge/", ".svg")?;
+    let agent = app.reader.agent(id).await?.ok_or_else(|| unknown(id))?;
+    Ok(shown_elsewhere("image/svg+xml", badge(&agent)))
+}
+
+/// Answers `GET /card/{agent}.svg`.
+pub(crate) async fn card<R: TraceReader>(
+    State(app): State<App<R>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, PageError> {
+    let id = named_after(path, "/card/", ".svg")?;
+    let told = Told::read(&app, id).await?;
+    Ok(shown_elsewhere("image/svg+xml", draw_card(&told)))
+}
+
+fn refused(agent: &AgentRow) -> String {
+    if agent.denied == 0 {
+        "none refused".to_owned()
+    } else {
+        format!("{} refused", number(agent.denied))
+    }
+}
+
+fn badge(agent: &AgentRow) -> String {
     let message = format!(
         "{} · {} · {}",
         counted(agent.traces, "call", "calls"),
-        if agent.denied == 0 {
-            "none refused".to_owned()
-        } else {
-            format!("{} refused", crate::words::number(agent.denied))
-        },
-        if agent.signed == 0 {
-            "unsigned"
-        } else if agent.signed == agent.traces {
-            "signed"
-        } else {
-            "partly signed"
-        }
+        refused(agent),
+        seal(agent)
     );
     let colour = if agent.signed == 0 {
         "#5d6470"
     } else {
         "#3d4be0"
     };
-    Ok((
-        [
-            (header::CONTENT_TYPE, "image/svg+xml".to_owned()),
-            (
-                header::CACHE_CONTROL,
-                format!(
-                    "public, max-age={0}, stale-while-revalidate={0}",
-                    FRESH.as_secs()
-                ),
-            ),
-            // A badge is there to be shown by other sites.
-            (
-                header::HeaderName::from_static("cross-origin-resource-policy"),
-                "cross-origin".to_owned(),
-            ),
-        ],
-        draw("smoltbot", &message, colour),
-    )
-        .into_response())
+    draw("smoltbot", &message, colour)
 }
 
 /// Two boxes with text of known width; only digits and our own words go in.
@@ -104,4 +94,58 @@ fn width(text: &str) -> usize {
         })
         .sum();
     tenths / 10 + 14
+}
+
+/// Who it is, how much it did and refused, and its last seven days.
+fn draw_card(told: &Told) -> String {
+    let agent = &told.agent;
+    let id = agent.agent_id;
+    let name = xml(&told.name(), CARD_NAME_CHARS);
+    let (signed, calls, refusals) = (seal(agent), number(agent.traces), number(agent.denied));
+    let errors = number(agent.errors);
+    let label = format!("{name}: {calls} calls, {refusals} refused, {errors} errors, {signed}");
+    let seal_colour = if agent.signed == 0 {
+        "#656975"
+    } else {
+        "#1b7a4a"
+    };
+    let (columns, [deny, error, allow]) = (told.bars.len() * 10, bars(told));
+    let hue = identicon::hue(id);
+    let squares = identicon::path(id);
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"440\" height=\"150\" viewBox=\"0 0 440 150\" role=\"img\" aria-label=\"{label}\">\
+<title>{label}</title>\
+<rect x=\".5\" y=\".5\" width=\"439\" height=\"149\" rx=\"14\" fill=\"#fff\" stroke=\"#d3d3db\"/>\
+<rect x=\"18\" y=\"18\" width=\"48\" height=\"48\" rx=\"11\" fill=\"#f3f3f5\"/>\
+<path transform=\"translate(24.86 24.86) scale(6.857)\" fill=\"hsl({hue},52%,56%)\" d=\"{squares}\"/>\
+<g font-family=\"system-ui,Segoe UI,Roboto,Helvetica,Arial,sans-serif\" fill=\"#17181c\">\
+<text x=\"80\" y=\"40\" font-size=\"18\" font-weight=\"650\">{name}</text>\
+<text x=\"80\" y=\"60\" font-size=\"12\" fill=\"#656975\" font-family=\"ui-monospace,Menlo,Consolas,monospace\">{id}</text>\
+<g font-size=\"22\" font-weight=\"640\"><text x=\"18\" y=\"104\">{calls}</text>\
+<text x=\"108\" y=\"104\" fill=\"#b3213b\">{refusals}</text><text x=\"186\" y=\"104\" fill=\"#8a5300\">{errors}</text></g>\
+<g font-size=\"12\" fill=\"#656975\"><text x=\"18\" y=\"122\">calls</text><text x=\"108\" y=\"122\">refused</text><text x=\"186\" y=\"122\">errors</text>\
+<text x=\"422\" y=\"138\" text-anchor=\"end\">smoltbot · last 7 days</text></g>\
+<text x=\"422\" y=\"38\" font-size=\"12\" font-weight=\"580\" text-anchor=\"end\" fill=\"{seal_colour}\">{signed}</text></g>\
+<svg x=\"254\" y=\"76\" width=\"168\" height=\"44\" viewBox=\"0 0 {columns} 64\" preserveAspectRatio=\"none\">\
+<path fill=\"#b9bdc9\" d=\"{allow}\"/><path fill=\"#8a5300\" d=\"{error}\"/><path fill=\"#b3213b\" d=\"{deny}\"/></svg></svg>"
+    )
+}
+
+/// Refused, failed and allowed as path data, a bar ten units wide and 64 high at most.
+fn bars(told: &Told) -> [String; 3] {
+    const HEIGHT: u64 = 64;
+    const LEAST: u64 = 4;
+    let most = told.most();
+    let mut paths = [String::new(), String::new(), String::new()];
+    for (index, &[allow, deny, error]) in told.bars.iter().enumerate() {
+        let mut base = HEIGHT;
+        for (path, count) in paths.iter_mut().zip([deny, error, allow]) {
+            if count > 0 {
+                let height = (count * (HEIGHT - 2 * LEAST) / most).max(LEAST).min(base);
+                base -= height;
+                let _ = write!(path, "M{} {base}h8v{height}h-8z", index * 10 + 1);
+            }
+        }
+    }
+    paths
 }
