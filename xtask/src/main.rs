@@ -6,6 +6,7 @@
 //! **Out of scope.** What is tested or measured: tests live beside the code they prove, browser tests in `e2e/browser`.
 
 mod bench;
+mod browser;
 mod command;
 mod counts;
 mod edge;
@@ -48,8 +49,17 @@ enum Task {
         /// Run only the HTTP suite, against this host of the edge; can be repeated.
         #[arg(long, value_name = "HOST")]
         edge: Vec<edge::Kind>,
+        /// Walk only through the pages, of this host of the edge; can be repeated.
+        #[arg(long, value_name = "HOST")]
+        site: Vec<edge::Kind>,
         /// Run only tests whose name contains this.
         filter: Option<String>,
+    },
+    /// Take pictures of every page, light and dark, as a phone and as a desktop show it, into `target/screenshots`.
+    Screenshots {
+        /// Also make the pictures of the README, in `docs`.
+        #[arg(long)]
+        docs: bool,
     },
     /// Check formatting, clippy and documentation, each warning being an error.
     Lint,
@@ -72,8 +82,10 @@ fn main() -> Result<ExitCode> {
         Task::Test {
             peers,
             edge,
+            site,
             filter,
-        } => test::all(peers, &edge, filter.as_deref())?,
+        } => test::all(peers, &edge, &site, filter.as_deref())?,
+        Task::Screenshots { docs } => browser::screenshots(docs).map(|()| true)?,
         Task::Lint => lint::all(),
         Task::Bench { name } => bench::all(&name)?,
         Task::Worker { task } => worker::run(&task).map(|()| true)?,

@@ -1,22 +1,27 @@
 //! `cargo xtask test`: every test there is, and one line with the numbers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::command::Line;
 use crate::edge::{self, Kind};
 use crate::run::Run;
-use crate::{programs, setup, tree};
+use crate::{browser, setup, tree};
 
 /// Runs all tests, or those whose name contains `filter`; true when none failed.
 ///
-/// With `hosts` only the HTTP suite runs, against those hosts of the edge.
-pub(crate) fn all(peers: bool, hosts: &[Kind], filter: Option<&str>) -> Result<bool> {
+/// With `hosts` only the HTTP suite runs, against those hosts of the edge; with `sites` only the walk through the pages.
+pub(crate) fn all(
+    peers: bool,
+    hosts: &[Kind],
+    sites: &[Kind],
+    filter: Option<&str>,
+) -> Result<bool> {
     let mut run = Run::default();
-    let outcomes = steps(&mut run, hosts, filter)?;
+    let outcomes = steps(&mut run, hosts, sites, filter)?;
     if peers {
         println!(
             "\n--peers: no test installs other people's agents or gateways yet; this was all there is"
@@ -38,7 +43,12 @@ pub(crate) fn all(peers: bool, hosts: &[Kind], filter: Option<&str>) -> Result<b
     Ok(ok)
 }
 
-fn steps(run: &mut Run, hosts: &[Kind], filter: Option<&str>) -> Result<Vec<edge::Outcome>> {
+fn steps(
+    run: &mut Run,
+    hosts: &[Kind],
+    sites: &[Kind],
+    filter: Option<&str>,
+) -> Result<Vec<edge::Outcome>> {
     if let Err(error) = setup::all() {
         run.fail("setup", &error, "cargo xtask setup");
         return Ok(Vec::new());
@@ -55,7 +65,10 @@ fn steps(run: &mut Run, hosts: &[Kind], filter: Option<&str>) -> Result<Vec<edge
     let over_http = |run: &mut Run, hosts: &[Kind]| {
         edge::all(run, hosts, &built.binary, &tools, &suite, filter.is_some())
     };
-    if !hosts.is_empty() {
+    if !sites.is_empty() {
+        browser::sites(run, sites, &built.binary, filter)?;
+    }
+    if !hosts.is_empty() || !sites.is_empty() {
         return Ok(over_http(run, hosts));
     }
     run.step(
@@ -70,20 +83,9 @@ fn steps(run: &mut Run, hosts: &[Kind], filter: Option<&str>) -> Result<Vec<edge
             .args(["test", "--workspace", "--doc", "--quiet", "--"])
             .args(filter),
     );
-    let pattern = filter.map(|filter| format!("--test-name-pattern={}", literal(filter)));
-    let chromium = programs::chromium().context("no browser although setup succeeded")?;
-    run.step(
-        "browser",
-        "the pages in a real browser, against the built binary",
-        &Line::new("node")
-            .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
-            .args(pattern)
-            .args(browser_tests()?)
-            .env("SMOLTBOT_TOOLS", &tools)
-            .env("SMOLTBOT_BIN", &built.binary)
-            .env("SMOLTBOT_CHROMIUM", chromium)
-            .env("SMOLTBOT_SCREENSHOTS", tree::target().join("screenshots")),
-    );
+    if let Err(error) = browser::all(run, &built.binary, filter) {
+        run.fail("browser", &error, "cargo xtask setup");
+    }
     let outcomes = over_http(run, &Kind::ALL);
     run.step(
         FAULTS,
@@ -202,33 +204,6 @@ fn integration_tests(artifacts: &[Value]) -> Vec<String> {
     names
 }
 
-/// The files of the browser tests, from the repository's root.
-fn browser_tests() -> Result<Vec<PathBuf>> {
-    let dir = Path::new("e2e/browser");
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(tree::root().join(dir))? {
-        let name = entry?.file_name();
-        if name.to_string_lossy().ends_with(".test.mjs") {
-            files.push(dir.join(name));
-        }
-    }
-    files.sort();
-    ensure!(!files.is_empty(), "no tests in {}", dir.display());
-    Ok(files)
-}
-
-/// `text` as a pattern that matches only itself.
-fn literal(text: &str) -> String {
-    let mut pattern = String::new();
-    for c in text.chars() {
-        if !c.is_alphanumeric() && c != ' ' {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,10 +229,5 @@ mod tests {
         );
         assert_eq!(binary(&made, "other"), None);
         assert_eq!(integration_tests(&made), ["layers"]);
-    }
-
-    #[test]
-    fn a_filter_for_the_browser_is_taken_literally() {
-        assert_eq!(literal("a.b (c)"), r"a\.b \(c\)");
     }
 }

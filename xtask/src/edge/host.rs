@@ -55,7 +55,7 @@ impl fmt::Display for Kind {
 }
 
 /// Where a host's state lives, for as many starts as are wanted.
-pub(super) struct Place {
+pub(crate) struct Place {
     kind: Kind,
     binary: PathBuf,
     home: TempDir,
@@ -67,7 +67,7 @@ impl Place {
     ///
     /// # Errors
     /// When Postgres is missing; the message says what to install.
-    pub(super) fn new(kind: Kind, binary: &Path) -> Result<Self> {
+    pub(crate) fn new(kind: Kind, binary: &Path) -> Result<Self> {
         let password = Some("smoltbot".to_owned());
         let options = Options {
             password,
@@ -113,7 +113,7 @@ impl Place {
 ///
 /// # Errors
 /// When what the Worker needs is missing; the message says what to install.
-pub(super) fn prepare(kind: Kind) -> Result<()> {
+pub(crate) fn prepare(kind: Kind) -> Result<()> {
     if kind == Kind::Workerd {
         print!("{}", worker::build()?);
     }
@@ -121,7 +121,7 @@ pub(super) fn prepare(kind: Kind) -> Result<()> {
 }
 
 /// A host that runs; stopped when dropped.
-pub(super) struct Host {
+pub(crate) struct Host {
     url: String,
     running: Running,
 }
@@ -140,7 +140,7 @@ enum Running {
 
 impl Host {
     /// Starts it on a free port with these settings, and waits until it answers.
-    pub(super) fn start(place: &Place, settings: &[(&str, u32)]) -> Result<Self> {
+    pub(crate) fn start(place: &Place, settings: &[(&str, u32)]) -> Result<Self> {
         if place.kind == Kind::Workerd {
             let database = place.database_url().context("the Worker has no database")?;
             let variables: Vec<_> = settings
@@ -177,7 +177,7 @@ impl Host {
     }
 
     /// Where it answers.
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
@@ -185,7 +185,7 @@ impl Host {
     ///
     /// # Errors
     /// When it did not end well, or had ended before.
-    pub(super) fn stop(mut self) -> Result<()> {
+    pub(crate) fn stop(mut self) -> Result<()> {
         let Running::Edge { child, .. } = &mut self.running else {
             return Ok(());
         };

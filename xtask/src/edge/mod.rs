@@ -15,10 +15,8 @@ use crate::command::Line;
 use crate::counts::Counts;
 use crate::run::Run;
 
-pub(crate) use host::Kind;
+pub(crate) use host::{Host, Kind, Place, prepare};
 pub(crate) use schemathesis::ensure;
-
-use host::{Host, Place};
 
 /// The limits of the suite's host: the edge's own name, the suite's, the number.
 const LIMITS: [(&str, &str, u32); 3] = [
@@ -88,7 +86,7 @@ fn one(
     suite: &Line,
     filtered: bool,
 ) -> Result<()> {
-    host::prepare(kind)?;
+    prepare(kind)?;
     let place = Place::new(kind, binary)?;
     let limits = LIMITS.map(|(name, _, limit)| (name, limit));
     let host = Host::start(&place, &limits)?;
