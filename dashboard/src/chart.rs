@@ -256,9 +256,20 @@ mod tests {
 
     #[test]
     fn a_span_of_any_length_has_bars_that_can_be_told_apart() {
-        for length_ms in [0, 1, 59_000, 3_600_000, 86_400_000, 30 * 86_400_000, 4_000 * 86_400_000] {
+        for length_ms in [
+            0,
+            1,
+            59_000,
+            3_600_000,
+            86_400_000,
+            30 * 86_400_000,
+            4_000 * 86_400_000,
+        ] {
             let width = bucket_for(length_ms);
-            assert!(width > 0 && length_ms / width <= 2 * BARS, "{length_ms}: {width}");
+            assert!(
+                width > 0 && length_ms / width <= 2 * BARS,
+                "{length_ms}: {width}"
+            );
         }
     }
 

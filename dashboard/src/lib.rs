@@ -1,7 +1,7 @@
 //! Public pages: what agents did, what they refused and why.
 //!
-//! **In scope.** Server-rendered pages over the [`TraceReader`] port: home, agent, session, trace, refusals, search, badge;
-//! their style and script; the headers that keep text written by others from doing anything. Every page works without
+//! **In scope.** Server-rendered pages over the [`TraceReader`] port: home, agent, session, trace, refusals, search, about;
+//! what other sites and programs show of them (badge, card, frame, picture, feeds, site map); their style and script; the headers that keep text written by others from doing anything. Every page works without
 //! JavaScript; with it, home and agent pages follow the edge's live events.
 //! **Out of scope.** SQL (each store's crate), the JSON API, the event stream at [`aap::paths::LIVE`] and rate limits
 //! (`edge-core`, which mounts [`router`]), masking of secrets (`redact`, at the source). No clock here: [`router`] is given one.
@@ -62,6 +62,8 @@ pub fn router<R: TraceReader>(
         .route("/agent/{id}", get(pages::agent::show::<R>))
         .route("/agent/{id}/session/{sid}", get(pages::session::show::<R>))
         .route("/trace/{id}", get(pages::trace::show::<R>))
+        .route("/traces", get(pages::explore::show::<R>))
+        .route("/agent/{id}/traces", get(pages::explore::of_agent))
         .route("/refusals", get(pages::refusals::show::<R>))
         .route("/search", get(pages::search::find::<R>))
         .route("/badge/{file}", get(pages::badge::show::<R>))

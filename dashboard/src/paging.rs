@@ -3,7 +3,7 @@
 use trace_store::{Cursor, Direction, Page, PageRequest, TraceDetail, TraceRow};
 
 use crate::answer::PageError;
-use crate::query::Params;
+use crate::query::{Order, Params};
 
 /// Rows of a page; listings are read with documents, and a page stays under 60 KB.
 pub(crate) const PAGE_ROWS: u32 = 20;
@@ -47,8 +47,17 @@ impl Placed for TraceDetail {
     }
 }
 
-/// The page that an address asks for.
+/// The page that an address asks for, the newest rows first.
 pub(crate) fn request(params: &Params, limit: u32) -> Result<PageRequest, PageError> {
+    request_in(params, Order::Newest, limit)
+}
+
+/// The page that an address asks for, in this order of time.
+pub(crate) fn request_in(
+    params: &Params,
+    order: Order,
+    limit: u32,
+) -> Result<PageRequest, PageError> {
     let read = |text: &str| {
         text.parse::<Cursor>()
             .map_err(|error| PageError::Bad(error.to_string()))
@@ -59,13 +68,21 @@ pub(crate) fn request(params: &Params, limit: u32) -> Result<PageRequest, PageEr
         }
         (Some(older), None) => (Some(read(older)?), Direction::Older),
         (None, Some(newer)) => (Some(read(newer)?), Direction::Newer),
-        (None, None) => (None, Direction::Older),
+        (None, None) => (None, onwards(order)),
     };
     Ok(PageRequest {
         limit,
         after,
         direction,
     })
+}
+
+/// Where a listing in this order goes on.
+fn onwards(order: Order) -> Direction {
+    match order {
+        Order::Oldest => Direction::Newer,
+        Order::Newest | Order::Longest => Direction::Older,
+    }
 }
 
 /// Rows from newest to oldest, and the links around them. `path` is the listing's own, with its filters.
@@ -75,21 +92,43 @@ pub(crate) fn turn<T: Placed>(
     path: &str,
     anchor: &str,
 ) -> (Vec<T>, Pager) {
-    let mut rows = page.rows;
-    let backwards = asked.direction == Direction::Newer;
+    turn_in(page, asked, Order::Newest, path, anchor)
+}
+
+/// Rows in this order of time, and the links around them. The link back to the top is [`Pager::newest`] in either order.
+pub(crate) fn turn_in<T: Placed>(
+    page: Page<T>,
+    asked: PageRequest,
+    order: Order,
+    path: &str,
+    anchor: &str,
+) -> (Vec<T>, Pager) {
+    let Page { mut rows, next } = page;
+    let backwards = asked.direction != onwards(order);
     if backwards {
         rows.reverse();
     }
     let mark = if path.contains('?') { '&' } else { '?' };
-    let to = |word: &str, row: Option<&T>| {
-        row.map(|row| format!("{path}{mark}{word}={}#{anchor}", row.cursor()))
+    let to = |word: &str, cursor: Option<Cursor>| {
+        cursor.map(|cursor| format!("{path}{mark}{word}={cursor}#{anchor}"))
     };
-    let goes_on = page.next.is_some();
+    let (on, back) = match onwards(order) {
+        Direction::Older => ("older", "newer"),
+        Direction::Newer => ("newer", "older"),
+    };
     let inside = asked.after.is_some();
+    let (first, last) = (rows.first().map(T::cursor), rows.last().map(T::cursor));
+    // `next` may lie beyond the last row: a store may have stopped looking before the page was full.
+    let on = to(on, if backwards { last } else { next });
+    let back = to(back, if backwards { next } else { first.filter(|_| inside) });
+    let (older, newer) = match onwards(order) {
+        Direction::Older => (on, back),
+        Direction::Newer => (back, on),
+    };
     let pager = Pager {
         newest: inside.then(|| format!("{path}#{anchor}")),
-        newer: to("newer", rows.first()).filter(|_| if backwards { goes_on } else { inside }),
-        older: to("older", rows.last()).filter(|_| backwards || goes_on),
+        newer,
+        older,
     };
     (rows, pager)
 }

@@ -235,6 +235,17 @@ impl Params {
             })
     }
 
+    /// Whether times are to be shown as they are instead of how long ago.
+    pub(crate) fn absolute(&self) -> Result<bool, PageError> {
+        match self.times.as_deref() {
+            None => Ok(false),
+            Some("utc") => Ok(true),
+            Some(other) => Err(PageError::Bad(format!(
+                "times is utc or left out, not `{other}`"
+            ))),
+        }
+    }
+
     /// The times asked for; relative ones count from `now`.
     pub(crate) fn window(&self, now: Timestamp) -> Result<Window, PageError> {
         let read = |name, text: &Option<String>| {
@@ -263,6 +274,7 @@ impl Params {
             session_id: bounded("session", self.session.as_ref(), MAX_ID_CHARS)?,
             value: bounded("value", self.value.as_ref(), MAX_ID_CHARS)?,
             rule_id: bounded("rule", self.rule.as_ref(), MAX_ID_CHARS)?,
+            runtime: bounded("runtime", self.runtime.as_ref(), MAX_ID_CHARS)?,
             ..Filter::default()
         })
     }
@@ -405,7 +417,12 @@ mod tests {
         let params = read("mark=a&mark=b&tool=&tool=x&other=1&other=2").unwrap();
         assert_eq!(params.marks, ["a", "b"]);
         assert_eq!(params.tool.as_deref(), Some("x"), "an empty field is none");
-        assert!(read("tool=a&tool=b").unwrap_err().to_string().contains("`tool`"));
+        assert!(
+            read("tool=a&tool=b")
+                .unwrap_err()
+                .to_string()
+                .contains("`tool`")
+        );
     }
 
     #[test]
@@ -415,7 +432,10 @@ mod tests {
             params.link_but("/x", "tool", Some("d&e")),
             "/x?session=b%20c&since=-2h&tool=d%26e"
         );
-        assert_eq!(params.link_but("/x", "session", None), "/x?tool=a&since=-2h");
+        assert_eq!(
+            params.link_but("/x", "session", None),
+            "/x?tool=a&since=-2h"
+        );
     }
 
     #[test]
@@ -424,7 +444,11 @@ mod tests {
         assert!(read("since=-1h&until=-2h").unwrap().window(now).is_err());
         assert!(read("since=-2h&until=-1h").unwrap().window(now).is_ok());
         let long = "x".repeat(MAX_Q_CHARS + 1);
-        for query in [format!("q={long}"), format!("tool={long}"), "rule=a%00b".to_owned()] {
+        for query in [
+            format!("q={long}"),
+            format!("tool={long}"),
+            "rule=a%00b".to_owned(),
+        ] {
             assert!(read(&query).unwrap().filter_at(now).is_err(), "{query}");
         }
     }

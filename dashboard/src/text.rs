@@ -86,6 +86,19 @@ pub(crate) fn xml(text: &str, max: usize) -> String {
     out
 }
 
+/// The exact text for an attribute that is sent back and not looked at: what would deceive stands there by its number.
+pub(crate) fn exact(text: &str) -> Shown {
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if deceives(c) {
+            let _ = write!(out, "&#{};", u32::from(c));
+        } else {
+            put_char(&mut out, c, Lines::Many);
+        }
+    }
+    Shown(out)
+}
+
 /// Where a masked secret begins in published text.
 const REDACTED: &str = "[redacted";
 /// Longest redaction mark that is highlighted; anything longer is not one.
@@ -230,6 +243,11 @@ mod tests {
         let shown = line(&"ä".repeat(500), 10).0;
         assert!(shown.starts_with(&"ä".repeat(10)) && shown.contains("490 more characters"));
         assert_eq!(plain("abcdef", 3), "abc…");
+    }
+
+    #[test]
+    fn an_exact_text_is_whole_and_hides_nothing_in_the_page() {
+        assert_eq!(exact("a\"<&\u{202e}\u{7}").0, "a&#34;&lt;&amp;&#8238;&#7;");
     }
 
     #[test]

@@ -180,6 +180,17 @@ pub(crate) fn time(at: Timestamp, now: Timestamp) -> Shown {
     ))
 }
 
+/// A `<time>` with the absolute time to read, in columns that line up; scripts leave it as it is.
+pub(crate) fn stamp(at: Timestamp) -> Shown {
+    let iso = at.to_string();
+    let part = |range| iso.get(range).unwrap_or_default();
+    Shown::trusted(format!(
+        "<time datetime=\"{iso}\" title=\"UTC\" data-fixed>{} {}</time>",
+        part(0..10),
+        part(11..19)
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

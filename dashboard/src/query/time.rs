@@ -82,11 +82,24 @@ mod tests {
     fn what_is_no_time_is_named() {
         let now = Timestamp::parse(NOW).unwrap();
         for text in [
-            "yesterday", "-", "-h", "-1y", "--1h", "-1.5h", "-+1h", "-99999999999999999999d", "-4000d", "12:00",
-            "2026-13-01", "-1ħ",
+            "yesterday",
+            "-",
+            "-h",
+            "-1y",
+            "--1h",
+            "-1.5h",
+            "-+1h",
+            "-99999999999999999999d",
+            "-4000d",
+            "12:00",
+            "2026-13-01",
+            "-1ħ",
         ] {
             let said = read("until", text, now).unwrap_err().to_string();
-            assert!(said.contains(&format!("not `{text}`")) && said.starts_with("until"), "{said}");
+            assert!(
+                said.contains(&format!("not `{text}`")) && said.starts_with("until"),
+                "{said}"
+            );
         }
     }
 

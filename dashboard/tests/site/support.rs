@@ -71,7 +71,7 @@ impl Answer {
     }
 }
 
-const TAGS: &str = "a abbr article b bdi body br button caption code datalist dd details div dl dt em fieldset figcaption \
+const TAGS: &str = "a abbr article aside b bdi body br button caption code datalist dd details div dl dt em fieldset figcaption \
     figure footer form h1 h2 h3 head header html i img input label li link main mark meta nav ol option p path pre q \
     script section select small span summary svg symbol table tbody td template th thead time title tr ul use";
 const ATTRIBUTES: &str = "action alt aria-current aria-hidden aria-label aria-labelledby aria-pressed autocomplete charset \
