@@ -8,6 +8,10 @@ pub const AGENTS: &str = "/v1/agents";
 pub const REFUSALS: &str = "/v1/refusals";
 /// Counts over time, by tool and by value.
 pub const STATS: &str = "/v1/stats";
+/// Everything that a filter finds, as one file.
+pub const EXPORT: &str = "/v1/export";
+/// How often each word occurs under a filter.
+pub const FACETS: &str = "/v1/facets";
 /// Server-Sent Events of new traces.
 pub const LIVE: &str = "/v1/live";
 /// Liveness.

@@ -148,15 +148,28 @@ pub enum SubmissionError {
 
 /// One item: what it says of its place, and whether it can be stored.
 #[derive(Debug)]
-struct Item {
+pub(crate) struct Item {
     /// The id as sent, for the answer.
-    named: Option<String>,
+    pub(crate) named: Option<String>,
     agent_id: Option<AgentId>,
     /// Where it says that it stands.
-    link: Option<Place>,
+    pub(crate) link: Option<Place>,
     /// The stream that the first link says it goes on from.
-    succeeds: Option<crate::StreamId>,
-    read: Result<ValidTrace, String>,
+    pub(crate) succeeds: Option<crate::StreamId>,
+    pub(crate) read: Result<ValidTrace, String>,
+}
+
+/// Reads an AP-Trace as a submission's: its form, its limits, its commitment.
+pub(crate) fn read_ap_trace(document: &Json<'_>) -> Item {
+    match document {
+        Json::Object(fields) => ap_trace::read(document, fields, &|_| None),
+        _ => reading::unreadable(None, "a trace is a JSON object"),
+    }
+}
+
+/// Whether an item was refused because its content is another than its commitment's.
+pub(crate) fn is_wrong_content(reason: &str) -> bool {
+    reason == ap_trace::NOT_COMMITTED_TO
 }
 
 /// A body that was read; its items are checked one by one, its proof not yet.

@@ -176,6 +176,10 @@ fn is_text(value: &Json<'_>) -> bool {
     value.as_str().is_some()
 }
 
+/// Why a trace whose commitment is another's is refused.
+pub(super) const NOT_COMMITTED_TO: &str =
+    "the content is not what context.metadata.commitment commits to";
+
 /// The place that an AP-Trace's metadata tells, with the commitment checked against the content.
 fn linked(
     facts: &Facts,
@@ -213,7 +217,7 @@ fn linked(
     };
     let commitment = chain::commit_to(text("salt"), document).map_err(|error| error.to_string())?;
     if commitment != header.commitment {
-        return Err("the content is not what context.metadata.commitment commits to".to_owned());
+        return Err(NOT_COMMITTED_TO.to_owned());
     }
     let digest = header.digest();
     Ok(Some(Place { header, digest }))
