@@ -27,7 +27,7 @@
     if (s < 86400) return Math.floor(s / 3600) + "h ago";
     return s < 604800 ? Math.floor(s / 86400) + "d ago" : null;
   };
-  const tick = () => each("time[datetime]", (time) => {
+  const tick = () => each("time[datetime]:not([data-fixed])", (time) => {
     const text = ago(Date.parse(time.dateTime));
     if (text && time.textContent !== text) time.textContent = text;
   });
@@ -73,6 +73,17 @@
     let missed = 0;
     let paused = false;
 
+    // A listing follows what its address asks for. The stream itself knows the agent and the verdict.
+    const asked = "narrow" in feed.dataset ? new URLSearchParams(location.search) : new URLSearchParams();
+    const wanted = (key) => asked.get(key)?.trim() ? asked.get(key) : null;
+    const fits = (trace) => {
+      const is = (key, value) => wanted(key) === null || wanted(key) === value;
+      const value = wanted("value");
+      return is("tool", trace.tool_name) && is("rule", trace.rule_id) && is("session", trace.metadata?.session_id) &&
+        is("runtime", trace.metadata?.runtime) && (value === null || (Array.isArray(trace.values_violated) && trace.values_violated.includes(value)));
+    };
+    const utc = list.classList.contains("utc");
+
     const row = (trace) => {
       if (!UUID.test(trace.id) || !UUID.test(trace.agent_id) || !WORDS[trace.action_type]) return null;
       const item = blank.content.firstElementChild.cloneNode(true);
@@ -86,7 +97,7 @@
       const values = Array.isArray(trace.values_violated) ? trace.values_violated.slice(0, 6) : [];
       if (values.length) part(".val").textContent = values.map((value) => clean(value, 48).replaceAll("_", " ")).join(", ");
       else part(".val").remove();
-      if ("one" in feed.dataset) part(".who").remove();
+      if ("one" in feed.dataset || wanted("agent")) part(".who").remove();
       else {
         part(".who").setAttribute("href", "/agent/" + trace.agent_id);
         part(".who span").textContent = trace.agent_id.slice(0, 4) + "…" + trace.agent_id.slice(-4);
@@ -99,23 +110,57 @@
         time.dateTime = new Date(then).toISOString();
         time.title = new Date(then).toUTCString();
         time.textContent = ago(then) ?? time.title;
+        if (utc) {
+          time.dataset.fixed = "";
+          time.textContent = time.dateTime.slice(0, 19).replace("T", " ");
+        }
       }
       return item;
     };
 
     const selected = () => { const now = getSelection(); return now && !now.isCollapsed && list.contains(now.anchorNode); };
-    const held = () => paused || calm.matches || list.matches(":hover") || list.contains(document.activeElement) || selected();
+    const held = () => paused || calm.matches || list.matches(":hover") || list.contains(document.activeElement) || selected() || feed.getBoundingClientRect().top < -200;
     const tell = () => {
       fresh.hidden = missed === 0;
       fresh.textContent = missed + " new";
+    };
+    const when = (row) => Date.parse(row.querySelector("time")?.dateTime) || 0;
+    // The next page begins behind the last row that is still here: what went out of the list is found there.
+    const older = () => {
+      const last = list.lastElementChild;
+      if (!feed.id || !when(last)) return;
+      let link = feed.querySelector(".pager a[rel=next]");
+      if (!link) {
+        const pager = document.createElement("nav");
+        pager.className = "pager";
+        pager.setAttribute("aria-label", "Pages");
+        link = document.createElement("a");
+        link.rel = "next";
+        link.textContent = "Older →";
+        pager.append(link);
+        feed.append(pager);
+      }
+      const to = new URL(location.href);
+      to.searchParams.delete("newer");
+      to.searchParams.set("older", when(last) + "." + last.querySelector("a.tool").getAttribute("href").slice("/trace/".length));
+      to.hash = feed.id;
+      link.setAttribute("href", to.pathname + to.search + to.hash);
     };
     // The list keeps its height, so that nothing below it moves; what does not fit any more goes. Rows are put in anew rather
     // than pushed down.
     const flush = () => {
       list.style.height = list.offsetHeight + "px";
       each(".new", (row) => row.classList.remove("new"), list);
-      list.replaceChildren(...waiting.reverse(), ...list.children);
-      while (list.children.length > 1 && (list.children.length > most || list.scrollHeight > list.clientHeight)) list.lastElementChild.remove();
+      const rows = [...waiting.reverse(), ...list.children];
+      // What arrives late stands where it belongs in a listing by time; where calls are only watched it stands on top.
+      if ("narrow" in feed.dataset) rows.sort((a, b) => when(b) - when(a));
+      list.replaceChildren(...rows);
+      let cut = waiting.length < missed;
+      while (list.children.length > 1 && (list.children.length > most || list.scrollHeight > list.clientHeight)) {
+        list.lastElementChild.remove();
+        cut = true;
+      }
+      if (cut) older();
       feed.querySelector("[data-none]")?.remove();
       say.textContent = missed + (missed === 1 ? " new call" : " new calls");
       waiting = [];
@@ -133,12 +178,30 @@
     fresh.addEventListener("click", () => { flush(); fresh.blur(); });
     list.addEventListener("mouseleave", () => { if (missed && !held()) flush(); });
 
-    const source = new EventSource(feed.dataset.live);
+    // A browser resumes by itself where a stream breaks off, but gives up where it is refused, as by a limit. Then it is
+    // opened again behind the last event that was seen, so that nothing is left out.
+    let source;
+    let last = null;
+    let wait = 2000;
     const show = () => {
       pause.classList.toggle("on", !paused && source.readyState === 1);
       pause.setAttribute("aria-pressed", String(paused));
       pause.title = paused ? "Go on" : "Pause";
       state.textContent = paused ? "Paused" : ["Connecting", "Live", "Offline"][source.readyState];
+    };
+    const open = () => {
+      const to = new URL(feed.dataset.live, location.origin);
+      if (last) to.searchParams.set("last_event_id", last);
+      source = new EventSource(to);
+      source.addEventListener("open", () => { wait = 2000; show(); });
+      source.addEventListener("error", () => {
+        show();
+        if (source.readyState !== 2) return;
+        setTimeout(open, wait);
+        wait = Math.min(wait * 2, 60000);
+      });
+      source.addEventListener("trace", take);
+      show();
     };
     pause.hidden = false;
     pause.addEventListener("click", () => {
@@ -146,13 +209,12 @@
       if (!paused && missed) flush();
       show();
     });
-    source.addEventListener("open", show);
-    source.addEventListener("error", show);
-    source.addEventListener("trace", (event) => {
+    const take = (event) => {
+      last = event.lastEventId || last;
       let trace;
       try { trace = JSON.parse(event.data); } catch { return; }
       const link = "/trace/" + trace?.id;
-      if (seen.has(link)) return;
+      if (seen.has(link) || !fits(trace)) return;
       const item = row(trace);
       if (!item) return;
       seen.add(link);
@@ -160,7 +222,8 @@
       if (waiting.length > most) waiting.shift();
       missed += 1;
       soon();
-    });
-    show();
+    };
+    open();
+    addEventListener("scroll", () => { if (missed && !held()) soon(); }, { passive: true });
   });
 })();
