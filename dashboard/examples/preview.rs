@@ -127,6 +127,15 @@ async fn seed(store: &SqliteStore) -> Result<Vec<Agent>> {
     let mut agents: Vec<Agent> = (1..=4).map(|number| Agent::new(number * 11)).collect();
     for (index, agent) in agents.iter_mut().enumerate() {
         agent.card.autonomy.forbidden_actions = vec!["send_payment".to_owned()];
+        if let Some(name) = ["Billing helper", "release-bot"].get(index) {
+            let site = json!({"name": name, "url": "https://agents.example.com/billing"});
+            agent.card.extensions.insert("smoltbot".to_owned(), site);
+            agent.card.autonomy.escalation_triggers = vec![aap::card::EscalationTrigger {
+                condition: "amount > 50".to_owned(),
+                action: "escalate".to_owned(),
+                reason: "Money leaves the company".to_owned(),
+            }];
+        }
         agent.card.card_id = agent.card.derived_id();
         store
             .put_card(agent.card.clone().sign(agent.key()), now(-200 * HOUR))

@@ -1,27 +1,36 @@
 //! `GET /agent/{id}`: who an agent is, what it promises, does and refuses, and whether its record is whole.
 
-use aap::{ActionType, AgentId};
+use aap::{ActionType, AgentId, AlignmentCard};
 use askama::Template;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use futures_util::future::{try_join, try_join4};
-use trace_store::{AgentRow, Filter, Stats, TraceReader};
+use futures_util::future::{try_join, try_join5};
+use trace_store::{
+    AgentRow, Filter, Page, PageRequest, Stats, StoreError, TraceDetail, TraceReader,
+};
 
 use crate::App;
 use crate::answer::{PageError, page};
 use crate::calls::Call;
 use crate::chart::{Chart, activity};
+use crate::claim::Claim;
 use crate::identicon::identicon;
+use crate::origin::Origin;
 use crate::pages::groups::Group;
-use crate::paging::{PAGE_ROWS, Pager, request, turn};
+use crate::pages::share::unknown;
+use crate::paging::{PAGE_ROWS, Pager, Placed as _, request, turn};
 use crate::query::{PERIODS, Params, Period, agent_id, field};
 use crate::text::{Shown, is_honest, line, plain, short};
 use crate::words::{counted, number, percent, time};
 
+mod card;
 mod parts;
+mod score;
 
-use parts::{Card, Chain, Session, Tool};
+use card::Card;
+use parts::{Chain, Session, Tool};
+use score::{Drift, LOOKED_AT, Score};
 
 /// Sessions listed.
 const SESSIONS: u32 = 8;
@@ -35,6 +44,10 @@ const RULES: usize = 6;
 struct AgentPage {
     id: AgentId,
     short: String,
+    name: Option<String>,
+    site: Option<String>,
+    proof: Option<(String, String)>,
+    title: String,
     icon: Shown,
     since: Shown,
     seen: Shown,
@@ -55,6 +68,8 @@ struct AgentPage {
     values: Vec<Group>,
     tools: Vec<Tool>,
     card: Option<Card>,
+    score: Score,
+    drift: Drift,
     chain: Chain,
     sessions: Vec<Session>,
     calls: Vec<Call>,
@@ -65,12 +80,13 @@ struct AgentPage {
     filtering: bool,
     live: Option<String>,
     path: String,
-    badge: String,
+    origin: String,
 }
 
 /// Answers `GET /agent/{id}`.
 pub(crate) async fn show<R: TraceReader>(
     State(app): State<App<R>>,
+    origin: Origin,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, PageError> {
@@ -91,22 +107,25 @@ pub(crate) async fn show<R: TraceReader>(
     };
     let recent = Filter {
         since: Some(period.since(now)),
-        ..own
+        ..own.clone()
     };
     let reader = &app.reader;
-    let Some(agent) = reader.agent(id).await? else {
-        return Err(PageError::Missing(format!(
-            "Nothing has been heard of agent {id} here."
-        )));
-    };
-    let (documents, stats, card, sessions) = try_join4(
-        reader.documents(&listed, asked),
-        reader.stats(&recent, period.bucket_ms, now),
+    let (agent, card, evidence, stats, sessions) = try_join5(
+        reader.agent(id),
         reader.card(id),
+        newest(reader.as_ref(), &own),
+        reader.stats(&recent, period.bucket_ms, now),
         reader.sessions(id, SESSIONS),
     )
     .await?;
+    let agent = agent.ok_or_else(|| unknown(id))?;
     let (streams, equivocations) = try_join(reader.streams(id), reader.equivocations(id)).await?;
+    let follows = !params.is_filtering() && !params.is_paging();
+    let documents = if follows {
+        first_page(&evidence, PAGE_ROWS as usize)
+    } else {
+        reader.documents(&listed, asked).await?
+    };
 
     let refusals = Params {
         agent: Some(id.to_string()),
@@ -116,11 +135,18 @@ pub(crate) async fn show<R: TraceReader>(
     let here = aap::paths::agent_page(id);
     let path = params.link(&here);
     let (rows, pager) = turn(documents, asked, &path, "calls");
-    let runtime = rows.iter().find_map(|row| row.row.runtime.as_deref());
-    let follows = !params.is_filtering() && !params.is_paging();
+    let runtime = evidence.iter().find_map(|row| row.row.runtime.as_deref());
+    let claim = Claim::of(card.as_ref());
+    let promised = card
+        .as_ref()
+        .and_then(|row| serde_json::from_value::<AlignmentCard>(row.card.clone()).ok());
     page(&AgentPage {
         id,
         short: short(&id),
+        title: claim.name.clone().unwrap_or_else(|| short(&id)),
+        proof: claim.proof(id),
+        site: claim.link,
+        name: claim.name,
         icon: identicon(id),
         since: time(agent.first_seen, now),
         seen: time(agent.last_seen, now),
@@ -145,7 +171,13 @@ pub(crate) async fn show<R: TraceReader>(
             .take(TOOLS)
             .map(|row| Tool::of(row, &stats, &here))
             .collect(),
-        card: card.as_ref().map(Card::of),
+        card: card.as_ref().map(|row| Card::of(row, promised.as_ref())),
+        score: Score::of(
+            promised.as_ref(),
+            &evidence,
+            format!("{}/{id}/integrity", aap::paths::AGENTS),
+        ),
+        drift: Drift::of(promised.as_ref(), &evidence, now),
         chain: Chain::of(&agent, &streams, &equivocations, now),
         sessions: sessions
             .iter()
@@ -164,8 +196,27 @@ pub(crate) async fn show<R: TraceReader>(
         filtering: params.is_filtering(),
         live: follows.then(|| format!("{}?agent_id={id}", aap::paths::LIVE)),
         path: here,
-        badge: format!("/badge/{id}.svg"),
+        origin: origin.at(""),
     })
+}
+
+/// An agent's newest calls, whole.
+async fn newest<R: TraceReader>(reader: &R, own: &Filter) -> Result<Vec<TraceDetail>, StoreError> {
+    let request = PageRequest {
+        limit: LOOKED_AT,
+        ..PageRequest::default()
+    };
+    Ok(reader.documents(own, request).await?.rows)
+}
+
+/// The first page of a listing, out of more rows that are at hand.
+fn first_page(rows: &[TraceDetail], length: usize) -> Page<TraceDetail> {
+    let shown = &rows[..rows.len().min(length)];
+    let next = shown.last().filter(|_| rows.len() > shown.len());
+    Page {
+        next: next.map(|row| row.cursor()),
+        rows: shown.to_vec(),
+    }
 }
 
 /// The spans that people choose from: address, name, whether it is the one shown.

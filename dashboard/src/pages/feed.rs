@@ -211,7 +211,7 @@ impl Entry {
             author: row.agent_id.to_string(),
             at: row.at,
             title: plain(&title, TITLE_CHARS),
-            text: plain(&told.join("\n"), TEXT_CHARS),
+            text: plain(&told.join(" – "), TEXT_CHARS),
         }
     }
 }

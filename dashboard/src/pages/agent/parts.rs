@@ -1,113 +1,16 @@
-//! The parts of an agent's page: card, chain, tools, refusals, sessions.
+//! The parts of an agent's page: chain, tools, sessions.
 
-use aap::card::{Mode, STANDARD_VALUES};
-use aap::{AgentId, AlignmentCard, Timestamp};
-use trace_store::{AgentRow, CardRow, Equivocation, LatencyRow, SessionRow, Stats, StreamRow};
+use aap::{AgentId, Timestamp};
+use trace_store::{AgentRow, Equivocation, LatencyRow, SessionRow, Stats, StreamRow};
 
 use crate::calls::session_link;
 use crate::chart::share;
 use crate::query::Params;
 use crate::text::{Shown, line, plain, short};
-use crate::words::{counted, date, duration, number, percent, time, value};
+use crate::words::{counted, duration, number, percent, time};
 
-/// Values and tools that a card shows at most; the rest is counted.
-const CARD_ITEMS: usize = 32;
 /// Equivocations that are told one by one.
 const EQUIVOCATIONS: usize = 3;
-
-/// An alignment card as people read it.
-pub(crate) struct Card {
-    pub(crate) issued: String,
-    pub(crate) expires: Option<String>,
-    pub(crate) mode: &'static str,
-    pub(crate) mode_words: &'static str,
-    pub(crate) for_whom: Shown,
-    /// Name, and whether AAP defines it.
-    pub(crate) values: Vec<(Shown, bool)>,
-    pub(crate) may: Vec<Shown>,
-    pub(crate) may_more: usize,
-    pub(crate) asks: Vec<(Shown, Shown)>,
-    pub(crate) never: Vec<Shown>,
-    pub(crate) keeps: String,
-    pub(crate) link: String,
-    /// It is there, but says something that this page does not understand.
-    pub(crate) unread: bool,
-}
-
-impl Card {
-    /// Reads the stored card; one that cannot be read is shown as such.
-    pub(crate) fn of(row: &CardRow) -> Self {
-        let read = serde_json::from_value::<AlignmentCard>(row.card.clone()).ok();
-        let list = |items: &[String]| {
-            items
-                .iter()
-                .take(CARD_ITEMS)
-                .map(|item| line(item, 40))
-                .collect()
-        };
-        let mut card = Self {
-            issued: date(row.received_at),
-            expires: None,
-            mode: "",
-            mode_words: "",
-            for_whom: Shown::default(),
-            values: Vec::new(),
-            may: Vec::new(),
-            may_more: 0,
-            asks: Vec::new(),
-            never: Vec::new(),
-            keeps: String::new(),
-            link: aap::paths::card(row.agent_id),
-            unread: read.is_none(),
-        };
-        let Some(read) = read else { return card };
-        (card.mode, card.mode_words) = match read.autonomy_mode {
-            Mode::Off => ("Off", "Nothing is judged."),
-            Mode::Observe => ("Observe", "Judged and recorded; nothing is stopped."),
-            Mode::Nudge => (
-                "Nudge",
-                "Judged and recorded; the agent is told, nothing is stopped.",
-            ),
-            Mode::Enforce => ("Enforce", "What its conscience refuses does not run."),
-        };
-        card.issued = date(read.issued_at);
-        card.expires = read.expires_at.map(date);
-        if read.principal.kind != "unspecified" {
-            let who = read
-                .principal
-                .identifier
-                .as_deref()
-                .unwrap_or(&read.principal.kind);
-            card.for_whom = line(
-                &format!("{who}, {}", read.principal.relationship.replace('_', " ")),
-                120,
-            );
-        }
-        card.values = read
-            .values
-            .declared
-            .iter()
-            .take(CARD_ITEMS)
-            .map(|id| (value(id), STANDARD_VALUES.contains(&id.as_str())))
-            .collect();
-        card.may = list(&read.autonomy.bounded_actions);
-        card.may_more = read
-            .autonomy
-            .bounded_actions
-            .len()
-            .saturating_sub(CARD_ITEMS);
-        card.never = list(&read.autonomy.forbidden_actions);
-        card.asks = read
-            .autonomy
-            .escalation_triggers
-            .iter()
-            .take(CARD_ITEMS)
-            .map(|trigger| (line(&trigger.condition, 80), line(&trigger.reason, 120)))
-            .collect();
-        card.keeps = counted(u64::from(read.audit.retention_days), "day", "days");
-        card
-    }
-}
 
 /// Whether the agent's record is whole.
 pub(crate) struct Chain {

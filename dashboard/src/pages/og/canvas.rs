@@ -80,6 +80,8 @@ impl Canvas {
 
     /// A rectangle with round corners.
     pub(crate) fn rect(&mut self, [x, y, w, h]: [f32; 4], round: f32, ink: Ink) {
+        // Half a pixel at least, or a sharp corner would leave its whole inside half covered.
+        let round = round.max(0.5);
         let (half_w, half_h) = (w / 2.0, h / 2.0);
         let (cx, cy) = (x + half_w, y + half_h);
         self.fill([x, y], [x + w, y + h], ink, |px, py| {
