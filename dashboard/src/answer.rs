@@ -1,7 +1,7 @@
 //! Answers: whole pages, pages that say what went wrong, and the headers that every one of them carries.
 
 use askama::Template;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use trace_store::StoreError;
 
@@ -24,6 +24,14 @@ pub(crate) fn embeddable(mut answer: Response) -> Response {
     answer.extensions_mut().insert(Embeddable);
     answer
 }
+
+/// What every answer that is no frame carries.
+pub(crate) const HEADERS: [(&str, &str); 4] = [
+    ("content-security-policy", CSP),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("x-frame-options", "DENY"),
+];
 
 /// Seconds after which a page is worth trying again when the store does not answer.
 const RETRY_AFTER_S: u32 = 5;
@@ -123,18 +131,18 @@ pub(crate) fn page(template: &impl Template) -> Result<Response, PageError> {
 pub(crate) async fn secure(mut answer: Response) -> Response {
     let framed = answer.extensions().get::<Embeddable>().is_some();
     let headers = answer.headers_mut();
-    for (name, value) in [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            if framed { EMBEDDED_CSP } else { CSP },
-        ),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
+    for (name, value) in HEADERS {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
-    if !framed {
-        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    if framed {
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(EMBEDDED_CSP),
+        );
+        headers.remove(header::X_FRAME_OPTIONS);
     }
     answer
 }
