@@ -120,7 +120,14 @@ pub(crate) fn turn_in<T: Placed>(
     let (first, last) = (rows.first().map(T::cursor), rows.last().map(T::cursor));
     // `next` may lie beyond the last row: a store may have stopped looking before the page was full.
     let on = to(on, if backwards { last } else { next });
-    let back = to(back, if backwards { next } else { first.filter(|_| inside) });
+    let back = to(
+        back,
+        if backwards {
+            next
+        } else {
+            first.filter(|_| inside)
+        },
+    );
     let (older, newer) = match onwards(order) {
         Direction::Older => (on, back),
         Direction::Newer => (back, on),

@@ -257,7 +257,10 @@ mod tests {
 
     #[test]
     fn xml_holds_only_what_it_may() {
-        assert_eq!(xml("<a b='\"'>&\u{7}\n\u{FFFF}", 99), "&lt;a b=&#39;&#34;&#39;&gt;&amp;⟨U+0007⟩ \u{FFFD}");
+        assert_eq!(
+            xml("<a b='\"'>&\u{7}\n\u{FFFF}", 99),
+            "&lt;a b=&#39;&#34;&#39;&gt;&amp;⟨U+0007⟩ \u{FFFD}"
+        );
         assert_eq!(xml("<<<<", 2), "&lt;&lt;…");
     }
 
