@@ -1,6 +1,7 @@
 // Pages that are open show what comes in, and nothing on them moves.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Proxy } from "../support/proxy.mjs";
 import { attack } from "../support/events.mjs";
 import { assertFits, assertStill, onPage, visit } from "../support/browser.mjs";
 
@@ -15,18 +16,19 @@ const row = (page, tool) => page.locator(".call", { hasText: tool });
 
 export function live(world) {
   for (const width of [375, 1440]) {
-    for (const name of ["home", "agent-local", "traces"]) {
+    for (const name of ["home", "agent-quiet", "traces"]) {
       test(`new calls appear on ${name} and nothing moves: ${width}`, () =>
         onPage(world.browser, { width, motion: "no-preference" }, async (page) => {
           const { site } = world;
           await follow(page, site.url(site.pages[name]));
           const tools = ["first", "second", "third"].map((word) => `${word}_on_${name}_${width}`.replace("-", "_"));
           for (const tool of tools) {
-            await site.hook({ tool, params: { path: "a" }, result: "done" });
+            await site.happen({ tool, params: { path: "a" } });
             await row(page, tool).waitFor();
           }
-          await site.hook({ tool: "exec", params: { command: "rm -rf /" } });
-          await page.locator(".call.deny", { hasText: "Recursive delete of the root directory" }).first().waitFor();
+          const reason = `Nobody asked for ${tools[0]}`;
+          await site.happen({ tool: "exec", params: { command: "rm -rf /" }, verdict: "deny", rule: "fs.delete.root", reason, values: ["harm_prevention"] });
+          await page.locator(".call.deny", { hasText: reason }).waitFor();
           await assertStill(page);
           await assertFits(page);
           assert.ok(await page.evaluate(() => window.sameDocument === true), "without a reload");
@@ -47,7 +49,7 @@ export function live(world) {
       await follow(page, site.url("/"));
       await page.locator("[data-pause]").click();
       await page.locator("[data-state]", { hasText: /paused/i }).waitFor();
-      for (const tool of ["held_one", "held_two"]) await site.hook({ tool, params: {}, result: "done" });
+      for (const tool of ["held_one", "held_two"]) await site.happen({ tool });
       await page.locator("[data-fresh]", { hasText: "2 new" }).waitFor();
       assert.equal(await row(page, "held_").count(), 0);
       await page.locator("[data-pause]").click();
@@ -56,27 +58,25 @@ export function live(world) {
     }));
 
   test("what came while the connection was away is there when it is back", () =>
-    onPage(world.browser, { motion: "no-preference", expected: /ERR_|Failed to load|EventSource/ }, async (page) => {
+    onPage(world.browser, { motion: "no-preference", expected: /ERR_/ }, async (page) => {
       const { site } = world;
-      // The first connection carries one event and ends, as when a laptop sleeps; the browser comes back by itself.
-      let connections = 0;
-      const resumed = [];
-      await page.route("**/v1/live*", async (route) => {
-        connections += 1;
-        if (connections > 1) {
-          resumed.push((await route.request().allHeaders())["last-event-id"]);
-          return route.continue();
-        }
-        const [newest] = await site.edge.traces();
-        const position = await firstPosition(site);
-        const data = JSON.stringify({ ...newest, tool_name: "before_the_break" });
-        await route.fulfill({ contentType: "text/event-stream", body: `retry: 1500\nevent: trace\nid: ${position}\ndata: ${data}\n\n` });
-      });
-      await visit(page, site.url("/"));
-      for (const tool of ["during_one", "during_two", "during_three"]) await site.hook({ tool, params: {}, result: "done" });
-      await row(page, "during_three").waitFor();
-      assert.equal(await row(page, "during_").count(), 3, "without a gap");
-      assert.ok(resumed[0], "it names the last event that it saw");
+      const way = await Proxy.to(site.edge.url);
+      try {
+        await follow(page, `${way.url}/`);
+        await site.happen({ tool: "before_the_break" });
+        await row(page, "before_the_break").waitFor();
+        way.cut();
+        await page.locator("[data-state]", { hasText: /connecting|offline/i }).waitFor();
+        for (const tool of ["during_one", "during_two", "during_three"]) await site.happen({ tool });
+        way.mend();
+        await row(page, "during_three").waitFor();
+        const shown = await page.locator("ol.calls .tool").allInnerTexts();
+        assert.deepEqual(shown.slice(0, 4), ["during_three", "during_two", "during_one", "before_the_break"], "without a gap");
+        assert.match(way.asked, /last-event-id: \S+/i, "it named the last event that it saw");
+        assert.ok(await page.evaluate(() => window.sameDocument === true), "without a reload");
+      } finally {
+        way.close();
+      }
     }));
 
   test("hostile calls that come in live are text, and the page keeps its width", () =>
@@ -95,7 +95,7 @@ export function live(world) {
     onPage(world.browser, { motion: "reduce" }, async (page) => {
       const { site } = world;
       await follow(page, site.url("/"));
-      await site.hook({ tool: "waits_to_be_asked_for", params: {}, result: "done" });
+      await site.happen({ tool: "waits_to_be_asked_for" });
       const fresh = page.locator("[data-fresh]", { hasText: "1 new" });
       await fresh.waitFor();
       assert.equal(await row(page, "waits_to_be_asked_for").count(), 0);
@@ -103,23 +103,4 @@ export function live(world) {
       await row(page, "waits_to_be_asked_for").waitFor();
       await assertStill(page);
     }));
-}
-
-/** The position of an event that the edge tells now: read from the stream itself. */
-async function firstPosition(site) {
-  const stop = new AbortController();
-  const response = await fetch(site.url("/v1/live"), { signal: stop.signal, headers: { accept: "text/event-stream" } });
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  await site.hook({ tool: "marks_the_place", params: {}, result: "done" });
-  let text = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    assert.ok(!done, `the stream ended after ${text}`);
-    text += value;
-    const id = /^id: ?(\S+)$/m.exec(text)?.[1];
-    if (id) {
-      stop.abort();
-      return id;
-    }
-  }
 }

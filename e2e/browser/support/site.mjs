@@ -99,6 +99,12 @@ export class Site {
     return this.smoltbot.hook("openclaw", call(told));
   }
 
+  /** One call of the support agent, posted as its sidecar would, at this moment. */
+  async happen(told) {
+    const { agent } = this.past.agents.find(({ name }) => name === "support");
+    await this.edge.post(agent.body([agent.link({ at: Date.now(), session: "support-today", ...told })]));
+  }
+
   async close() {
     await this.smoltbot.stop();
   }
