@@ -178,11 +178,6 @@ impl Worker {
         self.address
     }
 
-    /// The id of the process that is above all others of it.
-    pub(crate) fn id(&self) -> u32 {
-        self.group.id()
-    }
-
     /// Where it answers.
     fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -201,7 +196,8 @@ fn signals() -> Result<Receiver<()>> {
     Ok(receive)
 }
 
-fn address(port: u16) -> Result<SocketAddr> {
+/// The address on loopback with `port`, or with any that is free for 0.
+pub(super) fn address(port: u16) -> Result<SocketAddr> {
     let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let taken = || format!("port {port} is taken; choose another, or 0 for any that is free");
     Ok(TcpListener::bind(wanted)

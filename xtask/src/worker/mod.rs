@@ -9,6 +9,7 @@ mod config;
 mod deploy;
 mod dev;
 mod processes;
+mod serve;
 mod size;
 mod toolchain;
 mod tools;
@@ -23,6 +24,7 @@ use crate::tree;
 pub(crate) use build::build;
 pub(crate) use dev::{Worker, migrate_by};
 pub(crate) use processes::Group;
+pub(crate) use serve::Served;
 
 /// What to do with the Worker.
 #[derive(Debug, Subcommand)]

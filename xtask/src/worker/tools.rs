@@ -36,12 +36,20 @@ impl Tools {
         Line::new(&self.node).arg(self.modules.join(path))
     }
 
+    /// The runtime that wrangler starts, alone.
+    pub(crate) fn workerd(&self) -> Line {
+        self.script("workerd/bin/workerd")
+    }
+
     /// wrangler, which asks and tells nobody anything by itself.
     pub(crate) fn wrangler(&self) -> Line {
         self.script("wrangler/bin/wrangler.js")
             .env("WRANGLER_SEND_METRICS", "false")
             .env("WRANGLER_SEND_ERROR_REPORTS", "false")
             .env("CLOUDFLARE_CF_FETCH_ENABLED", "false")
+            // Its own record of every request, in a database beside ours, costs more than most requests.
+            .env("X_LOCAL_EXPLORER", "false")
+            .env("X_LOCAL_OBSERVABILITY", "false")
             .env("CI", "true")
             .dir(&super::home())
     }

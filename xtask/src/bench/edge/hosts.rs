@@ -11,7 +11,7 @@ use crate::bench::Bench;
 use crate::bench::up::{PATIENCE, free_port};
 use crate::command::Line;
 use crate::health::healthy;
-use crate::worker::{Group, Worker};
+use crate::worker::{Group, Served};
 
 /// The limits are not what is measured.
 const UNLIMITED: [&str; 4] = [
@@ -78,15 +78,14 @@ impl Host for Native {
     }
 }
 
-/// The Worker over the database at `database_url`.
-pub(super) fn workerd(database_url: &str) -> Result<Worker> {
-    let vars = UNLIMITED.map(|name| format!("{name}:0"));
-    Worker::start(0, database_url, &vars)
+/// The Worker over the database at `database_url`, in workerd without wrangler around it.
+pub(super) fn workerd(database_url: &str) -> Result<Served> {
+    Served::start(database_url, &UNLIMITED.map(|name| (name, "0")))
 }
 
-impl Host for Worker {
+impl Host for Served {
     fn address(&self) -> SocketAddr {
-        Worker::address(self)
+        Served::address(self)
     }
 
     fn spent(&self) -> Result<Spent> {
@@ -106,7 +105,7 @@ pub(super) struct Memory {
 /// The Worker's own gauge of its memory.
 const WASM_MEMORY: &str = "smoltbot_wasm_memory_bytes";
 
-impl Worker {
+impl Served {
     pub(super) fn memory(&self) -> Result<Memory> {
         let mut kib = 0.0;
         for id in cpu::named(self.id(), "workerd")? {

@@ -57,6 +57,13 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Metric>> {
         load(&cluster, &worker, WARM_BATCHES, BATCH)?;
         let in_workerd = load(&cluster, &worker, BATCHES_EACH, BATCH)?;
         samples.workerd(&run, &in_workerd);
+        // What a request costs by itself, whatever is in it.
+        let single = load(&cluster, &worker, BATCHES_EACH, 1)?;
+        samples.push(
+            "workerd: CPU a request of one trace",
+            "ms",
+            single.host.workerd_s() / single.requests * 1e3,
+        );
     }
     let mut metrics = samples.metrics()?;
     metrics.extend(memory(&cluster, &database())?);
