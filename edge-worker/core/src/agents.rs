@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aap::AgentId;
-use aap::limits::DEFAULT_PAGE;
+use aap::limits::{DEFAULT_PAGE, MAX_PAGE};
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
@@ -69,10 +69,26 @@ pub(crate) async fn sessions<S: TraceReader + TraceWriter, L: Limiter>(
     PathId(id): PathId,
     uri: Uri,
 ) -> Result<Json<Sessions>, Problem> {
-    let limit = Params::of(&uri, &["limit"])?.limit(DEFAULT_PAGE)?;
+    let limit = Params::of(&uri, &["limit"])?.limit(DEFAULT_PAGE, MAX_PAGE)?;
     let agent = find(&edge, &id).await?.agent_id;
     let sessions = edge.ports.store.sessions(agent, limit).await?;
     Ok(Json(Sessions { sessions }))
+}
+
+/// An agent's chains.
+#[derive(Debug, Serialize)]
+pub(crate) struct Streams {
+    streams: Vec<StreamRow>,
+}
+
+/// How far each chain goes.
+pub(crate) async fn streams<S: TraceReader + TraceWriter, L: Limiter>(
+    State(edge): State<Arc<Edge<S, L>>>,
+    PathId(id): PathId,
+) -> Result<Json<Streams>, Problem> {
+    let agent = find(&edge, &id).await?.agent_id;
+    let streams = edge.ports.store.streams(agent).await?;
+    Ok(Json(Streams { streams }))
 }
 
 /// All equivocations.

@@ -9,6 +9,7 @@ use aap::{AgentId, Timestamp};
 use ed25519_dalek::VerifyingKey;
 use trace_store::{TraceReader, TraceWriter};
 
+use crate::export::Seats;
 use crate::limiter::{LimitDecision, LimitKey, Limiter, Network};
 use crate::{Ports, Problem};
 
@@ -18,6 +19,7 @@ pub const KNOWN_AGENTS: usize = 10_000;
 /// Shared by all handlers.
 pub(crate) struct Edge<S, L> {
     pub(crate) ports: Ports<S, L>,
+    pub(crate) exports: Seats,
     known: Mutex<Known>,
 }
 
@@ -86,8 +88,12 @@ pub(crate) struct Caller {
 
 impl<S: TraceReader + TraceWriter, L: Limiter> Edge<S, L> {
     pub(crate) fn new(ports: Ports<S, L>) -> Self {
-        let known = Mutex::default();
-        Self { ports, known }
+        let (known, exports) = (Mutex::default(), Seats::default());
+        Self {
+            ports,
+            exports,
+            known,
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -27,9 +27,11 @@ mod card;
 mod drift;
 mod edge;
 mod evidence;
+mod export;
 mod integrity;
 mod layers;
 pub mod limiter;
+mod links;
 pub mod live;
 mod openapi;
 mod ops;
@@ -44,6 +46,7 @@ mod traces;
 
 pub use body::BODY_TIMEOUT;
 pub use edge::KNOWN_AGENTS;
+pub use export::{EXPORT_PAGE, MAX_EXPORT_TIME, MAX_EXPORTS, MAX_EXPORTS_PER_NETWORK};
 pub use limiter::{ClientNet, LimitDecision, LimitKey, Limiter, Limits, Network};
 pub use live::Live;
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem, RETRY_LATER};
@@ -106,8 +109,12 @@ fn limited<S: TraceReader + TraceWriter, L: Limiter>() -> Routes<S, L> {
             "/v1/agents/{id}/equivocations",
             get(agents::equivocations::<S, L>),
         ),
+        ("/v1/agents/{id}/streams", get(agents::streams::<S, L>)),
+        ("/v1/agents/{id}/links", get(links::links::<S, L>)),
         (paths::REFUSALS, get(traces::refusals::<S, L>)),
         (paths::STATS, get(stats::stats::<S, L>)),
+        (paths::FACETS, get(stats::facets::<S, L>)),
+        (paths::EXPORT, get(export::export::<S, L>)),
         (paths::LIVE, get(live::live::<S, L>)),
         (paths::OPENAPI, get(openapi::show)),
     ]

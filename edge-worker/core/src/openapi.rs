@@ -7,13 +7,14 @@ use axum::response::IntoResponse;
 use serde_json::{Map, Value};
 
 /// The rooms, in the order in which their parts are shown.
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 13] = [
     include_str!("../openapi/info.json"),
     include_str!("../openapi/submitting.json"),
     include_str!("../openapi/listing.json"),
     include_str!("../openapi/agents.json"),
     include_str!("../openapi/cards.json"),
     include_str!("../openapi/counting.json"),
+    include_str!("../openapi/exporting.json"),
     include_str!("../openapi/operating.json"),
     include_str!("../openapi/parameters.json"),
     include_str!("../openapi/problems.json"),

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use trace_store::StoreError;
 
+use crate::export::{MAX_EXPORT_TIME, MAX_EXPORTS, MAX_EXPORTS_PER_NETWORK};
 use crate::limiter::LimitDecision;
 use crate::live::{MAX_LIVE_PER_NETWORK, MAX_LIVE_STREAMS};
 
@@ -65,6 +66,14 @@ pub enum Problem {
         "too many live streams are open: {MAX_LIVE_STREAMS} in all, {MAX_LIVE_PER_NETWORK} for one network"
     )]
     TooManyStreams,
+    /// No slot for an export.
+    #[error(
+        "too many exports are on their way: {MAX_EXPORTS} in all, {MAX_EXPORTS_PER_NETWORK} for one network; wait for one to end"
+    )]
+    TooManyExports,
+    /// An export that goes on and on; its answer has begun, so this is only logged.
+    #[error("the export took longer than {} seconds", MAX_EXPORT_TIME.as_secs())]
+    ExportTooLong,
     /// The store failed; nothing was acknowledged.
     #[error("the store is not available; nothing was acknowledged, send it again")]
     Store(#[from] StoreError),
@@ -98,6 +107,8 @@ impl Problem {
             Self::BadCard(_) => (StatusCode::UNPROCESSABLE_ENTITY, "card-not-believed"),
             Self::Limited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate-limited"),
             Self::TooManyStreams => (StatusCode::SERVICE_UNAVAILABLE, "too-many-live-streams"),
+            Self::TooManyExports => (StatusCode::SERVICE_UNAVAILABLE, "too-many-exports"),
+            Self::ExportTooLong => (StatusCode::SERVICE_UNAVAILABLE, "export-too-long"),
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store-unavailable"),
             Self::Unwritable => (StatusCode::INTERNAL_SERVER_ERROR, "unwritable"),
         }
@@ -116,6 +127,7 @@ impl Problem {
                 "retry_after": decision.retry_after_seconds(),
             }),
             Self::TooManyStreams => json!({ "limit": MAX_LIVE_STREAMS }),
+            Self::TooManyExports => json!({ "limit": MAX_EXPORTS }),
             _ => Value::Null,
         };
         match members {
@@ -127,7 +139,9 @@ impl Problem {
     fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Limited(decision) => decision.retry_after_seconds(),
-            Self::TooManyStreams | Self::Store(_) => Some(RETRY_LATER.as_secs()),
+            Self::TooManyStreams | Self::TooManyExports | Self::Store(_) => {
+                Some(RETRY_LATER.as_secs())
+            }
             _ => None,
         }
     }

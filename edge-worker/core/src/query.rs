@@ -15,7 +15,9 @@ use crate::Problem;
 /// Characters of a search text.
 pub(crate) const MAX_SEARCH_CHARS: usize = 256;
 
-const UUID_FORM: &str = "a UUID such as 0193b5b0-7c4e-7a3c-9d39-1f2e3d4c5b6a";
+pub(crate) const UUID_FORM: &str = "a UUID such as 0193b5b0-7c4e-7a3c-9d39-1f2e3d4c5b6a";
+/// Of listings; `GET /v1/traces` has `longest`, too.
+const ORDER_FORM: &str = "newest or oldest (GET /v1/traces takes longest, too)";
 const TIME_FORM: &str = "an RFC 3339 time such as 2026-11-21T02:10:00Z (a + in it is written %2B)";
 
 /// The parameters of a query that are not read yet. Each is taken once; what is left at the end is refused.
@@ -57,6 +59,16 @@ impl Params {
             .ok_or_else(|| bad(name, format!("`{}` is not {form}", shown.escape_debug())))
     }
 
+    /// Whether a parameter that was not taken yet has this value.
+    pub(crate) fn is(&self, name: &str, value: &str) -> bool {
+        self.0.get(name).is_some_and(|given| given == value)
+    }
+
+    /// Whether a parameter was given and not taken yet.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     fn text(&mut self, name: &str, most: usize) -> Result<Option<String>, Problem> {
         let form = format!("a text of 1 to {most} characters without NUL");
         self.take(name, &form, |text| {
@@ -78,7 +90,7 @@ impl Params {
             session_id: self.text("session_id", MAX_ID_CHARS)?,
             value: self.text("value", MAX_ID_CHARS)?,
             rule_id: self.text("rule_id", MAX_ID_CHARS)?,
-            runtime: None,
+            runtime: self.text("runtime", MAX_ID_CHARS)?,
             since: self.time("since")?,
             until: self.time("until")?,
             q: self.text("q", MAX_SEARCH_CHARS)?,
@@ -92,10 +104,11 @@ impl Params {
         }
     }
 
-    pub(crate) fn limit(&mut self, default: u32) -> Result<u32, Problem> {
-        let form = format!("a whole number from 1 to {MAX_PAGE}");
+    /// `limit`, from 1 to `most`.
+    pub(crate) fn limit(&mut self, default: u32, most: u32) -> Result<u32, Problem> {
+        let form = format!("a whole number from 1 to {most}");
         let limit = self.take("limit", &form, |text| {
-            parsed(text).filter(|limit| (1..=MAX_PAGE).contains(limit))
+            parsed(text).filter(|limit| (1..=most).contains(limit))
         })?;
         Ok(limit.unwrap_or(default))
     }
@@ -103,21 +116,32 @@ impl Params {
     /// `cursor` and `limit`.
     pub(crate) fn page(&mut self) -> Result<PageRequest, Problem> {
         Ok(PageRequest {
-            limit: self.limit(DEFAULT_PAGE)?,
+            limit: self.limit(DEFAULT_PAGE, MAX_PAGE)?,
             after: self.take("cursor", "a next_cursor of this listing", parsed::<Cursor>)?,
-            direction: Direction::Older,
+            direction: self.direction()?,
         })
+    }
+
+    /// `order`: newest first unless oldest is asked for.
+    pub(crate) fn direction(&mut self) -> Result<Direction, Problem> {
+        let direction = self.take("order", ORDER_FORM, |word| match word {
+            "newest" => Some(Direction::Older),
+            "oldest" => Some(Direction::Newer),
+            _ => None,
+        })?;
+        Ok(direction.unwrap_or_default())
     }
 }
 
 /// Parameters that [`Params::filter`] reads.
-pub(crate) const FILTER: [&str; 9] = [
+pub(crate) const FILTER: [&str; 10] = [
     "agent_id",
     "action_type",
     "tool",
     "session_id",
     "value",
     "rule_id",
+    "runtime",
     "since",
     "until",
     "q",

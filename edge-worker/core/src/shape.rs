@@ -98,6 +98,12 @@ pub(crate) fn live_event(row: &TraceRow) -> Value {
 pub(crate) struct TracesPage {
     pub(crate) traces: Vec<Listed>,
     pub(crate) next_cursor: Option<String>,
+    /// Rows among which the longest were looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) looked_at: Option<u64>,
+    /// Whether these are all there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) complete: Option<bool>,
 }
 
 /// A refusal: a listing's row, and why.
@@ -134,6 +140,27 @@ pub(crate) struct RefusalsPage {
 /// One trace whole, with what proves it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Whole {
+    #[serde(flatten)]
+    exported: Exported,
+    note: Option<String>,
+    previous: Option<TraceId>,
+    next: Option<TraceId>,
+}
+
+impl From<TraceDetail> for Whole {
+    fn from(mut detail: TraceDetail) -> Self {
+        Self {
+            note: detail.note.take(),
+            previous: detail.previous,
+            next: detail.next,
+            exported: detail.into(),
+        }
+    }
+}
+
+/// One trace as an export has it: all of it but what depends on its neighbours.
+#[derive(Debug, Serialize)]
+pub(crate) struct Exported {
     id: TraceId,
     agent_id: AgentId,
     timestamp: Timestamp,
@@ -158,12 +185,9 @@ pub(crate) struct Whole {
     /// The AP-Trace.
     trace: Option<Value>,
     digest: Option<Digest>,
-    note: Option<String>,
-    previous: Option<TraceId>,
-    next: Option<TraceId>,
 }
 
-impl From<TraceDetail> for Whole {
+impl From<TraceDetail> for Exported {
     fn from(detail: TraceDetail) -> Self {
         let row = detail.row;
         Self {
@@ -189,9 +213,6 @@ impl From<TraceDetail> for Whole {
             held_back: row.held_back,
             trace: detail.document,
             digest: detail.digest,
-            note: detail.note,
-            previous: detail.previous,
-            next: detail.next,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Counts over time, by tool, by value.
+//! Counts over time, by tool, by value; and by whatever a filter has.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use aap::Timestamp;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
-use trace_store::{Stats, TraceReader, TraceWriter};
+use trace_store::{Facets, Stats, TraceReader, TraceWriter};
 
 use crate::Problem;
 use crate::edge::Edge;
@@ -54,6 +54,15 @@ pub(crate) async fn stats<S: TraceReader + TraceWriter, L: Limiter>(
         .map_or(until.saturating_sub(DAY_MS), Timestamp::millis);
     let width = width(until.saturating_sub(since), asked)?;
     Ok(Json(edge.ports.store.stats(&filter, width, now).await?))
+}
+
+/// What a filter could be narrowed down by.
+pub(crate) async fn facets<S: TraceReader + TraceWriter, L: Limiter>(
+    State(edge): State<Arc<Edge<S, L>>>,
+    uri: Uri,
+) -> Result<Json<Facets>, Problem> {
+    let filter = Params::of(&uri, &FILTER)?.filter()?;
+    Ok(Json(edge.ports.store.facets(&filter, edge.now()).await?))
 }
 
 fn width(span_ms: i64, asked: Option<i64>) -> Result<i64, Problem> {

@@ -262,6 +262,10 @@ async fn a_store_that_is_down_acknowledges_nothing_and_tells_no_tales() {
         ("GET", &drift, String::new()),
         ("GET", "/v1/live", String::new()),
         ("GET", "/v1/stats", String::new()),
+        ("GET", "/v1/facets", String::new()),
+        ("GET", "/v1/export", String::new()),
+        ("GET", "/v1/export?format=otlp", String::new()),
+        ("GET", "/v1/traces?order=longest", String::new()),
         ("GET", "/ready", String::new()),
     ] {
         let (status, headers, text) = ask(method, path, &body).await;

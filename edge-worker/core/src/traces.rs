@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use aap::ActionType;
+use aap::limits::{DEFAULT_PAGE, MAX_PAGE};
 use aap::paths::AP_TRACE_MEDIA_TYPE;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use trace_store::{TraceReader, TraceWriter};
+use trace_store::{Filter, TraceReader, TraceWriter};
 
 use crate::Problem;
 use crate::edge::Edge;
@@ -18,17 +19,21 @@ use crate::shape::{Listed, Refusal, RefusalsPage, TracesPage, Whole, next_cursor
 
 fn listing_params(uri: &Uri) -> Result<Params, Problem> {
     let mut known = FILTER.to_vec();
-    known.extend(["cursor", "limit"]);
+    known.extend(["cursor", "limit", "order"]);
     Params::of(uri, &known)
 }
 
-/// A page of traces, newest first.
+/// A page of traces, newest first unless another order is asked for.
 pub(crate) async fn list<S: TraceReader + TraceWriter, L: Limiter>(
     State(edge): State<Arc<Edge<S, L>>>,
     uri: Uri,
 ) -> Result<Json<TracesPage>, Problem> {
     let mut params = listing_params(&uri)?;
-    let (filter, page) = (params.filter()?, params.page()?);
+    let filter = params.filter()?;
+    if params.is("order", "longest") {
+        return longest(&edge, &filter, params).await;
+    }
+    let page = params.page()?;
     let page = edge.ports.store.documents(&filter, page).await?;
     let rows = page.rows.into_iter();
     Ok(Json(TracesPage {
@@ -36,6 +41,30 @@ pub(crate) async fn list<S: TraceReader + TraceWriter, L: Limiter>(
             .map(|detail| Listed::new(detail.row, detail.document))
             .collect(),
         next_cursor: next_cursor(page.next),
+        looked_at: None,
+        complete: None,
+    }))
+}
+
+/// The traces that took longest among the newest: one page, and how far it looked.
+async fn longest<S: TraceReader + TraceWriter, L: Limiter>(
+    edge: &Edge<S, L>,
+    filter: &Filter,
+    mut params: Params,
+) -> Result<Json<TracesPage>, Problem> {
+    let limit = params.limit(DEFAULT_PAGE, MAX_PAGE)?;
+    if params.has("cursor") {
+        let problem =
+            "order=longest has one page and no cursor; leave it out, or narrow the filter";
+        return Err(bad("cursor", problem.to_owned()));
+    }
+    let longest = edge.ports.store.longest(filter, limit).await?;
+    let rows = longest.rows.into_iter();
+    Ok(Json(TracesPage {
+        traces: rows.map(|row| Listed::new(row, None)).collect(),
+        next_cursor: None,
+        looked_at: Some(longest.looked_at),
+        complete: Some(longest.complete),
     }))
 }
 
