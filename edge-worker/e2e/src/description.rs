@@ -128,7 +128,14 @@ impl Description {
                 let described = content.get(answer.media_type());
                 let described = described
                     .unwrap_or_else(|| panic!("{here}: {} not described", answer.media_type()));
-                if answer.media_type().ends_with("json") {
+                if let Some(line) = described["schema"].get("x-line") {
+                    let key = format!("{here} a line");
+                    for text in answer.text.lines() {
+                        let read = serde_json::from_str(text);
+                        let read = read.unwrap_or_else(|error| panic!("{key}: {error}: {text}"));
+                        self.check_body(&key, line, &read);
+                    }
+                } else if answer.media_type().ends_with("json") {
                     let key = format!("{here} {}", answer.media_type());
                     self.check_body(&key, &described["schema"], &answer.body);
                 }

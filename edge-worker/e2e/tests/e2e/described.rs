@@ -21,7 +21,12 @@ fn filled(template: &str, trace: &str, agent: &str) -> String {
     } else {
         agent
     };
-    template.replace("{id}", id)
+    let path = template.replace("{id}", id);
+    // The one route that cannot do without a parameter.
+    if path.ends_with("/links") {
+        return format!("{path}?stream={agent}");
+    }
+    path
 }
 
 fn large(template: &str) -> usize {
@@ -45,6 +50,8 @@ async fn provoke(status: u16, method: &str, template: &str, known: &Known) -> Op
     };
     let request = match (status, method) {
         (200, "PUT") => at(&path).body(known.agent.signed_card().to_string()),
+        // Everything that is here would be a lot.
+        (200, _) if template == "/v1/export" => at(&format!("{path}?agent_id={id}")),
         (200, _) => at(&path),
         (201, _) => at(&path).body(flat().to_string()),
         (400, "GET") if template.contains("{id}") => at(&filled(template, "x", "x")),

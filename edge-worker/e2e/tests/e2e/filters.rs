@@ -22,10 +22,19 @@ async fn stored() -> Stored {
     let traces: Vec<_> = (0..6_u32)
         .map(|number| {
             let mut trace = flat_of(agent);
-            trace["timestamp"] = json!(aap::Timestamp::from_millis(base + i64::from(number) * 1000));
+            trace["timestamp"] =
+                json!(aap::Timestamp::from_millis(base + i64::from(number) * 1000));
             trace["action_type"] = json!(["allow", "deny", "error"][number as usize % 3]);
-            trace["tool_name"] = json!(if number < 4 { tool.as_str() } else { "web_fetch" });
-            trace["metadata"] = json!({"session_id": session, "conscience_reason": format!("{rule} says 100% {number}")});
+            trace["tool_name"] = json!(if number < 4 {
+                tool.as_str()
+            } else {
+                "web_fetch"
+            });
+            trace["metadata"] = json!({
+                "session_id": session,
+                "conscience_reason": format!("{rule} says 100% {number}"),
+                "runtime": if number < 2 { "openclaw" } else { "codex" },
+            });
             if number % 3 == 1 {
                 trace["metadata"]["rule_id"] = json!(rule);
                 trace["metadata"]["values_violated"] = json!(["care", value]);
@@ -46,13 +55,22 @@ async fn stored() -> Stored {
 }
 
 impl Stored {
-    /// Which of the traces a query finds, by number.
+    /// Which of the traces a query finds, by number; a listing and an export find the same.
     async fn found(&self, query: &str) -> Vec<usize> {
+        let exported = self.client.get(&format!("/v1/export?{query}")).await;
+        let exported = exported.expect(200);
+        let exported = exported.text.lines().map(|line| {
+            let row: Value = serde_json::from_str(line).expect("JSON");
+            row["id"].clone()
+        });
+        let exported: Vec<_> = exported.collect();
         let page = self
             .client
             .json(&format!("/v1/traces?limit=500&{query}"))
             .await;
         let rows = page["traces"].as_array().expect("rows");
+        let ids: Vec<_> = rows.iter().map(|row| row["id"].clone()).collect();
+        assert_eq!(ids, exported, "{query}");
         let number = |row: &Value| {
             self.traces
                 .iter()
@@ -86,6 +104,9 @@ async fn each_filter_finds_what_it_says() {
         ),
         (format!("value={}", stored.value), vec![1, 4]),
         (format!("rule_id={}", stored.rule), vec![1, 4]),
+        (format!("{agent}&runtime=openclaw"), vec![0, 1]),
+        (format!("{agent}&runtime=codex&action_type=deny"), vec![4]),
+        (format!("{agent}&runtime=open"), vec![]),
         (format!("q={}", stored.rule), vec![0, 1, 2, 3, 4, 5]),
         (
             format!("q={}", stored.rule.to_uppercase()),
@@ -136,6 +157,7 @@ async fn wrong_filters_are_named_with_what_is_accepted() {
         ("tool=", "tool", "1 to 256 characters"),
         (&format!("tool={long}"), "tool", "1 to 256 characters"),
         (&format!("q={long}"), "q", "1 to 256 characters"),
+        (&format!("runtime={long}"), "runtime", "1 to 256 characters"),
         ("since=yesterday", "since", "RFC 3339"),
         ("since=2026-11-21T02:10:00+01:00", "since", "%2B"),
         ("until=2026-13-01T00:00:00Z", "until", "RFC 3339"),
@@ -146,7 +168,13 @@ async fn wrong_filters_are_named_with_what_is_accepted() {
         ),
         ("agent=x", "agent", "there are agent_id"),
     ] {
-        for listing in ["/v1/traces", "/v1/refusals", "/v1/stats"] {
+        for listing in [
+            "/v1/traces",
+            "/v1/refusals",
+            "/v1/stats",
+            "/v1/facets",
+            "/v1/export",
+        ] {
             if listing == "/v1/stats" && query.starts_with("q=") {
                 continue;
             }
