@@ -3,7 +3,7 @@
 //! In a Worker they are no part of the module: the host serves what [`all`] lists, and here only their names are known.
 
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 #[cfg(not(target_arch = "wasm32"))]
 use axum::{
     extract::Path,
@@ -126,6 +126,11 @@ pub(crate) fn js() -> String {
 /// The icon's path.
 pub(crate) fn mark() -> String {
     path("mark.svg")
+}
+
+/// `GET /favicon.ico`, which browsers ask for where no page names an icon: beside a picture, a feed or JSON.
+pub(crate) async fn favicon() -> Redirect {
+    Redirect::permanent(&mark())
 }
 
 /// `GET /assets/{name}`. An older name is not served: its content is gone.

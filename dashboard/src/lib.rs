@@ -76,6 +76,7 @@ pub fn router<R: TraceReader>(
         .route("/robots.txt", get(pages::sitemap::robots))
         .route("/about", get(pages::about::show))
         .route("/assets/{name}", get(assets::serve))
+        .route("/favicon.ico", get(assets::favicon))
         .layer(map_response(answer::secure))
         .with_state(App { reader, clock })
 }
