@@ -1,16 +1,20 @@
-//! `GET /`: what agents do right now, and what they refused lately.
+//! `GET /`: what agents do right now, what they refused today, and who is most active.
 
-use aap::{ActionType, Timestamp};
+use std::collections::HashMap;
+
+use aap::{ActionType, AgentId, Timestamp};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use futures_util::future::try_join4;
-use trace_store::{AgentRow, Filter, PageRequest, TraceReader};
+use futures_util::future::{try_join_all, try_join4};
+use trace_store::{Filter, PageRequest, TraceReader, TraceRow};
 
 use crate::App;
 use crate::answer::{PageError, page};
 use crate::calls::{Call, Who};
 use crate::chart::{Chart, activity};
+use crate::claim::Claim;
+use crate::origin::Origin;
 use crate::query::Params;
 use crate::text::Shown;
 use crate::words::{counted, number, time};
@@ -20,7 +24,9 @@ const FEED_ROWS: u32 = 16;
 /// Refusals beside it.
 const REFUSAL_ROWS: u32 = 5;
 /// Agents beside it.
-const AGENTS: u32 = 6;
+const AGENTS: usize = 8;
+/// The newest calls that tell who is most active.
+const ACTIVE_AMONG: u32 = 500;
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -32,32 +38,30 @@ struct Home {
     denied: String,
     errors: String,
     acting: String,
+    refused_today: String,
+    among: String,
+    since: Option<Shown>,
     chart: Chart,
     live: String,
+    origin: String,
 }
 
+/// An agent that is active now.
 struct Agent {
     who: Who,
+    name: Option<String>,
     seen: Shown,
     calls: String,
     denied: u64,
     signed: bool,
-}
-
-impl Agent {
-    fn of(row: &AgentRow, now: Timestamp) -> Self {
-        Self {
-            who: Who::of(row.agent_id),
-            seen: time(row.last_seen, now),
-            calls: counted(row.traces, "call", "calls"),
-            denied: row.denied,
-            signed: row.signed > 0,
-        }
-    }
+    pulse: Shown,
 }
 
 /// Answers `GET /`.
-pub(crate) async fn show<R: TraceReader>(State(app): State<App<R>>) -> Result<Response, PageError> {
+pub(crate) async fn show<R: TraceReader>(
+    State(app): State<App<R>>,
+    origin: Origin,
+) -> Result<Response, PageError> {
     let now = app.now();
     let period = Params::default().period("24h")?;
     let all = Filter::default();
@@ -67,20 +71,23 @@ pub(crate) async fn show<R: TraceReader>(State(app): State<App<R>>) -> Result<Re
     };
     let refused = Filter {
         action_type: Some(ActionType::Deny),
-        ..Filter::default()
+        ..recent.clone()
     };
     let rows = |limit| PageRequest {
         limit,
         ..PageRequest::default()
     };
     let reader = &app.reader;
-    let (feed, stats, agents, refusals) = try_join4(
+    let (feed, stats, newest, refusals) = try_join4(
         reader.documents(&all, rows(FEED_ROWS)),
         reader.stats(&recent, period.bucket_ms, now),
-        reader.agents(AGENTS),
+        reader.traces(&recent, rows(ACTIVE_AMONG)),
         reader.documents(&refused, rows(REFUSAL_ROWS)),
     )
     .await?;
+    let active = most_active(&newest.rows);
+    let cards = try_join_all(active.iter().map(|(id, _)| reader.card(*id))).await?;
+    let span = newest.rows.last().map_or(now, |row| row.at);
     page(&Home {
         calls: feed
             .rows
@@ -92,12 +99,97 @@ pub(crate) async fn show<R: TraceReader>(State(app): State<App<R>>) -> Result<Re
             .iter()
             .map(|row| Call::with_agent(row, now))
             .collect(),
-        agents: agents.iter().map(|row| Agent::of(row, now)).collect(),
+        agents: active
+            .iter()
+            .zip(cards)
+            .map(|((id, calls), card)| Agent {
+                name: Claim::of(card.as_ref()).name,
+                ..Agent::of(*id, calls, span, now)
+            })
+            .collect(),
         total: number(stats.total),
         denied: number(stats.deny),
         errors: number(stats.error),
         acting: number(stats.agents),
+        refused_today: counted(stats.deny, "refusal", "refusals"),
+        among: counted(newest.rows.len() as u64, "newest call", "newest calls"),
+        since: newest.rows.last().map(|row| time(row.at, now)),
         chart: activity(&stats, period, now),
         live: aap::paths::LIVE.to_owned(),
+        origin: origin.at(""),
     })
+}
+
+/// Who made most of these calls, the most active first; among equals who acted last.
+fn most_active(rows: &[TraceRow]) -> Vec<(AgentId, Vec<&TraceRow>)> {
+    let mut order: Vec<(AgentId, Vec<&TraceRow>)> = Vec::new();
+    let mut places: HashMap<AgentId, usize> = HashMap::new();
+    for row in rows {
+        let place = *places.entry(row.agent_id).or_insert_with(|| {
+            order.push((row.agent_id, Vec::new()));
+            order.len() - 1
+        });
+        order[place].1.push(row);
+    }
+    order.sort_by_key(|(_, calls)| std::cmp::Reverse(calls.len()));
+    order.truncate(AGENTS);
+    order
+}
+
+impl Agent {
+    /// Of its calls, newest first and never none, since `span`.
+    fn of(id: AgentId, calls: &[&TraceRow], span: Timestamp, now: Timestamp) -> Self {
+        let denied = calls
+            .iter()
+            .filter(|row| row.action_type == ActionType::Deny);
+        Self {
+            who: Who::of(id),
+            name: None,
+            seen: calls
+                .first()
+                .map(|row| time(row.at, now))
+                .unwrap_or_default(),
+            calls: counted(calls.len() as u64, "call", "calls"),
+            denied: denied.count() as u64,
+            signed: calls.iter().any(|row| row.signed),
+            pulse: pulse(calls, span, now),
+        }
+    }
+}
+
+/// When the calls were made, as thin bars with refusals at their foot.
+fn pulse(calls: &[&TraceRow], span: Timestamp, now: Timestamp) -> Shown {
+    use std::fmt::Write as _;
+    const BARS: u8 = 40;
+    const HEIGHT: usize = 20;
+    let length = (now.millis() - span.millis()).max(1);
+    let mut bars = [[0_usize; 2]; BARS as usize];
+    for row in calls {
+        let part = (row.at.millis() - span.millis()).clamp(0, length);
+        let place = usize::try_from(part * i64::from(BARS - 1) / length).unwrap_or(0);
+        bars[place][usize::from(row.action_type == ActionType::Deny)] += 1;
+    }
+    let most = bars
+        .iter()
+        .map(|bar| bar[0] + bar[1])
+        .max()
+        .unwrap_or(1)
+        .max(1);
+    let mut paths = [String::new(), String::new()];
+    for (place, [others, refused]) in bars.into_iter().enumerate() {
+        let mut foot = HEIGHT;
+        for (path, count) in [(1, refused), (0, others)] {
+            if count > 0 {
+                let tall = (count * (HEIGHT - 4) / most).max(2);
+                foot -= tall;
+                // Writing into a string cannot fail.
+                let _ = write!(paths[path], "M{} {foot}h2v{tall}h-2z", place * 3);
+            }
+        }
+    }
+    let [others, refused] = paths;
+    Shown::trusted(format!(
+        "<svg class=beat viewBox=\"0 0 119 20\" preserveAspectRatio=none aria-hidden=true>\
+         <path class=b-allow d=\"{others}\"/><path class=b-deny d=\"{refused}\"/></svg>"
+    ))
 }

@@ -105,7 +105,6 @@ async fn every_field_on_every_page() {
         for path in [
             format!("/agent/{query}"),
             format!("/trace/{query}"),
-            format!("/search?q={query}"),
             format!("/refusals?agent={query}"),
             format!("/refusals?period={query}"),
             format!("{of_agent}?verdict={query}"),
@@ -116,6 +115,9 @@ async fn every_field_on_every_page() {
             assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
             assert_clean(&answer.body, &path);
         }
+        let unnamed = site.get(&format!("/search?q={query}")).await;
+        assert_eq!(unnamed.status, StatusCode::NOT_FOUND, "{text}");
+        assert_clean(&unnamed.body, "a search");
         let missing = site.get(&format!("{of_agent}/session/{query}x")).await;
         assert_eq!(missing.status, StatusCode::NOT_FOUND);
         assert_clean(&missing.body, "a missing session");
