@@ -65,7 +65,7 @@
       ms: 1,
       tzDate: (ms) => uPlot.tzDate(new Date(ms), "Etc/UTC"),
       legend: { show: false },
-      padding: [8, 4, 0, 0],
+      padding: [8, 18, 0, 0],
       cursor: { y: false, points: { show: false }, drag: { x: Boolean(figure.dataset.brush), y: false, setScale: false } },
       scales: { x: { time: true, range: [first, first + length] }, y: { range: [0, most * 1.02 + least] } },
       axes: [

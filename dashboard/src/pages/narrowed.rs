@@ -14,8 +14,8 @@ const EXPORT: &str = "/v1/export";
 const FORMATS: [(&str, &str); 3] = [("ndjson", "NDJSON"), ("csv", "CSV"), ("otlp", "OTLP JSON")];
 /// Spans up to now that are a click away: as the address says them, as the page does.
 const SPANS: [(&str, &str); 4] = [
-    ("-1h", "1 hour"),
-    ("-24h", "24 hours"),
+    ("-1h", "1 h"),
+    ("-24h", "24 h"),
     ("-7d", "7 days"),
     ("-30d", "30 days"),
 ];
@@ -97,7 +97,7 @@ pub(crate) fn spans(params: &Params, path: &str) -> Vec<Choice> {
     SPANS
         .map(|(span, words)| (Some(span), words))
         .into_iter()
-        .chain([(None, "Any time")])
+        .chain([(None, "All")])
         .map(choice)
         .collect()
 }
