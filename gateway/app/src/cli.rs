@@ -1,9 +1,10 @@
 //! What can be typed.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
-use aap::{AgentId, TraceId};
-use clap::{Args, Parser, Subcommand};
+use aap::{AgentId, Timestamp, TraceId};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use trace_store_postgres::schema::MAX_RETENTION_DAYS;
 
 use crate::postgres::MONTHS_AHEAD;
@@ -74,6 +75,21 @@ pub(crate) enum Command {
     },
     /// Show this agent's newest traces, as the edge has them
     Logs(Logs),
+    /// Take traces out of the edge: as an archive that `verify` checks, or as NDJSON, CSV or OTLP
+    ///
+    /// Of all agents that the edge has, unless --agent names one. An archive holds the chains of all agents that have something
+    /// in the selection, link by link with the notes that sign them, and the documents of what was selected.
+    Export(Export),
+    /// Check an archive, offline: keys, cards, chains, notes, contents, and that nothing is left out
+    ///
+    /// Says in sentences what is proven and what is not. Exit code 1 when anything does not hold.
+    Verify {
+        /// The archive; `-` for standard input
+        file: PathBuf,
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Make a new identity; the old one is kept in ~/.smoltbot/backups and its traces stay where they are
     Reset {
         /// Do it though traces of the old identity have not been shipped yet; they stay in the backup
@@ -107,6 +123,57 @@ pub(crate) struct Check {
     /// Read NDJSON {"tool","params","cwd"} and answer a verdict a line
     #[arg(long, conflicts_with_all = ["tool", "params", "cwd"])]
     pub(crate) stdin: bool,
+}
+
+/// What an export is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// Chains, notes, keys, cards and documents, for `smoltbot verify`
+    Archive,
+    /// A trace a line
+    Ndjson,
+    /// A table, RFC 4180
+    Csv,
+    /// Spans in OTLP's JSON
+    Otlp,
+}
+
+/// Which traces, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Only refusals
+    #[arg(long)]
+    pub(crate) denied: bool,
+    /// Only this agent's
+    #[arg(long, value_name = "ID")]
+    pub(crate) agent: Option<AgentId>,
+    /// Only this tool's
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tool: Option<String>,
+    /// Only what this rule decided
+    #[arg(long, value_name = "ID")]
+    pub(crate) rule: Option<String>,
+    /// Only what violated, or would have violated, this value
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) value: Option<String>,
+    /// Only this session's
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// Only what this runtime asked for
+    #[arg(long, value_name = "NAME")]
+    pub(crate) runtime: Option<String>,
+    /// From this time on, such as 2026-11-21T00:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    pub(crate) since: Option<Timestamp>,
+    /// Up to this time, which is not in it any more
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    pub(crate) until: Option<Timestamp>,
+    /// As what
+    #[arg(long, value_enum, default_value_t = ExportFormat::Archive)]
+    pub(crate) format: ExportFormat,
+    /// Where to; standard output unless given. The file is there when it is whole, not before
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// Which traces, and how.

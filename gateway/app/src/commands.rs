@@ -2,12 +2,14 @@
 
 pub(crate) mod check;
 mod db;
+mod export;
 pub(crate) mod hook;
 mod init;
 mod logs;
 mod reset;
 mod roles;
 mod status;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -26,6 +28,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(check) => check::run(check),
         Command::Status { json } => status::run(json),
         Command::Logs(logs) => logs::run(&logs),
+        Command::Export(export) => export::run(&export),
+        Command::Verify { file, json } => verify::run(&file, json),
         Command::Reset { force } => reset::run(force),
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use reqwest::{Client, Response};
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Client, Response, StatusCode};
 use serde::de::DeserializeOwned;
 
 /// Runs one piece of asynchronous work on this thread.
@@ -27,13 +28,27 @@ pub(crate) async fn get(
     path: &str,
     query: &[(&str, &str)],
 ) -> anyhow::Result<Response> {
-    let answer = client
+    let answer = asked(client, base, path, query).await?;
+    well(base, answer).await
+}
+
+async fn asked(
+    client: &Client,
+    base: &str,
+    path: &str,
+    query: &[(&str, &str)],
+) -> anyhow::Result<Response> {
+    client
         .get(format!("{base}{path}"))
         .query(query)
         .send()
         .await
         .map_err(reqwest::Error::without_url)
-        .with_context(|| format!("the edge at {base} does not answer; is `smoltbot up` running? SMOLTBOT_API_URL names another"))?;
+        .with_context(|| format!("the edge at {base} does not answer; is `smoltbot up` running? SMOLTBOT_API_URL names another"))
+}
+
+/// The answer if it is one, else what is wrong.
+async fn well(base: &str, answer: Response) -> anyhow::Result<Response> {
     let status = answer.status();
     if status.is_success() {
         return Ok(answer);
@@ -45,6 +60,36 @@ pub(crate) async fn get(
         .unwrap_or(text);
     bail!("the edge at {base} answers {status}: {detail}")
 }
+
+/// The same for who asks much: waits where the edge says that it was too much, or that its store is away.
+pub(crate) async fn get_patiently(
+    client: &Client,
+    base: &str,
+    path: &str,
+    query: &[(&str, &str)],
+) -> anyhow::Result<Response> {
+    for _ in 0..PATIENT_TRIES {
+        let answer = asked(client, base, path, query).await?;
+        let busy = [
+            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ];
+        let wait = answer.headers().get(RETRY_AFTER);
+        let wait = wait.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+        match wait {
+            Some(seconds) if busy.contains(&answer.status()) && seconds <= PATIENT_SECONDS => {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+            }
+            _ => return well(base, answer).await,
+        }
+    }
+    get(client, base, path, query).await
+}
+
+/// How often [`get_patiently`] asks again.
+const PATIENT_TRIES: u32 = 10;
+/// The longest that it waits before it asks again; it gives up where the edge wants more.
+const PATIENT_SECONDS: u64 = 60;
 
 /// The same, read as JSON.
 pub(crate) async fn json<T: DeserializeOwned>(

@@ -1,0 +1,285 @@
+//! An archive: documents first, for they say whose chains are needed; then the chains, which say whether a document is missing.
+//!
+//! Documents wait in a file without a name, so that memory does not grow with them. What comes in between asking for documents
+//! and asking for links is asked for one by one: the archive is whole for the moment at which its links were read.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, Write};
+
+use aap::archive::{
+    Absence, Agent, Card, Document, FORMAT, Link, Manifest, Missing, SecondContent, Selection,
+    Stream, Writer, selects,
+};
+use aap::chain::Digest;
+use aap::{AgentId, StreamId, TraceId, paths};
+use anyhow::Context as _;
+use reqwest::Client;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use trace_plugin::clock;
+
+use super::{piece, query};
+use crate::http;
+
+/// A line of the edge's NDJSON, and a trace as it shows one.
+#[derive(Deserialize)]
+struct Row {
+    id: TraceId,
+    agent_id: AgentId,
+    stream: Option<StreamId>,
+    seq: Option<u64>,
+    held_back: bool,
+    trace: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct AgentRow {
+    public_key: Option<String>,
+    card_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Streams {
+    streams: Vec<StreamRow>,
+}
+
+#[derive(Deserialize)]
+struct StreamRow {
+    stream: StreamId,
+    last_seq: u64,
+    digest: Digest,
+}
+
+#[derive(Deserialize)]
+struct Links {
+    links: Vec<Link>,
+    next_after: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Equivocations {
+    equivocations: Vec<Equivocation>,
+}
+
+#[derive(Deserialize)]
+struct Equivocation {
+    stream: StreamId,
+    seq: u64,
+    second_digest: Digest,
+    second_note: String,
+}
+
+/// Who is asked.
+struct Edge<'a> {
+    client: &'a Client,
+    base: &'a str,
+}
+
+impl Edge<'_> {
+    async fn json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> anyhow::Result<T> {
+        let answer = http::get_patiently(self.client, self.base, path, query).await?;
+        let text = answer.text().await.map_err(reqwest::Error::without_url)?;
+        serde_json::from_str(&text).with_context(|| {
+            format!(
+                "what answers at {} is not an edge of this version",
+                self.base
+            )
+        })
+    }
+}
+
+/// Rows that were selected, on disk, and whose chains they need.
+struct Selected {
+    file: BufWriter<File>,
+    agents: BTreeSet<AgentId>,
+    /// Places of chains whose document, or absence, is among the rows.
+    answered: HashSet<(StreamId, u64)>,
+}
+
+impl Selected {
+    fn take(&mut self, line: &[u8]) -> anyhow::Result<()> {
+        let row: Row = serde_json::from_slice(line)?;
+        self.agents.insert(row.agent_id);
+        if let (Some(stream), Some(seq)) = (row.stream, row.seq) {
+            self.answered.insert((stream, seq));
+        }
+        self.file.write_all(line)?;
+        self.file.write_all(b"\n")?;
+        Ok(())
+    }
+}
+
+/// Writes the archive of what is selected.
+pub(super) async fn write(
+    client: &Client,
+    base: &str,
+    selection: &Selection,
+    to: impl Write,
+) -> anyhow::Result<()> {
+    let edge = Edge { client, base };
+    let mut selected = select(&edge, selection).await?;
+    if let Some(agent) = selection.get("agent_id").and_then(|id| id.parse().ok()) {
+        // Its chain shows that there is nothing, if there is nothing.
+        selected.agents.insert(agent);
+    }
+    let manifest = Manifest {
+        format: FORMAT.to_owned(),
+        source: base.to_owned(),
+        exported_at: clock::now(),
+        selection: selection.clone(),
+    };
+    let mut archive = Writer::begin(to, &manifest)?;
+    let mut late = Vec::new();
+    for agent in std::mem::take(&mut selected.agents) {
+        chains(
+            &edge,
+            agent,
+            selection,
+            &selected.answered,
+            &mut archive,
+            &mut late,
+        )
+        .await?;
+    }
+    documents(selected.file, &mut archive)?;
+    for id in late {
+        let row = edge.json(&format!("{}/{id}", paths::TRACES), &[]).await?;
+        content(row, &mut archive)?;
+    }
+    archive.end()?;
+    Ok(())
+}
+
+/// Asks for what is selected.
+async fn select(edge: &Edge<'_>, selection: &Selection) -> anyhow::Result<Selected> {
+    let file = tempfile::tempfile().context("no temporary file can be made; TMPDIR says where")?;
+    let mut selected = Selected {
+        file: BufWriter::new(file),
+        agents: BTreeSet::new(),
+        answered: HashSet::new(),
+    };
+    let query = query(selection, "ndjson");
+    let mut answer = http::get_patiently(edge.client, edge.base, paths::EXPORT, &query).await?;
+    let mut rest = Vec::new();
+    while let Some(piece) = piece(&mut answer, edge.base).await? {
+        rest.extend_from_slice(&piece);
+        let mut begin = 0;
+        while let Some(end) = rest[begin..].iter().position(|byte| *byte == b'\n') {
+            selected
+                .take(&rest[begin..begin + end])
+                .with_context(|| format!("what answers at {} is not an edge", edge.base))?;
+            begin += end + 1;
+        }
+        rest.drain(..begin);
+    }
+    anyhow::ensure!(
+        rest.is_empty(),
+        "the edge at {} broke the export off",
+        edge.base
+    );
+    Ok(selected)
+}
+
+/// An agent with its card and its chains; `late` gets the ids of selected links whose rows were not among those that were read.
+async fn chains(
+    edge: &Edge<'_>,
+    agent_id: AgentId,
+    selection: &Selection,
+    answered: &HashSet<(StreamId, u64)>,
+    archive: &mut Writer<impl Write>,
+    late: &mut Vec<TraceId>,
+) -> anyhow::Result<()> {
+    let path = format!("{}/{agent_id}", paths::AGENTS);
+    let row: AgentRow = edge.json(&path, &[]).await?;
+    archive.line(&Agent {
+        agent_id,
+        public_key: row.public_key,
+    })?;
+    if row.card_id.is_some() {
+        let signed_card: Value = edge.json(&paths::card(agent_id), &[]).await?;
+        archive.line(&Card {
+            agent_id,
+            signed_card,
+        })?;
+    }
+    let streams: Streams = edge.json(&format!("{path}/streams"), &[]).await?;
+    for row in streams.streams {
+        archive.line(&Stream {
+            agent_id,
+            stream: row.stream,
+            last_seq: row.last_seq,
+            digest: row.digest,
+        })?;
+        let (stream, mut after) = (row.stream.to_string(), Some(0));
+        while let Some(seq) = after {
+            let seq = seq.to_string();
+            let query = [("stream", stream.as_str()), ("after", seq.as_str())];
+            let page: Links = edge.json(&format!("{path}/links"), &query).await?;
+            after = page.next_after;
+            for link in page.links {
+                // What came in since is not of this archive.
+                if link.header.seq > row.last_seq {
+                    after = None;
+                    break;
+                }
+                archive.line(&link)?;
+                let place = (link.header.stream, link.header.seq);
+                if selects(selection, &link.header) == Some(true) && !answered.contains(&place) {
+                    late.push(link.header.trace_id);
+                }
+            }
+        }
+    }
+    let seen: Equivocations = edge.json(&format!("{path}/equivocations"), &[]).await?;
+    for second in seen.equivocations {
+        archive.line(&SecondContent {
+            agent_id,
+            stream: second.stream,
+            seq: second.seq,
+            second_digest: second.second_digest,
+            second_note: second.second_note,
+        })?;
+    }
+    Ok(())
+}
+
+/// The rows that were selected, each as its document or as what is said of its absence.
+fn documents(rows: BufWriter<File>, archive: &mut Writer<impl Write>) -> anyhow::Result<()> {
+    let mut file = rows
+        .into_inner()
+        .map_err(std::io::IntoInnerError::into_error)?;
+    file.rewind()?;
+    let mut file = BufReader::new(file);
+    let mut line = Vec::new();
+    while file.read_until(b'\n', &mut line)? > 0 {
+        content(serde_json::from_slice(&line)?, archive)?;
+        line.clear();
+    }
+    Ok(())
+}
+
+fn content(row: Row, archive: &mut Writer<impl Write>) -> anyhow::Result<()> {
+    match row.trace {
+        Some(document) => archive.line(&Document {
+            document: &document,
+        })?,
+        None => archive.line(&Missing {
+            trace_id: row.id,
+            stream: row.stream,
+            seq: row.seq,
+            why: if row.held_back {
+                Absence::HeldBack
+            } else {
+                Absence::Erased
+            },
+        })?,
+    }
+    Ok(())
+}
