@@ -4,12 +4,13 @@
   const each = (selector, run, root = document) => root.querySelectorAll(selector).forEach(run);
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-  each("[data-copy]", (button) => {
+  each("[data-copy], [data-copy-of]", (button) => {
     if (!navigator.clipboard) return;
     button.hidden = false;
     button.addEventListener("click", async () => {
       try {
-        await navigator.clipboard.writeText(button.dataset.copy);
+        const of = button.dataset.copyOf;
+        await navigator.clipboard.writeText(of ? document.getElementById(of).textContent : button.dataset.copy);
         button.textContent = "Copied";
       } catch {
         button.textContent = "Not copied";

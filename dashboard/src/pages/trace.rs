@@ -1,28 +1,33 @@
 //! `GET /trace/{id}`: one decision told in sentences, with everything that was published of it and how to check it.
 
-use aap::{ActionType, AlignmentCard, TraceId};
+use aap::{ActionType, TraceId};
 use askama::Template;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde_json::Value;
-use trace_store::{CardRow, TraceDetail, TraceReader};
+use trace_store::{TraceDetail, TraceReader};
 
 use crate::App;
 use crate::answer::{PageError, page};
 use crate::calls::{preview, session_link};
 use crate::identicon::identicon;
 use crate::json::{pretty, raw};
+use crate::origin::Origin;
 use crate::query::Params;
 use crate::text::{Shown, block, line, plain, short};
-use crate::words::{self, date, moment, time, values};
+use crate::words::{self, moment, time, values};
+
+mod check;
+mod left_out;
+
+use check::{Check, check};
+use left_out::LeftOut;
 
 /// Characters of a reason, an error or an advice on the trace's own page.
 const SENTENCE_CHARS: usize = 2_000;
 /// Effects that are shown.
 const EFFECTS: usize = 24;
-/// Violations of the card that are shown.
-const VIOLATIONS: usize = 24;
 
 #[derive(Template)]
 #[template(path = "trace.html")]
@@ -61,6 +66,7 @@ struct TracePage {
     parameters: Option<Shown>,
     result: Option<Shown>,
     metadata: Option<Shown>,
+    left_out: LeftOut,
     raw: Option<Shown>,
     held_back: bool,
     signed: bool,
@@ -71,19 +77,13 @@ struct TracePage {
     check: Check,
     previous: Option<String>,
     next: Option<String>,
-}
-
-/// What AAP's verification says.
-struct Check {
-    class: &'static str,
-    title: &'static str,
-    text: Shown,
-    violations: Vec<(String, &'static str, Shown)>,
+    origin: String,
 }
 
 /// Answers `GET /trace/{id}`.
 pub(crate) async fn show<R: TraceReader>(
     State(app): State<App<R>>,
+    origin: Origin,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, PageError> {
     let Path(text) = path.map_err(|error| PageError::Bad(error.body_text()))?;
@@ -173,6 +173,7 @@ pub(crate) async fn show<R: TraceReader>(
             .map(pretty),
         result: meta("result").filter(|value| !is_void(value)).map(pretty),
         metadata: at("/context/metadata").and_then(rest).as_ref().map(pretty),
+        left_out: document.map(LeftOut::of).unwrap_or_default(),
         raw: document.map(raw),
         held_back: row.held_back,
         signed: row.signed,
@@ -183,6 +184,7 @@ pub(crate) async fn show<R: TraceReader>(
         check: check(document, card.as_ref()),
         previous: detail.previous.map(aap::paths::trace_page),
         next: detail.next.map(aap::paths::trace_page),
+        origin: origin.at(""),
     })
 }
 
@@ -209,7 +211,7 @@ fn error_said(kind: ActionType, error: Shown, message: Shown, reason: &str, judg
 
 /// Metadata that the page does not tell elsewhere.
 fn rest(metadata: &Value) -> Option<Value> {
-    const TOLD: [&str; 19] = [
+    const TOLD: [&str; 20] = [
         "action_type",
         "tool_name",
         "duration_ms",
@@ -229,6 +231,7 @@ fn rest(metadata: &Value) -> Option<Value> {
         "prev",
         "salt",
         "commitment",
+        "redactions",
     ];
     let mut rest = metadata.as_object()?.clone();
     rest.retain(|key, _| !TOLD.contains(&key.as_str()));
@@ -263,71 +266,4 @@ fn chain(detail: &TraceDetail) -> Vec<(&'static str, String)> {
 /// The seq that a note signs: the second line of a checkpoint.
 fn covered(note: &str) -> Option<String> {
     note.lines().nth(1)?.parse().ok().map(words::number)
-}
-
-/// Runs AAP's verification where the card that the trace names is at hand.
-fn check(document: Option<&Value>, card: Option<&CardRow>) -> Check {
-    let not = |text: String| Check {
-        class: "off",
-        title: "Not checked against a card",
-        text: line(&text, 400),
-        violations: Vec::new(),
-    };
-    let Some(document) = document else {
-        return not("Its content was not published, so there is nothing to compare.".to_owned());
-    };
-    let named = document
-        .get("card_id")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let Some(card) = card else {
-        return not("This agent has published no alignment card.".to_owned());
-    };
-    if card.card_id != named {
-        return not(format!(
-            "The trace names card {named}; the agent’s card in force is {}.",
-            card.card_id
-        ));
-    }
-    let Ok(read) = serde_json::from_value::<AlignmentCard>(card.card.clone()) else {
-        return not(
-            "The agent’s card says something that this page does not understand.".to_owned(),
-        );
-    };
-    let violations = aap::verify::verify(document, &read);
-    let told = violations
-        .iter()
-        .take(VIOLATIONS)
-        .map(|found| {
-            let severity = match found.severity {
-                aap::verify::Severity::Medium => "medium",
-                aap::verify::Severity::High => "high",
-                aap::verify::Severity::Critical => "critical",
-            };
-            (
-                found.kind.replace('_', " "),
-                severity,
-                line(&found.description, 300),
-            )
-        })
-        .collect();
-    let (class, title) = if violations.is_empty() {
-        ("ok", "Consistent with the agent’s card")
-    } else {
-        ("bad", "Against the agent’s card")
-    };
-    let text = format!(
-        "AAP verification against card {named}, issued {}: {}.",
-        date(read.issued_at),
-        match violations.len() {
-            0 => "no violation".to_owned(),
-            n => words::counted(n as u64, "violation", "violations"),
-        }
-    );
-    Check {
-        class,
-        title,
-        text: line(&text, 300),
-        violations: told,
-    }
 }
