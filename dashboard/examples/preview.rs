@@ -1,4 +1,5 @@
-//! Shows the pages over made-up calls, for whoever works on them: `cargo run -p dashboard --example dashboard-preview`.
+//! Shows the pages over made-up calls, for whoever works on them: `cargo run -p dashboard --example dashboard-preview`, with an
+//! address and, to have a long session too, its number of calls.
 //!
 //! The calls are invented; everything else is real: they are chained, signed, checked and stored as an edge stores them.
 //! Every few seconds another call arrives, so that the live feed has something to show.
@@ -193,11 +194,45 @@ fn event(row: &TraceRow) -> Bytes {
     ))
 }
 
+/// One session of this many calls, some inside others, some side by side, by an agent of its own.
+async fn long_session(store: &SqliteStore, calls: u64) -> Result<Agent> {
+    let mut agent = Agent::new(99);
+    let mut luck = 3;
+    let mut at = -9 * 3_600_000;
+    let mut run = Vec::new();
+    for number in 0..calls {
+        let scene = match roll(&mut luck) % 50 {
+            0 => SCENES[5],
+            1 => SCENES[9],
+            other => SCENES[[0, 1, 2, 3, 4, 6, 8, 11, 13][usize::try_from(other % 9)?]],
+        };
+        let mut call = made(&mut agent, scene, at, roll(&mut luck), "agent:main:long");
+        if number.is_multiple_of(12) && call.action_type == ActionType::Allow {
+            call.tool = "spawn_agent".to_owned();
+            call.duration_ms = Some(9_000);
+        }
+        run.push(agent.link(call));
+        at += i64::try_from(roll(&mut luck) % 1_500)?;
+        if run.len() == 400 {
+            send(store, agent.batch(std::mem::take(&mut run)), now(-2_000)).await;
+        }
+    }
+    if !run.is_empty() {
+        send(store, agent.batch(run), now(-2_000)).await;
+    }
+    Ok(agent)
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let store = SqliteStore::open(&directory.path().join("preview.db"))?;
     let mut agents = seed(&store).await?;
+    let calls = std::env::args().nth(2).map(|text| text.parse());
+    let long = match calls.transpose()? {
+        Some(calls) => Some(long_session(&store, calls).await?),
+        None => None,
+    };
     let began = Instant::now();
     let since = move || i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
     let (sender, _) = tokio::sync::broadcast::channel::<Bytes>(64);
@@ -227,6 +262,9 @@ async fn main() -> Result<()> {
     println!("http://{}/", listener.local_addr()?);
     for agent in &agents {
         println!("http://{address}/agent/{}", agent.id);
+    }
+    if let Some(agent) = &long {
+        println!("http://{address}/agent/{}/session/agent:main:long", agent.id);
     }
     tokio::spawn(async move {
         let mut luck = 99;

@@ -61,6 +61,10 @@ pub fn router<R: TraceReader>(
         .route("/", get(pages::home::show::<R>))
         .route("/agent/{id}", get(pages::agent::show::<R>))
         .route("/agent/{id}/session/{sid}", get(pages::session::show::<R>))
+        .route(
+            "/agent/{id}/session/{sid}/calls",
+            get(pages::session::calls::show::<R>),
+        )
         .route("/trace/{id}", get(pages::trace::show::<R>))
         .route("/traces", get(pages::explore::show::<R>))
         .route("/agent/{id}/traces", get(pages::explore::of_agent))

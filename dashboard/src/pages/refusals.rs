@@ -15,7 +15,7 @@ use crate::calls::{Call, Who};
 use crate::chart::{Chart, bucket_for, over, share};
 use crate::pages::groups::{Group, REFUSALS};
 use crate::pages::narrowed::{Chosen, chosen, exports};
-use crate::paging::{PAGE_ROWS, Pager, request, turn};
+use crate::paging::{Pager, request, turn};
 use crate::query::{PERIODS, Params, Window, field};
 use crate::text::{Shown, exact, plain};
 use crate::words::{counted, moment, number};
@@ -26,6 +26,8 @@ mod shared;
 use compare::Table;
 use shared::{MAX_NOTE_CHARS, Shared, marks, shared};
 
+/// Refusals on a page: fewer than in other listings, because each can be marked, and counts stand around them.
+const ROWS: u32 = 16;
 /// Rules and values that are counted on top.
 const GROUPS: usize = 8;
 /// Agents that are looked at for those that refused most: the last heard of.
@@ -92,7 +94,7 @@ pub(crate) async fn show<R: TraceReader>(
     (params.verdict, params.order, params.q) = (None, None, None);
     let now = app.now();
     let period = params.period("30d")?;
-    let asked = request(&params, PAGE_ROWS)?;
+    let asked = request(&params, ROWS)?;
     let marked = marks(&params)?;
     let filter = Filter {
         action_type: Some(ActionType::Deny),
@@ -188,7 +190,7 @@ fn pick(detail: &TraceDetail, marked: &[TraceId], now: Timestamp) -> Pick {
     Pick {
         call: Call::with_agent(detail, now),
         id,
-        name: plain(&detail.row.tool_name, 48),
+        name: plain(&detail.row.tool_name, 24),
         marked: marked.contains(&id),
     }
 }
