@@ -27,7 +27,7 @@ impl Role {
         match self {
             // 5s is READ_TIMEOUT; the test below holds them together.
             Self::Reader => {
-                "SET ROLE anon; SET statement_timeout = '5s'; SET default_transaction_read_only = on"
+                "SET ROLE anon; SET statement_timeout = '5s'; SET default_transaction_read_only = on; SET jit = off"
             }
             Self::Writer => "SET ROLE ingest; SET lock_timeout = '3s'; SET synchronous_commit = on",
         }

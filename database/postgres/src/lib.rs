@@ -15,6 +15,7 @@ mod cards;
 mod connections;
 mod error;
 mod facets;
+mod levels;
 mod list;
 #[cfg(feature = "pool")]
 pub mod pool;

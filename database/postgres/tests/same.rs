@@ -5,13 +5,16 @@
 
 mod support;
 
+use aap::ActionType;
 use aap::batch::Item;
 use aap::wire::Status;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use support::alone;
+use tokio_postgres::NoTls;
 use trace_store::conformance::{Agent, Store, flat, flat_batch, held_back, now};
 use trace_store::{Filter, PageRequest, TraceRow};
+use trace_store_postgres::schema;
 use trace_store_sqlite::SqliteStore;
 
 /// Links that each agent has made.
@@ -33,6 +36,8 @@ enum Sent {
     },
     /// Unsigned traces, by their ids; an odd number is another content.
     Flat { ids: Vec<(u16, u8)>, receipt: usize },
+    /// No request: counters are folded now, where they are.
+    Fold,
 }
 
 fn sent() -> impl Strategy<Value = Sent> {
@@ -53,7 +58,7 @@ fn sent() -> impl Strategy<Value = Sent> {
         });
     let ids = prop::collection::vec((0..6_u16, 0..2_u8), 1..6);
     let flats = (ids, receipt).prop_map(|(ids, receipt)| Sent::Flat { ids, receipt });
-    prop_oneof![3 => links, 1 => flats]
+    prop_oneof![6 => links, 2 => flats, 1 => Just(Sent::Fold)]
 }
 
 /// Two agents, and the first one again as a restored backup is: another story of the same stream.
@@ -63,13 +68,18 @@ fn agents() -> [(Agent, Vec<Item>); 3] {
     [first, Agent::new(2), forked].map(|mut agent| {
         let items = (0..LINKS)
             .map(|index| {
-                let at = i64::try_from(index).unwrap() * 4 * 60_000 - 1_800_000;
+                // Close together, hours and days apart.
+                let at = [-1_800_000, -1_560_000, -1_320_000, -7, -26, -30, -77, -99][index];
+                let at = if at > -1000 { at * 3_500_000 } else { at };
                 let mut call = match index % 3 {
                     0 => agent.refusal(at, "fs.delete.root", "deletes /", &["a", "b", "a"]),
                     _ => agent.call(at),
                 };
                 call.session_id = [None, Some("one"), Some("two")][index % 3].map(str::to_owned);
                 call.duration_ms = Some(index as u64 * 13);
+                if index % 4 == 1 {
+                    call.runtime = String::from("codex");
+                }
                 agent.link(call)
             })
             .collect();
@@ -84,7 +94,12 @@ struct Told {
     state: Vec<String>,
 }
 
-async fn tell(store: &impl Store, schedule: &[Sent], agents: &[(Agent, Vec<Item>)]) -> Told {
+async fn tell(
+    store: &impl Store,
+    schedule: &[Sent],
+    agents: &[(Agent, Vec<Item>)],
+    fold: impl AsyncFn(),
+) -> Told {
     let mut answers = Vec::new();
     for sent in schedule {
         let (batch, receipt) = match sent {
@@ -109,6 +124,10 @@ async fn tell(store: &impl Store, schedule: &[Sent], agents: &[(Agent, Vec<Item>
                     .map(|(id, content)| flat(7, *id, i64::from(*id) * 1000, &content.to_string()))
                     .collect();
                 (flat_batch(&traces), receipt)
+            }
+            Sent::Fold => {
+                fold().await;
+                continue;
             }
         };
         let appended = store.append(batch, now(RECEIPTS[*receipt])).await.unwrap();
@@ -152,11 +171,89 @@ async fn tell(store: &impl Store, schedule: &[Sent], agents: &[(Agent, Vec<Item>
         forks.sort_by_key(|fork| (fork.seq, fork.second_digest.to_string()));
         state.push(format!("{forks:#?}"));
     }
-    for (bucket_ms, receipt) in [(3_600_000, 0), (60_000, 0), (3_600_000, 500 * DAY)] {
-        let stats = store.stats(&everything, bucket_ms, now(receipt + 1)).await;
-        state.push(format!("{:#?}", stats.unwrap()));
-    }
+    state.extend(counts(store).await);
     Told { answers, state }
+}
+
+/// Everything that is counted: over spans that rows tell, five minutes, hours and days, under each part of a filter.
+async fn counts(store: &impl Store) -> Vec<String> {
+    let all = Filter::default;
+    let text = |text: &str| Some(text.to_owned());
+    let mut filters = vec![
+        all(),
+        Filter {
+            tool: text("exec"),
+            ..all()
+        },
+        Filter {
+            runtime: text("codex"),
+            ..all()
+        },
+        Filter {
+            rule_id: text("fs.delete.root"),
+            ..all()
+        },
+        Filter {
+            value: text("b"),
+            ..all()
+        },
+        Filter {
+            value: text("a"),
+            runtime: text("openclaw"),
+            ..all()
+        },
+        Filter {
+            session_id: text("one"),
+            ..all()
+        },
+        Filter {
+            agent_id: Some(Agent::new(1).id),
+            value: text("a"),
+            ..all()
+        },
+        Filter {
+            agent_id: Some(Agent::new(2).id),
+            session_id: text("two"),
+            ..all()
+        },
+    ];
+    filters.extend(ActionType::ALL.map(|action| Filter {
+        action_type: Some(action),
+        ..all()
+    }));
+    filters.extend([1, 2].map(|number| Filter {
+        agent_id: Some(Agent::new(number).id),
+        ..all()
+    }));
+    let mut told = Vec::new();
+    for filter in filters {
+        for (days, end, bucket_ms) in [
+            (1, 0, 3_600_000),
+            (1, 0, 60_000),
+            (1, 500 * DAY, 3_600_000),
+            (5, 777_777, 300_000),
+            (7, 1_234, 4 * 3_600_000),
+            (30, 0, DAY),
+        ] {
+            let filter = Filter {
+                since: Some(now(end - days * DAY)),
+                ..filter.clone()
+            };
+            let stats = store.stats(&filter, bucket_ms, now(end + 1)).await;
+            told.push(format!("{filter:?} {bucket_ms} {:#?}", stats.unwrap()));
+        }
+        for since in [None, Some(now(-2 * DAY - 333_333))] {
+            let filter = Filter {
+                since,
+                ..filter.clone()
+            };
+            let mut facets = store.facets(&filter, now(600 * DAY)).await.unwrap();
+            // Counters tell how many fit, rows how many were looked at.
+            facets.looked_at = 0;
+            told.push(format!("{filter:?} {facets:#?}"));
+        }
+    }
+    told
 }
 
 #[test]
@@ -168,7 +265,7 @@ fn any_schedule_is_answered_and_kept_as_sqlite_does() {
         .unwrap();
     let agents = agents();
     let mut runner = TestRunner::new(ProptestConfig {
-        cases: 32,
+        cases: 24,
         max_shrink_iters: 200,
         failure_persistence: None,
         ..ProptestConfig::default()
@@ -176,11 +273,25 @@ fn any_schedule_is_answered_and_kept_as_sqlite_does() {
     let schedules = prop::collection::vec(sent(), 1..14);
     let outcome = runner.run(&schedules, |schedule| {
         let (here, there) = runtime.block_on(async {
-            let (postgres, _alone) = alone().await;
+            let (postgres, at) = alone().await;
+            let (administrator, connection) =
+                tokio_postgres::connect(&at.url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            let fold = async || {
+                schema::fold(&administrator, now(1000 * DAY)).await.unwrap();
+            };
             let directory = tempfile::tempdir().unwrap();
             let sqlite = SqliteStore::open(&directory.path().join("traces.db")).unwrap();
-            let there = tell(&sqlite, &schedule, &agents).await;
-            (tell(&postgres, &schedule, &agents).await, there)
+            let there = tell(&sqlite, &schedule, &agents, async || ()).await;
+            let mut here = tell(&postgres, &schedule, &agents, &fold).await;
+            // Folding changes no count.
+            fold().await;
+            let again = counts(&postgres).await;
+            let counted = here.state.len() - again.len();
+            if here.state[counted..] != again {
+                here.state.splice(counted.., again);
+            }
+            (here, there)
         });
         prop_assert_eq!(&here.answers, &there.answers);
         for (here, there) in here.state.iter().zip(&there.state) {

@@ -16,6 +16,11 @@ pub const MAX_VALUES: usize = 100;
 /// Milliseconds of the spans that stores keep counters by: five minutes.
 pub const SPAN_MS: i64 = 5 * 60 * 1000;
 
+/// An hour in milliseconds.
+pub const HOUR_MS: i64 = 60 * 60 * 1000;
+/// Milliseconds that buckets narrower than an hour may cover: eight days.
+pub const FINE_SPAN_MS: i64 = 8 * 24 * HOUR_MS;
+
 /// The start of the span that holds `at`.
 pub fn span_of(at: i64) -> i64 {
     at.div_euclid(SPAN_MS) * SPAN_MS
@@ -37,7 +42,8 @@ impl Span {
     ///
     /// Without `until` it ends with `now`; without `since` it starts [`DEFAULT_SPAN_MS`] before its end. Buckets start at
     /// multiples of their width. A width that would make more than [`MAX_BUCKETS`] of them is multiplied by the smallest
-    /// whole number that does not.
+    /// whole number that does not. Over more than a day it is rounded up to a multiple of [`SPAN_MS`], over more than
+    /// [`FINE_SPAN_MS`] to one of an hour, so that kept counters can tell it.
     pub fn of(filter: &Filter, bucket_ms: i64, now: Timestamp) -> Self {
         let until = filter
             .until
@@ -52,10 +58,16 @@ impl Span {
             .div_euclid(asked)
             .div_euclid(MAX_BUCKETS - 2)
             + 1;
+        let step = match until - since {
+            length if length <= DEFAULT_SPAN_MS => 1,
+            length if length <= FINE_SPAN_MS => SPAN_MS,
+            _ => HOUR_MS,
+        };
+        let bucket_ms = asked.saturating_mul(times);
         Self {
             since,
             until,
-            bucket_ms: asked.saturating_mul(times),
+            bucket_ms: bucket_ms.saturating_add((step - bucket_ms % step) % step),
         }
     }
 
@@ -156,7 +168,30 @@ mod tests {
             );
             let count = i64::try_from(span.buckets().count()).unwrap();
             assert!((1..=MAX_BUCKETS).contains(&count), "{count} in {span:?}");
-            assert_eq!(span.bucket_ms % bucket_ms.max(1), 0);
+        }
+    }
+
+    #[test]
+    fn long_spans_are_cut_where_counters_are() {
+        const DAY: i64 = 24 * HOUR_MS;
+        for (days, asked, told) in [
+            (1, 7 * 60_000, 7 * 60_000),
+            (2, 7 * 60_000, 10 * 60_000),
+            (8, 45 * 60_000, 45 * 60_000),
+            (9, 45 * 60_000, HOUR_MS),
+            (30, 16 * HOUR_MS, 16 * HOUR_MS),
+            (400, 1, 5 * HOUR_MS),
+        ] {
+            let span = Span::of(
+                &filter(Some(0), Some(days * DAY)),
+                asked,
+                Timestamp::from_millis(0),
+            );
+            assert_eq!(span.bucket_ms, told, "{days} days by {asked}");
+            assert_eq!(
+                span.whole(),
+                Some((0, days * DAY)).filter(|_| told % SPAN_MS == 0)
+            );
         }
     }
 }

@@ -59,8 +59,18 @@ impl Tally {
 
     /// So many traces of a tool, at a time within the span.
     pub fn seen(&mut self, at: i64, action: ActionType, tool: &str, times: u64) {
+        self.over_time(at, action, times);
+        self.of_tool(tool, action, times);
+    }
+
+    /// So many traces at a time within the span; their tools are told by themselves.
+    pub fn over_time(&mut self, at: i64, action: ActionType, times: u64) {
         let bucket = self.span.bucket_of(at);
         self.buckets.entry(bucket).or_default()[place(action)] += times;
+    }
+
+    /// So many traces of a tool; their times are told by themselves.
+    pub fn of_tool(&mut self, tool: &str, action: ActionType, times: u64) {
         self.tool(tool).counts[place(action)] += times;
     }
 

@@ -32,13 +32,14 @@ macro_rules! migrations {
 }
 
 /// All of them, in their order.
-pub const MIGRATIONS: [Migration; 6] = migrations! {
+pub const MIGRATIONS: [Migration; 7] = migrations! {
     1 "0001_roles.sql"
     2 "0002_tables.sql"
     3 "0003_append.sql"
     4 "0004_rights.sql"
     5 "0005_upkeep.sql"
     6 "0006_links.sql"
+    7 "0007_rollups.sql"
 };
 
 /// The schema that this program knows: the number of its last migration.

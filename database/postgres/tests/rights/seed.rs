@@ -29,6 +29,8 @@ pub(crate) const ROWS: &str = "
         VALUES (lpad('9', 32, '0')::uuid, lpad('8', 32, '0')::uuid, 1, '\\x01', '\\x02', lpad('1', 32, '0')::uuid, 'note', now());
     INSERT INTO tallies (agent_id, start, tool_name, action_type, count, last, reason)
         VALUES (lpad('9', 32, '0')::uuid, '2026-11-02', 'exec', 'deny', 1, now(), 'because');
+    INSERT INTO rollups (minutes, detail, agent_id, start, tool_name, action_type, count, last, reason)
+        VALUES (60, 2, lpad('9', 32, '0')::uuid, '2026-11-02', 'exec', 'deny', 1, now(), 'because');
     INSERT INTO private.salts VALUES ('2026-11-01', '\\x01');
     INSERT INTO private.origins VALUES (lpad('9', 32, '0')::uuid, '\\x01', now(), now());
 ";
