@@ -41,7 +41,7 @@ export class Agent {
   #random = 0;
 
   /** The same `seed` gives the same agent, and the same ids of traces in the same order. */
-  constructor(seed, { values, tools, forbidden = [], triggers = [], principal, runtime = "openclaw", now = Date.now() } = {}) {
+  constructor(seed, { values, tools, forbidden = [], triggers = [], principal, name, url, runtime = "openclaw", now = Date.now() } = {}) {
     this.seed = String(seed);
     const secret = sha256(`smoltbot demo agent ${seed}`);
     this.#key = createPrivateKey({ key: Buffer.concat([SEED_DER, secret]), format: "der", type: "pkcs8" });
@@ -67,6 +67,7 @@ export class Agent {
         retention_days: 365, queryable: true, query_endpoint: "https://traces.example/v1/traces",
         trace_format: "ap-trace-v1", tamper_evidence: "append_only",
       },
+      extensions: name ? { smoltbot: { name, url } } : undefined,
     };
     this.card.card_id = `ac-${hex(canonical(this.card)).slice(0, 32)}`;
     this.#open(null);
@@ -107,7 +108,8 @@ export class Agent {
   /** The signed card, as it is put. */
   signedCard() {
     const value = sign(null, Buffer.from(canonical(this.card)), this.#key).toString("base64");
-    return { alignment_card: this.card, signature: { algorithm: "ed25519", value, key_id: this.id }, public_key: this.publicKey };
+    // What is undefined is not there.
+    return { alignment_card: JSON.parse(JSON.stringify(this.card)), signature: { algorithm: "ed25519", value, key_id: this.id }, public_key: this.publicKey };
   }
 
   /** The AP-Trace of one call, not yet in the chain. Fields that are left out are those of a quiet `exec`. */

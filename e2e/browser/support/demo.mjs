@@ -53,12 +53,12 @@ export function luck(seed) {
 /** The agents: who they are, what they do, and how often they are tempted (one call of so many). */
 const CAST = [
   { name: "coding", seed: 41, does: CODING, tempted: CODING_TEMPTED, every: 19, runtime: "claude-code", days: 9,
-    card: { tools: ["exec", "read", "write", "edit", "list_files", "web_fetch", "Task"], forbidden: ["send_payment"],
+    card: { name: "Mara's coding agent", tools: ["exec", "read", "write", "edit", "list_files", "web_fetch", "Task"], forbidden: ["send_payment"],
       triggers: [{ condition: "git_push", action: "escalate", reason: "what is pushed is public" }], principal: { type: "human", identifier: "mara@example.org" } } },
   { name: "ops", seed: 42, does: OPS, tempted: OPS_TEMPTED, every: 11, runtime: "openclaw", days: 14,
-    card: { tools: ["exec", "read", "web_fetch"], values: ["transparency", "harm_prevention", "user_control", "privacy"], principal: { type: "organization", identifier: "Harbour Operations" } } },
+    card: { name: "harbour-ops", url: "https://ops.harbour.example/agents", tools: ["exec", "read", "web_fetch"], values: ["transparency", "harm_prevention", "user_control", "privacy"], principal: { type: "organization", identifier: "Harbour Operations" } } },
   { name: "support", seed: 43, does: SUPPORT, tempted: [OPS_TEMPTED[0], CODING_TEMPTED[5]], every: 60, runtime: "gemini", days: 6,
-    card: { tools: ["search_tickets", "read_ticket", "lookup_order", "draft_reply", "search_help", "tag_ticket"], forbidden: ["issue_refund"],
+    card: { name: "Northwind support", url: "https://northwind.example", tools: ["search_tickets", "read_ticket", "lookup_order", "draft_reply", "search_help", "tag_ticket"], forbidden: ["issue_refund"],
       principal: { type: "organization", identifier: "Northwind Support" } } },
   { name: "night", seed: 44, does: [...OPS.slice(0, 4), ...CODING.slice(0, 3)], tempted: OPS_TEMPTED.slice(1, 4), every: 23, runtime: "codex", days: 3, card: {} },
 ];
@@ -88,8 +88,8 @@ function one({ name, seed, does, tempted, every, runtime, days, card }, judged, 
   const roll = luck(seed);
   const agent = new Agent(`demo ${name}`, { ...card, runtime, now: now - days * DAY - HOUR });
   const calls = [];
-  // The nearer, the more sessions: about half of them on the last day.
-  const starts = Array.from({ length: Math.max(4, Math.round(scale / 27)) }, () => now - 8 * MINUTE - Math.floor(days * DAY * (roll(1000) / 1000) ** 3));
+  // The nearer, the more sessions.
+  const starts = Array.from({ length: Math.max(4, Math.round(scale / 27)) }, () => now - 8 * MINUTE - Math.floor(days * DAY * (roll(1000) / 1000) ** 1.8));
   for (const [index, start] of starts.sort((a, b) => a - b).entries()) {
     let at = start;
     for (let left = 14 + roll(28); left > 0 && at < now - 5 * SECOND; left -= 1) {

@@ -48,6 +48,7 @@ export class Site {
     const allowed = of((t) => t.action_type === "allow" && t.tool_name === "read");
     const refused = of((t) => t.action_type === "deny" && t.metadata.rule_id === "fs.delete.root");
     const failed = of((t) => t.action_type === "error");
+    const masked = of((t) => JSON.stringify(t.params).includes("[redacted:"));
     const agent = (id) => `/agent/${id}`;
     const { coding, ops, night, support, unsigned } = this.agents;
     return {
@@ -67,6 +68,7 @@ export class Site {
       "trace-allowed": `/trace/${allowed.id}`,
       "trace-refused": `/trace/${refused.id}`,
       "trace-failed": `/trace/${failed.id}`,
+      "trace-masked": `/trace/${masked.id}`,
       refusals: "/refusals",
       "refusals-rule": "/refusals?rule=fs.delete.root",
       about: "/about",
