@@ -3,7 +3,9 @@
 
 use aap::AgentId;
 use rusqlite::Connection;
-use trace_store_sqlite::{Erase, SCHEMA_VERSION, erase, inspect, migrate};
+use trace_store::TraceReader as _;
+use trace_store::conformance::{Agent, held_back, now, send};
+use trace_store_sqlite::{Erase, SCHEMA_VERSION, SqliteStore, erase, inspect, migrate};
 use uuid::Uuid;
 
 #[test]
@@ -49,4 +51,23 @@ fn another_programs_file_and_a_newer_one_are_refused() {
     for error in [inspect(&path).unwrap_err(), erase(&path, &all).unwrap_err()] {
         assert!(error.to_string().contains("newer smoltbot"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn erasing_takes_no_link_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("edge.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let mut agent = Agent::new(1);
+    let calls = agent.calls(4, 0);
+    let mut items: Vec<_> = calls.into_iter().map(|made| agent.link(made)).collect();
+    items[1] = held_back(&items[1]);
+    send(&store, agent.batch(items.clone()), now(0)).await;
+    let before = store.links(agent.id, agent.stream, 0, 500).await.unwrap();
+    let headers: Vec<_> = before.iter().map(|link| link.header.clone()).collect();
+    let sent: Vec<_> = items.into_iter().map(|item| item.header).collect();
+    assert_eq!(headers, sent);
+    assert_eq!(erase(&path, &Erase::Agent(agent.id)).unwrap(), 4);
+    let after = store.links(agent.id, agent.stream, 0, 500).await.unwrap();
+    assert_eq!(after, before);
 }
