@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod agent;
+mod elsewhere;
+mod audit;
+mod explore;
 mod hostile;
+mod left_out;
 mod pages;
 mod support;

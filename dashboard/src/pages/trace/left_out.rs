@@ -152,8 +152,13 @@ fn note(value: &Value, what: &str) -> Option<String> {
     let size = bytes.map(|bytes| counted(bytes, "byte", "bytes"));
     if let (Some(preview), Some(size)) = (value.get("preview").and_then(Value::as_str), &size) {
         let all = bytes.is_some_and(|bytes| preview.len() as u64 >= bytes);
+        let digest = if value.get("sha256").is_some() {
+            " Its salted digest stands beside it."
+        } else {
+            ""
+        };
         return (!all).then(|| {
-            format!("Of the {what} the beginning is published; all of it has {size}. Its salted digest stands beside it.")
+            format!("Of the {what} the beginning is published; all of it has {size}.{digest}")
         });
     }
     if value.get("shape").is_some() {
