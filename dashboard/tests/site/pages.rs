@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Site, assert_clean};
+use crate::support::{Site, assert_clean, link, traces};
 use axum::http::StatusCode;
 use serde_json::json;
 use trace_store::TraceWriter as _;
@@ -222,21 +222,6 @@ async fn refusals_are_narrowed_by_each_filter() {
         page.contains("2 refusals by 1 agent in the last 24 hours"),
         "empty fields of a form mean any"
     );
-}
-
-/// The address of the link with this `rel`, as a browser reads it.
-fn link(page: &str, rel: &str) -> Option<String> {
-    let end = page.find(&format!("\" rel=\"{rel}\">"))?;
-    let start = page[..end].rfind("href=\"")? + 6;
-    let address = page[start..end].replace("&#38;", "&");
-    address.split('#').next().map(str::to_owned)
-}
-
-fn traces(page: &str) -> Vec<String> {
-    page.split("class=\"tool\" href=\"/trace/")
-        .skip(1)
-        .map(|rest| rest[..36].to_owned())
-        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

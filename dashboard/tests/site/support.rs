@@ -150,3 +150,19 @@ fn tag(text: &str) -> (Vec<(String, String)>, &str) {
         found.push((key, value));
     }
 }
+
+/// The address of the link with this `rel`, as a browser reads it.
+pub(crate) fn link(page: &str, rel: &str) -> Option<String> {
+    let end = page.find(&format!("\" rel=\"{rel}\">"))?;
+    let start = page[..end].rfind("href=\"")? + 6;
+    let address = page[start..end].replace("&#38;", "&");
+    address.split('#').next().map(str::to_owned)
+}
+
+/// Ids of the calls that a page lists, in its order.
+pub(crate) fn traces(page: &str) -> Vec<String> {
+    page.split("class=\"tool\" href=\"/trace/")
+        .skip(1)
+        .map(|rest| rest[..36].to_owned())
+        .collect()
+}
