@@ -1,7 +1,7 @@
 //! The edge router on a native server.
 //!
 //! **In scope.** Connections and their time limits, the counts behind the rate limits ([`limits`]), the process's metrics
-//! recorder ([`metrics`]), clocks, an orderly end. **Out of scope.** What requests mean (`edge-core`), the store behind it,
+//! recorder ([`metrics`]), packed answers, clocks, an orderly end. **Out of scope.** What requests mean (`edge-core`), the store behind it,
 //! configuration and signals (`smoltbot`).
 //!
 //! The client's address is that of the connection. Headers such as `X-Forwarded-For` are not believed: behind a reverse
@@ -22,6 +22,7 @@ use trace_store::{TraceReader, TraceWriter};
 mod connections;
 pub mod limits;
 pub mod metrics;
+mod pack;
 mod stall;
 
 pub use connections::{DRAIN_TIMEOUT, HEADER_TIMEOUT, MAX_CONNECTIONS};
@@ -79,7 +80,7 @@ pub async fn serve_with<S: TraceReader + TraceWriter>(
         live: Arc::clone(&live),
         readable_by_other_sites: !address.ip().to_canonical().is_loopback(),
     };
-    let router = edge_core::router(ports);
+    let router = edge_core::router(ports).layer(axum::middleware::from_fn(pack::answers));
     tracing::info!(%address, "the edge listens");
     let sweeping = async {
         loop {
