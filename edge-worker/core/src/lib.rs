@@ -28,6 +28,8 @@ mod drift;
 mod edge;
 mod evidence;
 mod export;
+#[cfg(not(target_arch = "wasm32"))]
+mod files;
 mod integrity;
 mod layers;
 pub mod limiter;
@@ -47,6 +49,8 @@ mod traces;
 pub use body::BODY_TIMEOUT;
 pub use edge::KNOWN_AGENTS;
 pub use export::{EXPORT_PAGE, MAX_EXPORT_TIME, MAX_EXPORTS, MAX_EXPORTS_PER_NETWORK};
+#[cfg(not(target_arch = "wasm32"))]
+pub use files::{File, files};
 pub use limiter::{ClientNet, LimitDecision, LimitKey, Limiter, Limits, Network};
 pub use live::Live;
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem, RETRY_LATER};

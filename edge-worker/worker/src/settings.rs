@@ -25,6 +25,8 @@ pub mod bindings {
     pub const SHIELD: &str = "SHIELD";
     /// The queue that holds what Postgres cannot take now.
     pub const BUFFER: &str = "BUFFER";
+    /// Static files.
+    pub const FILES: &str = "FILES";
     /// Durable Objects: a key's count of requests, an agent's memory.
     pub const AGENT_LIMITER: &str = "AGENT_LIMITER";
     /// Durable Objects that write.

@@ -8,13 +8,14 @@ use std::process::Command;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// Each room with its level. A room may depend on rooms of lower levels only.
-const LEVELS: [(&str, u8); 18] = [
+const LEVELS: [(&str, u8); 19] = [
     ("smoltbot", 5),
     ("gateway", 4),
     ("gateway-channels", 4),
     ("control-plane", 4),
     ("edge-worker", 4),
     ("edge-server", 4),
+    ("worker-files", 4),
     ("trace-plugin", 3),
     ("edge-core", 3),
     ("conscience", 2),

@@ -126,6 +126,10 @@ impl Worker {
                 state.path().join("build").join(name),
             )?;
         }
+        build::copy_dir(
+            &build::dir().join(build::STATIC),
+            &state.path().join("build").join(build::STATIC),
+        )?;
         let config = state.path().join("wrangler.jsonc");
         fs::copy(super::home().join("wrangler.jsonc"), &config)?;
         let line = Tools::ensure()?

@@ -1,9 +1,10 @@
 //! Node.js and what runs on it: wrangler, esbuild, wasm-opt; pinned by `edge-worker/worker/package-lock.json`.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::Line;
 use crate::{npm, setup, tree};
@@ -39,6 +40,30 @@ impl Tools {
     /// The runtime that wrangler starts, alone.
     pub(crate) fn workerd(&self) -> Line {
         self.script("workerd/bin/workerd")
+    }
+
+    /// What a piece of JavaScript says of `input`, which is its standard input.
+    ///
+    /// # Errors
+    /// When Node.js does not run it to its end.
+    pub(crate) fn evaluate(&self, script: &str, input: &[u8]) -> Result<String> {
+        let mut command = Line::new(&self.node).args(["--eval", script]).command();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("could not start {}", self.node.display()))?;
+        // Closed behind the last byte. What it says is short, so nobody waits for the other.
+        let mut stdin = child.stdin.take().context("it takes no input")?;
+        stdin.write_all(input)?;
+        drop(stdin);
+        let output = child.wait_with_output()?;
+        ensure!(
+            output.status.success(),
+            "Node.js ended with {}",
+            output.status
+        );
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// wrangler, which asks and tells nobody anything by itself.

@@ -4,9 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aap::paths;
 use axum::Router;
 use edge_core::{ClientNet, LimitDecision, Live, Network, Problem};
-use worker::{Context, Env, Request, Response, Result, event};
+use worker::{Context, Env, Method, Request, Response, Result, event};
 
 use super::limiter::Counting;
 use super::links::Links;
@@ -37,7 +38,15 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
         return web::problem(Problem::Limited(turned_away())).await;
     }
     match client::answerer(request.inner().method().as_str(), &path) {
-        Answerer::Here => web::answer(router(&env, &settings), request).await,
+        Answerer::Here => {
+            let description = path == paths::OPENAPI && request.method() == Method::Get;
+            let url = request.inner().url();
+            let answer = web::answer(router(&env, &settings), request).await?;
+            if description && answer.status_code() == 200 {
+                return web::with_file(answer, &env, &url).await;
+            }
+            Ok(answer)
+        }
         Answerer::Reader => {
             let turn = TURN.get();
             TURN.set(turn.wrapping_add(1));

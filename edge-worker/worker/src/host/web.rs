@@ -4,16 +4,17 @@
 use aap::limits::MAX_BATCH_BYTES;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _};
-use axum::http::{self, HeaderMap, HeaderName, HeaderValue, Uri, header};
+use axum::http::{self, HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response as HttpResponse};
 use edge_core::ClientNet;
 use futures_util::{TryStreamExt, stream};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use worker::send::SendFuture;
-use worker::{EncodeBody, Headers, Request, Response, ResponseBuilder, Result};
+use worker::{EncodeBody, Env, Headers, Request, Response, ResponseBuilder, Result};
 
 use crate::client;
+use crate::settings::bindings;
 
 /// Has `router` answer `request`.
 pub(super) async fn answer(router: Router, request: Request) -> Result<Response> {
@@ -99,6 +100,18 @@ async fn from_http(response: HttpResponse) -> Result<Response> {
 #[allow(clippy::needless_pass_by_value)] // For map_err.
 fn told(error: impl ToString) -> worker::Error {
     error.to_string().into()
+}
+
+/// The answer with the file at `url` as its body, which is no part of this module.
+pub(super) async fn with_file(answer: Response, env: &Env, url: &str) -> Result<Response> {
+    let file = env.assets(bindings::FILES)?.fetch(url, None).await?;
+    if file.status() != StatusCode::OK {
+        let status = file.status().as_u16();
+        return Err(format!("the file of {url} is answered with {status}").into());
+    }
+    let body = file.into_body().collect().await.map_err(told)?;
+    let (head, _) = answer.into_parts();
+    Ok(head.fixed(body.to_bytes().to_vec()))
 }
 
 /// A problem as the whole answer.
