@@ -5,9 +5,10 @@ use askama::Template;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use futures_util::future::{try_join, try_join5};
+use futures_util::future::{try_join, try_join4};
 use trace_store::{
-    AgentRow, Filter, Page, PageRequest, Stats, StoreError, TraceDetail, TraceReader,
+    AgentRow, CardRow, Equivocation, Filter, Page, PageRequest, SessionRow, Stats, StreamRow,
+    TraceDetail, TraceReader,
 };
 
 use crate::App;
@@ -19,7 +20,7 @@ use crate::identicon::identicon;
 use crate::origin::Origin;
 use crate::pages::groups::Group;
 use crate::pages::share::unknown;
-use crate::paging::{PAGE_ROWS, Pager, Placed as _, request, turn};
+use crate::paging::{PAGE_ROWS, Pager, Placed, request, turn};
 use crate::query::{PERIODS, Params, Period, agent_id, field};
 use crate::text::{Shown, is_honest, line, plain, short};
 use crate::words::{counted, number, percent, time};
@@ -109,20 +110,15 @@ pub(crate) async fn show<R: TraceReader>(
         since: Some(period.since(now)),
         ..own.clone()
     };
-    let reader = &app.reader;
-    let (agent, card, evidence, stats, sessions) = try_join5(
-        reader.agent(id),
-        reader.card(id),
-        newest(reader.as_ref(), &own),
-        reader.stats(&recent, period.bucket_ms, now),
-        reader.sessions(id, SESSIONS),
-    )
+    let reader = app.reader.as_ref();
+    let (known, stats) = try_join(Known::read(reader, id, &own), async {
+        Ok(reader.stats(&recent, period.bucket_ms, now).await?)
+    })
     .await?;
-    let agent = agent.ok_or_else(|| unknown(id))?;
-    let (streams, equivocations) = try_join(reader.streams(id), reader.equivocations(id)).await?;
+    let (agent, evidence) = (&known.agent, known.evidence.as_slice());
     let follows = !params.is_filtering() && !params.is_paging();
     let documents = if follows {
-        first_page(&evidence, PAGE_ROWS as usize)
+        first_page(evidence, PAGE_ROWS as usize)
     } else {
         reader.documents(&listed, asked).await?
     };
@@ -136,10 +132,8 @@ pub(crate) async fn show<R: TraceReader>(
     let path = params.link(&here);
     let (rows, pager) = turn(documents, asked, &path, "calls");
     let runtime = evidence.iter().find_map(|row| row.row.runtime.as_deref());
-    let claim = Claim::of(card.as_ref());
-    let promised = card
-        .as_ref()
-        .and_then(|row| serde_json::from_value::<AlignmentCard>(row.card.clone()).ok());
+    let claim = Claim::of(known.card.as_ref());
+    let promised = known.promised.as_ref();
     page(&AgentPage {
         id,
         short: short(&id),
@@ -151,7 +145,7 @@ pub(crate) async fn show<R: TraceReader>(
         since: time(agent.first_seen, now),
         seen: time(agent.last_seen, now),
         runtime: runtime.map(|name| line(name, 40)).unwrap_or_default(),
-        sentence: sentence(&agent, &stats, period),
+        sentence: sentence(agent, &stats, period),
         total: number(agent.traces),
         denied: number(agent.denied),
         errors: number(agent.errors),
@@ -171,15 +165,12 @@ pub(crate) async fn show<R: TraceReader>(
             .take(TOOLS)
             .map(|row| Tool::of(row, &stats, &here))
             .collect(),
-        card: card.as_ref().map(|row| Card::of(row, promised.as_ref())),
-        score: Score::of(
-            promised.as_ref(),
-            &evidence,
-            format!("{}/{id}/integrity", aap::paths::AGENTS),
-        ),
-        drift: Drift::of(promised.as_ref(), &evidence, now),
-        chain: Chain::of(&agent, &streams, &equivocations, now),
-        sessions: sessions
+        card: known.card.as_ref().map(|row| Card::of(row, promised)),
+        score: Score::of(promised, evidence, id),
+        drift: Drift::of(promised, evidence, now),
+        chain: Chain::of(agent, &known.streams, &known.equivocations, now),
+        sessions: known
+            .sessions
             .iter()
             .map(|row| Session::of(row, id, now))
             .collect(),
@@ -200,13 +191,50 @@ pub(crate) async fn show<R: TraceReader>(
     })
 }
 
-/// An agent's newest calls, whole.
-async fn newest<R: TraceReader>(reader: &R, own: &Filter) -> Result<Vec<TraceDetail>, StoreError> {
-    let request = PageRequest {
-        limit: LOOKED_AT,
-        ..PageRequest::default()
-    };
-    Ok(reader.documents(own, request).await?.rows)
+/// What the page tells of an agent whatever the period and the filter.
+struct Known {
+    agent: AgentRow,
+    card: Option<CardRow>,
+    /// The card as this page understands it.
+    promised: Option<AlignmentCard>,
+    /// Its newest calls, whole.
+    evidence: Vec<TraceDetail>,
+    sessions: Vec<SessionRow>,
+    streams: Vec<StreamRow>,
+    equivocations: Vec<Equivocation>,
+}
+
+impl Known {
+    async fn read<R: TraceReader>(
+        reader: &R,
+        id: AgentId,
+        own: &Filter,
+    ) -> Result<Self, PageError> {
+        let request = PageRequest {
+            limit: LOOKED_AT,
+            ..PageRequest::default()
+        };
+        let (agent, card, evidence, sessions) = try_join4(
+            reader.agent(id),
+            reader.card(id),
+            reader.documents(own, request),
+            reader.sessions(id, SESSIONS),
+        )
+        .await?;
+        let agent = agent.ok_or_else(|| unknown(id))?;
+        let (streams, equivocations) =
+            try_join(reader.streams(id), reader.equivocations(id)).await?;
+        let read = |row: &CardRow| serde_json::from_value(row.card.clone()).ok();
+        Ok(Self {
+            agent,
+            promised: card.as_ref().and_then(read),
+            card,
+            evidence: evidence.rows,
+            sessions,
+            streams,
+            equivocations,
+        })
+    }
 }
 
 /// The first page of a listing, out of more rows that are at hand.
@@ -214,7 +242,7 @@ fn first_page(rows: &[TraceDetail], length: usize) -> Page<TraceDetail> {
     let shown = &rows[..rows.len().min(length)];
     let next = shown.last().filter(|_| rows.len() > shown.len());
     Page {
-        next: next.map(|row| row.cursor()),
+        next: next.map(Placed::cursor),
         rows: shown.to_vec(),
     }
 }

@@ -203,11 +203,17 @@ fn cut(text: &str, size: f32, room: f32) -> String {
 /// What `hsl(hue 52% 56%)` is in red, green and blue.
 fn colour(hue: u32) -> Rgb {
     let part = |shift: u32| {
-        // CSS Color 4: f(n) = l - a * max(-1, min(k - 3, 9 - k, 1)), in thousandths; k in twelfths of the circle.
-        let k = ((shift * 30 + hue) % 360) as f32 / 30.0;
-        let a = 0.52 * 0.44;
-        let value = 0.56 - a * (k - 3.0).min(9.0 - k).clamp(-1.0, 1.0);
-        (value * 255.0).round() as u8
+        // CSS Color 4: f(n) = l - a * max(-1, min(k - 3, 9 - k, 1)), with k in twelfths of the circle.
+        let degrees = u16::try_from((shift * 30 + hue) % 360).unwrap_or(0);
+        let k = f32::from(degrees) / 30.0;
+        let value = 0.56 - 0.52 * 0.44 * (k - 3.0).min(9.0 - k).clamp(-1.0, 1.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 to 255"
+        )]
+        let part = (value * 255.0).round() as u8;
+        part
     };
     [part(0), part(8), part(4)]
 }

@@ -92,11 +92,8 @@ pub(crate) async fn show<R: TraceReader>(
             "`{text}` is not a trace's id. An id is a UUID with hyphens: 8-4-4-4-12 hexadecimal digits."
         ))
     })?;
-    let Some(detail) = app.reader.trace(id).await? else {
-        return Err(PageError::Missing(format!(
-            "No trace with the id {id} is here."
-        )));
-    };
+    let missing = || PageError::Missing(format!("No trace with the id {id} is here."));
+    let detail = app.reader.trace(id).await?.ok_or_else(missing)?;
     let card = app.reader.card(detail.row.agent_id).await?;
     let now = app.now();
     let row = &detail.row;

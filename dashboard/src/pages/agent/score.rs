@@ -2,7 +2,7 @@
 
 use aap::drift::{DriftDirection, MAX_BASELINE, MIN_TRACES, SUSTAINED_TRACES, detect};
 use aap::integrity::{Integrity, covers};
-use aap::{AlignmentCard, Timestamp, TraceId};
+use aap::{AgentId, AlignmentCard, Timestamp, TraceId};
 use serde_json::Value;
 use trace_store::TraceDetail;
 
@@ -33,7 +33,7 @@ pub(crate) struct Score {
 
 impl Score {
     /// Of an agent's newest calls.
-    pub(crate) fn of(card: Option<&AlignmentCard>, rows: &[TraceDetail], link: String) -> Self {
+    pub(crate) fn of(card: Option<&AlignmentCard>, rows: &[TraceDetail], agent: AgentId) -> Self {
         let found = Integrity::of(card, rows.iter().map(|row| row.document.as_ref()));
         let count = |n: usize| number(n as u64);
         let share =
@@ -68,7 +68,7 @@ impl Score {
             covered: count(found.covered),
             looked_at: newest(found.looked_at),
             not_covered: found.not_covered(),
-            link,
+            link: format!("{}/{agent}/integrity", aap::paths::AGENTS),
             share,
         }
     }
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn without_calls_there_is_no_score() {
-        let score = Score::of(None, &[], String::new());
+        let score = Score::of(None, &[], AgentId::from_bytes([0; 16]));
         assert!(score.share.is_none() && score.violations.is_empty());
         let drift = Drift::of(None, &[], Timestamp::from_millis(0));
         assert_eq!(drift.class, "off");

@@ -158,10 +158,10 @@ pub(crate) fn trace(
                 }
                 "l" => line(place(pen), place(to)),
                 "h" => arc(pen, to, [to[0], pen[1]], &mut |a, b| {
-                    line(place(a), place(b))
+                    line(place(a), place(b));
                 }),
                 "v" => arc(pen, to, [pen[0], to[1]], &mut |a, b| {
-                    line(place(a), place(b))
+                    line(place(a), place(b));
                 }),
                 _ => {
                     let over = control.take().unwrap_or(pen);
