@@ -1,6 +1,7 @@
 //! Text that others wrote, through every field and every page: it is shown, and does nothing.
 
 use crate::support::{Site, assert_clean};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use aap::ActionType;
@@ -10,22 +11,37 @@ use serde_json::{Value, json};
 use trace_store::TraceWriter as _;
 use trace_store::conformance::{Agent, flat, flat_batch, now, send};
 
-const CORPUS: [&str; 14] = [
-    "<script>alert(1)</script>",
-    "\"><img src=x onerror=alert(1)>",
-    "'><svg/onload=alert(1)>",
-    "</title></textarea></style></script><script>alert(1)</script>",
-    "javascript:alert(1)",
-    "<a href=javascript:alert(1)>x</a>",
-    "\" onmouseover=\"alert(1)\" x=\"",
-    "' style='position:fixed;inset:0' '",
-    "&lt;script&gt;&#60;script&#62;",
-    "{{ 7*7 }}{% raw %}${7*7}",
-    "[redacted:\"><script>alert(1)</script>]",
-    "safe\u{202e}gnp.exe\u{2066}\u{200b}\u{feff}\u{7}",
-    "a\nb\r\n\tc</pre></details><iframe src=//x>",
-    "<!--<template><base href=//x><meta http-equiv=refresh content=0>",
-];
+/// The corpus, which the browser's tests read, too.
+const CORPUS: &str = include_str!("hostile.json");
+
+/// A text of the corpus: itself, or one that is repeated.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Text {
+    Plain(String),
+    Long { repeat: String, times: usize },
+}
+
+#[derive(serde::Deserialize)]
+struct Corpus {
+    texts: BTreeMap<String, Text>,
+    filters: Vec<String>,
+    ids: Vec<String>,
+}
+
+fn corpus() -> Corpus {
+    serde_json::from_str(CORPUS).unwrap()
+}
+
+/// The texts. What has no place in a name on the wire is left to `a_page_stays_small_whatever_is_in_it`.
+fn texts() -> Vec<String> {
+    let all = corpus().texts.into_values().map(|text| match text {
+        Text::Plain(text) => text,
+        Text::Long { repeat, times } => repeat.repeat(times),
+    });
+    all.filter(|text| text.chars().count() <= aap::limits::MAX_TOOL_NAME_CHARS)
+        .collect()
+}
 
 fn hostile(agent: &mut Agent, text: &str, kind: ActionType, at: i64) -> Made {
     let mut made = agent.refusal(at, text, text, &[text, "harm_prevention"]);
@@ -52,7 +68,8 @@ fn encoded(text: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_on_every_page() {
-    for (number, text) in (1_u8..).zip(CORPUS) {
+    for (number, text) in (1_u8..).zip(texts()) {
+        let text = text.as_str();
         let site = Site::open();
         let mut agent = Agent::new(number);
         agent.card.values.declared.push(text.to_owned());
@@ -93,9 +110,43 @@ async fn every_field_on_every_page() {
             format!("{of_agent}/session/{query}"),
             format!("/refusals?tool={query}&value={query}&rule={query}"),
         ];
+        pages.extend([
+            "/traces".to_owned(),
+            "/traces?verdict=deny&order=oldest".to_owned(),
+            format!("/traces?q={query}"),
+            format!("/traces?session={query}&runtime={query}&value={query}"),
+            format!("/embed/{}", agent.id),
+        ]);
         pages.extend(ids.iter().map(|id| format!("/trace/{id}")));
         for path in &pages {
             site.page(path).await;
+        }
+        for path in [
+            format!("/card/{}.svg", agent.id),
+            format!("/badge/{}.svg", agent.id),
+            format!("/feed/agent/{}.atom", agent.id),
+            "/feed/refusals.atom".to_owned(),
+            "/sitemap.xml".to_owned(),
+        ] {
+            let file = site.get(&path).await;
+            assert_eq!(file.status, StatusCode::OK, "{path}");
+            for raw in [
+                "<script",
+                "<img",
+                "<iframe",
+                "<base",
+                "onload=alert(1)>",
+                "\u{202e}",
+            ] {
+                assert!(!file.body.contains(raw), "{path} holds {raw}");
+            }
+        }
+        for path in [
+            format!("/feed/agent/{}.json", agent.id),
+            "/feed/refusals.json".to_owned(),
+        ] {
+            let feed: Value = serde_json::from_str(&site.get(&path).await.body).unwrap();
+            assert!(feed["items"].is_array(), "{path}");
         }
         let trace = site.page(pages.last().unwrap()).await;
         assert!(
@@ -121,6 +172,48 @@ async fn every_field_on_every_page() {
         let missing = site.get(&format!("{of_agent}/session/{query}x")).await;
         assert_eq!(missing.status, StatusCode::NOT_FOUND);
         assert_clean(&missing.body, "a missing session");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rubbish_in_an_address_is_answered_in_words() {
+    let site = Site::open();
+    let mut agent = Agent::new(1);
+    let refused = agent.refusal(-1_000, "r", "why", &["privacy"]);
+    let batch = agent.batch_of(vec![refused]);
+    send(&site.store, batch, now(0)).await;
+    let corpus = corpus();
+    let of_agent = format!("/agent/{}", agent.id);
+    let lists = ["/", "/traces", "/refusals", &of_agent];
+    let filtered = lists.iter().flat_map(|list| {
+        corpus
+            .filters
+            .iter()
+            .map(move |filter| format!("{list}?{filter}"))
+    });
+    for path in filtered {
+        let answer = site.get(&path).await;
+        let fine = [
+            StatusCode::OK,
+            StatusCode::BAD_REQUEST,
+            StatusCode::NOT_FOUND,
+        ];
+        assert!(fine.contains(&answer.status), "{path}: {}", answer.status);
+        assert_clean(&answer.body, &path);
+    }
+    for id in &corpus.ids {
+        for path in [
+            format!("/agent/{id}"),
+            format!("/trace/{id}"),
+            format!("/embed/{id}"),
+            format!("{of_agent}/session/{id}"),
+            format!("/agent/{id}/session/{id}"),
+        ] {
+            let answer = site.get(&path).await;
+            let fine = [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND];
+            assert!(fine.contains(&answer.status), "{path}: {}", answer.status);
+            assert_clean(&answer.body, &path);
+        }
     }
 }
 
