@@ -6,6 +6,8 @@
 mod edge;
 mod example;
 mod hook;
+mod http;
+mod pages;
 mod report;
 mod start;
 mod up;
@@ -30,7 +32,7 @@ pub(crate) struct Bench {
 type Measure = fn(&Bench) -> Result<Vec<Metric>>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Measure); 5] = [
+const BENCHES: [(&str, &str, Measure); 6] = [
     (
         "call",
         "what a tool call in our own process costs its caller, and what its verdict costs",
@@ -50,6 +52,11 @@ const BENCHES: [(&str, &str, Measure); 5] = [
         "hook",
         "wall time of `smoltbot hook`, with everything down and with `up` running",
         hook::measure,
+    ),
+    (
+        "pages",
+        "every page and every aggregate over a million traces in Postgres, at the HTTP port; SMOLTBOT_BENCH_ROWS says another number",
+        pages::measure,
     ),
     (
         "start",

@@ -143,120 +143,130 @@ CREATE OR REPLACE FUNCTION public.fold_tallies(before timestamptz) RETURNS bigin
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
-    number bigint;
+    number bigint := 0;
+    part   bigint;
+    -- A day at a time: a year of counters at once would take the server's memory and disk.
+    first  timestamptz;
+    ends   timestamptz := '-infinity';
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtext('smoltbot.fold_tallies')) THEN
         RETURN 0;
     END IF;
-    WITH keys AS (
-        SELECT DISTINCT t.agent_id, t.start FROM tallies t WHERE NOT t.folded AND t.start < $1
-    ), taken AS MATERIALIZED (
-        DELETE FROM tallies t USING keys k WHERE t.agent_id = k.agent_id AND t.start = k.start RETURNING t.*
-    ), bins_of AS (
-        SELECT agent_id, start, tool_name, action_type, rule_id, runtime, value, array_agg(bin ORDER BY bin) AS bins,
-            array_agg(times ORDER BY bin) AS bin_counts,
-            array_agg(bin ORDER BY bin) FILTER (WHERE fresh > 0) AS fresh_bins,
-            array_agg(fresh ORDER BY bin) FILTER (WHERE fresh > 0) AS fresh_bin_counts
-        FROM (
-            SELECT agent_id, start, tool_name, action_type, rule_id, runtime, value, b.bin,
-                sum(coalesce(b.times, 1))::bigint AS times,
-                (sum(coalesce(b.times, 1)) FILTER (WHERE NOT folded))::bigint AS fresh
-            FROM taken, unnest(bins, bin_counts) AS b (bin, times)
-            WHERE b.bin IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
-        ) AS each GROUP BY 1, 2, 3, 4, 5, 6, 7
-    ), values_of AS (
-        SELECT agent_id, start, tool_name, action_type, rule_id, runtime, value, array_agg(stood ORDER BY stood) AS stood,
-            array_agg(times ORDER BY stood) AS stood_counts,
-            array_agg(stood ORDER BY stood) FILTER (WHERE fresh > 0) AS fresh_stood,
-            array_agg(fresh ORDER BY stood) FILTER (WHERE fresh > 0) AS fresh_stood_counts
-        FROM (
-            SELECT agent_id, start, tool_name, action_type, rule_id, runtime, taken.value, v.stood,
-                sum(coalesce(v.times, 1))::bigint AS times,
-                (sum(coalesce(v.times, 1)) FILTER (WHERE NOT folded))::bigint AS fresh
-            FROM taken, unnest(values_violated, value_counts) AS v (stood, times)
-            WHERE v.stood IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
-        ) AS each GROUP BY 1, 2, 3, 4, 5, 6, 7
-    ), summed AS (
-        SELECT agent_id, start, tool_name, action_type, rule_id, runtime, value, sum(count)::bigint AS count,
-            max(last) AS last, (array_agg(reason ORDER BY last DESC) FILTER (WHERE reason IS NOT NULL))[1] AS reason,
-            (sum(count) FILTER (WHERE NOT folded))::bigint AS fresh, max(last) FILTER (WHERE NOT folded) AS fresh_last,
-            (array_agg(reason ORDER BY last DESC) FILTER (WHERE reason IS NOT NULL AND NOT folded))[1] AS fresh_reason
-        FROM taken GROUP BY 1, 2, 3, 4, 5, 6, 7
-    ), folded AS MATERIALIZED (
-        SELECT s.*, b.bins, b.bin_counts, b.fresh_bins, b.fresh_bin_counts, v.stood, v.stood_counts, v.fresh_stood,
-            v.fresh_stood_counts
-        FROM summed s
-        LEFT JOIN bins_of b ON (b.agent_id, b.start, b.tool_name, b.action_type) = (s.agent_id, s.start, s.tool_name, s.action_type)
-            AND (b.rule_id, b.runtime, b.value) IS NOT DISTINCT FROM (s.rule_id, s.runtime, s.value)
-        LEFT JOIN values_of v ON (v.agent_id, v.start, v.tool_name, v.action_type) = (s.agent_id, s.start, s.tool_name, s.action_type)
-            AND (v.rule_id, v.runtime, v.value) IS NOT DISTINCT FROM (s.rule_id, s.runtime, s.value)
-    ), put AS (
-        INSERT INTO tallies (agent_id, start, tool_name, action_type, rule_id, runtime, value, count, last, reason, bins,
-            bin_counts, values_violated, value_counts, folded)
-        SELECT agent_id, start, tool_name, action_type, rule_id, runtime, value, count, last, reason, bins, bin_counts, stood,
-            stood_counts, true
-        FROM folded
-    ), wider AS MATERIALIZED (
-        SELECT w.minutes::smallint AS minutes, d.detail::smallint AS detail, w.agent_id,
-            date_bin(make_interval(mins => w.minutes), f.start, timestamptz '1970-01-01T00:00:00Z') AS start, f.action_type,
-            CASE WHEN d.detail > 0 THEN f.tool_name END AS tool_name, CASE WHEN d.detail > 1 THEN f.rule_id END AS rule_id,
-            CASE WHEN d.detail > 1 THEN f.runtime END AS runtime, f.value, f.fresh AS count, f.fresh_last AS last,
-            CASE WHEN d.detail > 1 THEN f.fresh_reason END AS reason,
-            CASE WHEN d.detail > 0 THEN f.fresh_bins END AS bins,
-            CASE WHEN d.detail > 0 THEN f.fresh_bin_counts END AS bin_counts,
-            CASE WHEN d.detail > 1 THEN f.fresh_stood END AS values_violated,
-            CASE WHEN d.detail > 1 THEN f.fresh_stood_counts END AS value_counts
-        FROM folded f, LATERAL (VALUES (5, uuid '00000000-0000-0000-0000-000000000000'), (60, f.agent_id),
-            (60, uuid '00000000-0000-0000-0000-000000000000'), (1440, f.agent_id),
-            (1440, uuid '00000000-0000-0000-0000-000000000000')) AS w (minutes, agent_id),
-            (VALUES (0), (1), (2)) AS d (detail)
-        WHERE f.fresh IS NOT NULL AND (f.value IS NULL OR d.detail = 2)
-            AND (w.minutes > 5 OR d.detail <> 1)
-    ), places AS (
-        SELECT DISTINCT minutes, agent_id, start FROM wider
-    ), replaced AS (
-        DELETE FROM rollups r USING places p
-        WHERE r.agent_id = p.agent_id AND r.minutes = p.minutes AND r.detail IN (0, 1, 2) AND r.start = p.start RETURNING r.*
-    ), rolled AS MATERIALIZED (
-        SELECT * FROM wider UNION ALL
-        SELECT minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value, count, last, reason, bins,
-            bin_counts, values_violated, value_counts FROM replaced
-    ), rolled_bins AS (
-        SELECT minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value,
-            array_agg(bin ORDER BY bin) AS bins, array_agg(times ORDER BY bin) AS bin_counts
-        FROM (
-            SELECT minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value, b.bin,
-                sum(b.times)::bigint AS times
-            FROM rolled, unnest(bins, bin_counts) AS b (bin, times)
-            WHERE b.bin IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
-        ) AS each GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
-    ), rolled_values AS (
-        SELECT minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value,
-            array_agg(stood ORDER BY stood) AS stood, array_agg(times ORDER BY stood) AS stood_counts
-        FROM (
-            SELECT minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value, v.stood,
-                sum(v.times)::bigint AS times
-            FROM rolled, unnest(values_violated, value_counts) AS v (stood, times)
-            WHERE v.stood IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
-        ) AS each GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
-    ), rolled_sums AS (
-        SELECT minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value, sum(count)::bigint AS count,
-            max(last) AS last, (array_agg(reason ORDER BY last DESC) FILTER (WHERE reason IS NOT NULL))[1] AS reason
-        FROM rolled GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
-    ), rolled_up AS (
-        INSERT INTO rollups (minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value, count, last,
-            reason, bins, bin_counts, values_violated, value_counts)
-        SELECT s.minutes, s.detail, s.agent_id, s.start, s.action_type, s.tool_name, s.rule_id, s.runtime, s.value, s.count,
-            s.last, s.reason, b.bins, b.bin_counts, v.stood, v.stood_counts
-        FROM rolled_sums s
-        LEFT JOIN rolled_bins b ON (b.minutes, b.detail, b.agent_id, b.start, b.action_type)
-                = (s.minutes, s.detail, s.agent_id, s.start, s.action_type)
-            AND (b.tool_name, b.rule_id, b.runtime, b.value) IS NOT DISTINCT FROM (s.tool_name, s.rule_id, s.runtime, s.value)
-        LEFT JOIN rolled_values v ON (v.minutes, v.detail, v.agent_id, v.start, v.action_type)
-                = (s.minutes, s.detail, s.agent_id, s.start, s.action_type)
-            AND (v.tool_name, v.rule_id, v.runtime, v.value) IS NOT DISTINCT FROM (s.tool_name, s.rule_id, s.runtime, s.value)
-    )
-    SELECT count(*) INTO number FROM taken;
+    LOOP
+        SELECT min(t.start) INTO first FROM tallies t WHERE NOT t.folded AND t.start < $1 AND t.start >= ends;
+        EXIT WHEN first IS NULL;
+        ends := least($1, date_bin('1 day', first, timestamptz '1970-01-01T00:00:00Z') + interval '1 day');
+        WITH keys AS (
+            SELECT DISTINCT t.agent_id, t.start FROM tallies t WHERE NOT t.folded AND t.start >= first AND t.start < ends
+        ), taken AS MATERIALIZED (
+            DELETE FROM tallies t USING keys k WHERE t.agent_id = k.agent_id AND t.start = k.start RETURNING t.*
+        ), bins_of AS (
+            SELECT agent_id, start, tool_name, action_type, rule_id, runtime, value, array_agg(bin ORDER BY bin) AS bins,
+                array_agg(times ORDER BY bin) AS bin_counts,
+                array_agg(bin ORDER BY bin) FILTER (WHERE fresh > 0) AS fresh_bins,
+                array_agg(fresh ORDER BY bin) FILTER (WHERE fresh > 0) AS fresh_bin_counts
+            FROM (
+                SELECT agent_id, start, tool_name, action_type, rule_id, runtime, value, b.bin,
+                    sum(coalesce(b.times, 1))::bigint AS times,
+                    (sum(coalesce(b.times, 1)) FILTER (WHERE NOT folded))::bigint AS fresh
+                FROM taken, unnest(bins, bin_counts) AS b (bin, times)
+                WHERE b.bin IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+            ) AS each GROUP BY 1, 2, 3, 4, 5, 6, 7
+        ), values_of AS (
+            SELECT agent_id, start, tool_name, action_type, rule_id, runtime, value, array_agg(stood ORDER BY stood) AS stood,
+                array_agg(times ORDER BY stood) AS stood_counts,
+                array_agg(stood ORDER BY stood) FILTER (WHERE fresh > 0) AS fresh_stood,
+                array_agg(fresh ORDER BY stood) FILTER (WHERE fresh > 0) AS fresh_stood_counts
+            FROM (
+                SELECT agent_id, start, tool_name, action_type, rule_id, runtime, taken.value, v.stood,
+                    sum(coalesce(v.times, 1))::bigint AS times,
+                    (sum(coalesce(v.times, 1)) FILTER (WHERE NOT folded))::bigint AS fresh
+                FROM taken, unnest(values_violated, value_counts) AS v (stood, times)
+                WHERE v.stood IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+            ) AS each GROUP BY 1, 2, 3, 4, 5, 6, 7
+        ), summed AS (
+            SELECT agent_id, start, tool_name, action_type, rule_id, runtime, value, sum(count)::bigint AS count,
+                max(last) AS last, (array_agg(reason ORDER BY last DESC) FILTER (WHERE reason IS NOT NULL))[1] AS reason,
+                (sum(count) FILTER (WHERE NOT folded))::bigint AS fresh, max(last) FILTER (WHERE NOT folded) AS fresh_last,
+                (array_agg(reason ORDER BY last DESC) FILTER (WHERE reason IS NOT NULL AND NOT folded))[1] AS fresh_reason
+            FROM taken GROUP BY 1, 2, 3, 4, 5, 6, 7
+        ), folded AS MATERIALIZED (
+            SELECT s.*, b.bins, b.bin_counts, b.fresh_bins, b.fresh_bin_counts, v.stood, v.stood_counts, v.fresh_stood,
+                v.fresh_stood_counts
+            FROM summed s
+            LEFT JOIN bins_of b ON (b.agent_id, b.start, b.tool_name, b.action_type) = (s.agent_id, s.start, s.tool_name, s.action_type)
+                AND (b.rule_id, b.runtime, b.value) IS NOT DISTINCT FROM (s.rule_id, s.runtime, s.value)
+            LEFT JOIN values_of v ON (v.agent_id, v.start, v.tool_name, v.action_type) = (s.agent_id, s.start, s.tool_name, s.action_type)
+                AND (v.rule_id, v.runtime, v.value) IS NOT DISTINCT FROM (s.rule_id, s.runtime, s.value)
+        ), put AS (
+            INSERT INTO tallies (agent_id, start, tool_name, action_type, rule_id, runtime, value, count, last, reason, bins,
+                bin_counts, values_violated, value_counts, folded)
+            SELECT agent_id, start, tool_name, action_type, rule_id, runtime, value, count, last, reason, bins, bin_counts, stood,
+                stood_counts, true
+            FROM folded
+        ), wider AS MATERIALIZED (
+            SELECT w.minutes::smallint AS minutes, d.detail::smallint AS detail, w.agent_id,
+                date_bin(make_interval(mins => w.minutes), f.start, timestamptz '1970-01-01T00:00:00Z') AS start, f.action_type,
+                CASE WHEN d.detail > 0 THEN f.tool_name END AS tool_name, CASE WHEN d.detail > 1 THEN f.rule_id END AS rule_id,
+                CASE WHEN d.detail > 1 THEN f.runtime END AS runtime, f.value, f.fresh AS count, f.fresh_last AS last,
+                CASE WHEN d.detail > 1 THEN f.fresh_reason END AS reason,
+                CASE WHEN d.detail > 0 THEN f.fresh_bins END AS bins,
+                CASE WHEN d.detail > 0 THEN f.fresh_bin_counts END AS bin_counts,
+                CASE WHEN d.detail > 1 THEN f.fresh_stood END AS values_violated,
+                CASE WHEN d.detail > 1 THEN f.fresh_stood_counts END AS value_counts
+            FROM folded f, LATERAL (VALUES (5, uuid '00000000-0000-0000-0000-000000000000'), (60, f.agent_id),
+                (60, uuid '00000000-0000-0000-0000-000000000000'), (1440, f.agent_id),
+                (1440, uuid '00000000-0000-0000-0000-000000000000')) AS w (minutes, agent_id),
+                (VALUES (0), (1), (2)) AS d (detail)
+            WHERE f.fresh IS NOT NULL AND (f.value IS NULL OR d.detail = 2)
+                AND (w.minutes > 5 OR d.detail <> 1)
+        ), places AS (
+            SELECT DISTINCT minutes, agent_id, start FROM wider
+        ), replaced AS (
+            DELETE FROM rollups r USING places p
+            WHERE r.agent_id = p.agent_id AND r.minutes = p.minutes AND r.detail IN (0, 1, 2) AND r.start = p.start RETURNING r.*
+        ), rolled AS MATERIALIZED (
+            SELECT * FROM wider UNION ALL
+            SELECT minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value, count, last, reason, bins,
+                bin_counts, values_violated, value_counts FROM replaced
+        ), rolled_bins AS (
+            SELECT minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value,
+                array_agg(bin ORDER BY bin) AS bins, array_agg(times ORDER BY bin) AS bin_counts
+            FROM (
+                SELECT minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value, b.bin,
+                    sum(b.times)::bigint AS times
+                FROM rolled, unnest(bins, bin_counts) AS b (bin, times)
+                WHERE b.bin IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+            ) AS each GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+        ), rolled_values AS (
+            SELECT minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value,
+                array_agg(stood ORDER BY stood) AS stood, array_agg(times ORDER BY stood) AS stood_counts
+            FROM (
+                SELECT minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value, v.stood,
+                    sum(v.times)::bigint AS times
+                FROM rolled, unnest(values_violated, value_counts) AS v (stood, times)
+                WHERE v.stood IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+            ) AS each GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+        ), rolled_sums AS (
+            SELECT minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value, sum(count)::bigint AS count,
+                max(last) AS last, (array_agg(reason ORDER BY last DESC) FILTER (WHERE reason IS NOT NULL))[1] AS reason
+            FROM rolled GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+        ), rolled_up AS (
+            INSERT INTO rollups (minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value, count, last,
+                reason, bins, bin_counts, values_violated, value_counts)
+            SELECT s.minutes, s.detail, s.agent_id, s.start, s.action_type, s.tool_name, s.rule_id, s.runtime, s.value, s.count,
+                s.last, s.reason, b.bins, b.bin_counts, v.stood, v.stood_counts
+            FROM rolled_sums s
+            LEFT JOIN rolled_bins b ON (b.minutes, b.detail, b.agent_id, b.start, b.action_type)
+                    = (s.minutes, s.detail, s.agent_id, s.start, s.action_type)
+                AND (b.tool_name, b.rule_id, b.runtime, b.value) IS NOT DISTINCT FROM (s.tool_name, s.rule_id, s.runtime, s.value)
+            LEFT JOIN rolled_values v ON (v.minutes, v.detail, v.agent_id, v.start, v.action_type)
+                    = (s.minutes, s.detail, s.agent_id, s.start, s.action_type)
+                AND (v.tool_name, v.rule_id, v.runtime, v.value) IS NOT DISTINCT FROM (s.tool_name, s.rule_id, s.runtime, s.value)
+        )
+        SELECT count(*) INTO part FROM taken;
+        number := number + part;
+    END LOOP;
     RETURN number;
 END
 $$;
@@ -347,35 +357,44 @@ BEGIN
 END
 $$;
 
--- What is there already is counted anew: what was counted before tells neither runtimes nor single values.
+-- What is there already is counted anew, a day at a time: what was counted before tells neither runtimes nor single values.
 TRUNCATE public.tallies;
-INSERT INTO public.tallies (agent_id, start, tool_name, action_type, rule_id, runtime, value, count, last, reason, bins,
-    values_violated)
-SELECT g.agent_id, g.start, g.tool_name, g.action_type, g.rule_id, g.runtime, g.value, g.count, g.last, g.reason, g.bins,
-    CASE WHEN g.lists IS NOT NULL THEN ARRAY(
-        SELECT one.value FROM json_array_elements(g.lists) AS list,
-            LATERAL (SELECT DISTINCT value FROM json_array_elements_text(list)) AS one
-    ) END
-FROM (
-    SELECT t.agent_id, date_bin('5 minutes', t.at, timestamptz '1970-01-01T00:00:00Z') AS start, t.tool_name, t.action_type,
-        t.rule_id, t.runtime, one.value, count(*) AS count, max(t.at) AS last,
-        (array_agg(t.reason ORDER BY t.at DESC) FILTER (WHERE t.action_type = 'deny' AND t.reason IS NOT NULL))[1] AS reason,
-        -- As `trace_store::histogram` has it: microseconds below 64 are bins of their own, every octave above is cut into 32.
-        array_agg(CASE WHEN u.us < 64 THEN u.us
-            ELSE (36 - position(B'1' IN u.us::bit(41))) * 32 + (u.us >> (36 - position(B'1' IN u.us::bit(41)))) END::smallint)
-            FILTER (WHERE t.duration_ms >= 0 AND t.duration_ms < 'Infinity' AND t.action_type <> 'deny') AS bins,
-        json_agg(t.values_violated) FILTER (WHERE t.values_violated IS NOT NULL) AS lists
-    FROM public.traces t
-    -- Once for all, and once for each value.
-    CROSS JOIN LATERAL (
-        SELECT NULL AS value UNION ALL SELECT v FROM (SELECT DISTINCT unnest(t.values_violated)) AS each (v)
-    ) AS one
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN t.duration_ms >= 0 AND t.duration_ms < 'Infinity'
-            THEN least(floor(t.duration_ms * 1000 + 0.5), 1099511627776)::bigint END AS us
-    ) AS u
-    GROUP BY 1, 2, 3, 4, 5, 6, 7
-) AS g;
+DO $$
+DECLARE
+    day timestamptz;
+BEGIN
+    FOR day IN SELECT DISTINCT date_bin('1 day', t.at, timestamptz '1970-01-01T00:00:00Z') FROM public.traces t LOOP
+        INSERT INTO public.tallies (agent_id, start, tool_name, action_type, rule_id, runtime, value, count, last, reason, bins,
+            values_violated)
+        SELECT g.agent_id, g.start, g.tool_name, g.action_type, g.rule_id, g.runtime, g.value, g.count, g.last, g.reason, g.bins,
+            CASE WHEN g.lists IS NOT NULL THEN ARRAY(
+                SELECT one.value FROM json_array_elements(g.lists) AS list,
+                    LATERAL (SELECT DISTINCT value FROM json_array_elements_text(list)) AS one
+            ) END
+        FROM (
+            SELECT t.agent_id, date_bin('5 minutes', t.at, timestamptz '1970-01-01T00:00:00Z') AS start, t.tool_name, t.action_type,
+                t.rule_id, t.runtime, one.value, count(*) AS count, max(t.at) AS last,
+                (array_agg(t.reason ORDER BY t.at DESC) FILTER (WHERE t.action_type = 'deny' AND t.reason IS NOT NULL))[1] AS reason,
+                -- As `trace_store::histogram` has it: microseconds below 64 are bins of their own, every octave above is cut into 32.
+                array_agg(CASE WHEN u.us < 64 THEN u.us
+                    ELSE (36 - position(B'1' IN u.us::bit(41))) * 32 + (u.us >> (36 - position(B'1' IN u.us::bit(41)))) END::smallint)
+                    FILTER (WHERE t.duration_ms >= 0 AND t.duration_ms < 'Infinity' AND t.action_type <> 'deny') AS bins,
+                json_agg(t.values_violated) FILTER (WHERE t.values_violated IS NOT NULL) AS lists
+            FROM public.traces t
+            -- Once for all, and once for each value.
+            CROSS JOIN LATERAL (
+                SELECT NULL AS value UNION ALL SELECT v FROM (SELECT DISTINCT unnest(t.values_violated)) AS each (v)
+            ) AS one
+            CROSS JOIN LATERAL (
+                SELECT CASE WHEN t.duration_ms >= 0 AND t.duration_ms < 'Infinity'
+                    THEN least(floor(t.duration_ms * 1000 + 0.5), 1099511627776)::bigint END AS us
+            ) AS u
+            WHERE t.at >= day AND t.at < day + interval '1 day'
+            GROUP BY 1, 2, 3, 4, 5, 6, 7
+        ) AS g;
+    END LOOP;
+END
+$$;
 SELECT public.fold_tallies('infinity');
 
 RESET ROLE;

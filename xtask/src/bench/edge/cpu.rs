@@ -21,7 +21,7 @@ struct Process {
 
 /// CPU time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Spent {
+pub(in crate::bench) struct Spent {
     all: f64,
     workerd: f64,
 }

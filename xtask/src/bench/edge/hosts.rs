@@ -22,7 +22,7 @@ const UNLIMITED: [&str; 4] = [
 ];
 
 /// What can be measured.
-pub(super) trait Host {
+pub(in crate::bench) trait Host {
     /// Where it answers.
     fn address(&self) -> SocketAddr;
     /// What it has spent up to now.
@@ -30,14 +30,14 @@ pub(super) trait Host {
 }
 
 /// `smoltbot edge` on Postgres; stopped when dropped.
-pub(super) struct Native {
+pub(in crate::bench) struct Native {
     group: Group,
     address: SocketAddr,
     _home: tempfile::TempDir,
 }
 
 impl Native {
-    pub(super) fn start(bench: &Bench, database_url: &str) -> Result<Self> {
+    pub(in crate::bench) fn start(bench: &Bench, database_url: &str) -> Result<Self> {
         let home = tempfile::tempdir()?;
         let address = free_port()?;
         let line = Line::new(&bench.smoltbot)
@@ -114,7 +114,7 @@ impl Served {
             let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
             kib += number.context("no VmRSS")?.trim().parse::<f64>()?;
         }
-        let metrics = super::newest::get(self.address(), "/metrics")?;
+        let metrics = crate::bench::http::get(self.address(), "/metrics")?;
         let value = metrics
             .lines()
             .find_map(|line| line.strip_prefix(WASM_MEMORY))

@@ -6,7 +6,7 @@
 
 mod cpu;
 mod floors;
-mod hosts;
+pub(super) mod hosts;
 mod newest;
 
 use std::time::Instant;
@@ -88,7 +88,7 @@ fn cluster() -> Result<Cluster> {
 }
 
 /// Brings the template up to date.
-fn migrated(bench: &Bench, url: &str) {
+pub(super) fn migrated(bench: &Bench, url: &str) {
     // A template that is not migrated is of no use: the cluster makes it anew, and this bench ends.
     worker::migrate_by(Line::new(&bench.smoltbot), url).expect("a database that can be migrated");
 }
