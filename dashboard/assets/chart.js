@@ -35,7 +35,7 @@
     const sums = times.map((_, index) => PARTS.reduce((sum, part) => sum + counts[part][index], 0));
     const most = Math.max(1, ...sums);
     // A part that is not zero is seen: one refusal among thousands is what people look for.
-    const least = most * 0.045;
+    const least = most * 0.02;
     const tops = PARTS.map(() => []);
     for (let index = 0; index < bars; index++) {
       let top = 0;

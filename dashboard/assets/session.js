@@ -75,7 +75,8 @@
 
   const list = make("ol", "fall all");
   const size = make("div", "fall-size");
-  const rows = [];
+  // Rows that are in the page, by their line; one that is looked at or focused stays the same element while one scrolls.
+  const rows = new Map();
   const row = () => {
     const item = make("li");
     const link = make("a");
@@ -123,12 +124,20 @@
       length = Math.max(length, start[call] - moved + ran);
       end = Math.max(end, start[call] + ran);
     }
-    while (rows.length < to - from) rows.push(row());
-    const shown = [];
+    const spare = [];
+    for (const [line, parts] of rows) {
+      if (line >= from && line < to) continue;
+      rows.delete(line);
+      parts.item.remove();
+      spare.push(parts);
+    }
+    let place = list.firstChild;
     for (let line = from; line < to; line++) {
-      const parts = rows[line - from];
+      const parts = rows.get(line) ?? spare.pop() ?? row();
+      rows.set(line, parts);
+      if (parts.item === place) place = place.nextSibling;
+      else list.insertBefore(parts.item, place);
       const call = lines[line];
-      shown.push(parts.item);
       parts.item.setAttribute("aria-setsize", lines.length);
       parts.item.setAttribute("aria-posinset", line + 1);
       if (call < 0) {
@@ -157,7 +166,6 @@
       if (parts.item.firstChild !== parts.link) parts.item.replaceChildren(parts.link);
     }
     list.style.transform = `translateY(${from * ROW}px)`;
-    if (list.children.length !== shown.length || list.firstChild !== shown[0]) list.replaceChildren(...shown);
   };
 
   // The strip: every line of the list from left to right, refusals and failures in their colours.
@@ -168,8 +176,8 @@
   strip.append(canvas, view);
   const mark = () => {
     const height = Math.max(1, lines.length * ROW);
-    view.style.left = (box.scrollTop / height) * 100 + "%";
     view.style.width = Math.min(100, (box.clientHeight / height) * 100) + "%";
+    view.style.transform = `translateX(${(box.scrollTop / height) * strip.clientWidth}px)`;
   };
   const paint = () => {
     const ratio = devicePixelRatio || 1;
@@ -231,8 +239,7 @@
       if (line < 0 || line >= lines.length) { tells.textContent = way < 0 ? "No refusal before this" : "No refusal after this"; return; }
       box.scrollTop = (line + 0.5) * ROW - box.clientHeight / 2;
       draw();
-      const item = list.children[line - Math.max(0, Math.floor(box.scrollTop / ROW) - OVERSCAN)];
-      item?.querySelector("a")?.focus({ preventScroll: true });
+      rows.get(line)?.link.focus({ preventScroll: true });
     });
     return button;
   });
@@ -243,6 +250,8 @@
 
   const renew = () => {
     sift();
+    rows.clear();
+    list.replaceChildren();
     for (const [which, button] of chooses) button.setAttribute("aria-pressed", String(which === only));
     const calls = lines.reduce((sum, line) => sum + (line >= 0), 0);
     tells.textContent = only || named ? `${calls.toLocaleString("en")} of ${counted(start.length, "call", "calls")}` : counted(calls, "call", "calls");

@@ -16,7 +16,7 @@ use crate::pages::facets::{Facet, lists};
 use crate::pages::narrowed::{Choice, Chosen, chosen, exports, moves, orders, spans, times};
 use crate::paging::{Pager, request_in, turn_in};
 use crate::query::{MAX_Q_CHARS, Order, Params, Window, agent_id, field, write_link};
-use crate::text::{Shown, exact};
+use crate::text::{self, Shown};
 use crate::words::{DAY, counted, moment, stamp};
 
 /// Where traces are looked through.
@@ -120,7 +120,9 @@ pub(crate) async fn show<R: TraceReader>(
         let (rows, pager) = turn_in(found, asked, order, &params.link(TRACES), "list");
         (rows, pager, counts)
     };
-    let matching = matching(&facets, &mut bounds);
+    // Counts over time are exact; facets may not be. Text is looked at by facets only.
+    let exact = (filter.q.is_none() && filter.since.is_some()).then_some(stats.total);
+    let matching = matching(&facets, exact, &mut bounds);
     let named = filter.agent_id.is_none();
     let show = |detail: &TraceDetail| {
         let mut call = Call::of(detail, now);
@@ -190,18 +192,21 @@ fn drawn(filter: &Filter, now: Timestamp) -> Window {
     }
 }
 
-/// How many match, in words, and what the counts leave out.
-fn matching(facets: &Facets, bounds: &mut Vec<String>) -> String {
-    let count = facets.verdicts.iter().map(|row| row.count).sum();
-    let words = counted(count, "call matches", "calls match");
-    if facets.complete {
-        return format!("{words}.");
+/// How many match, in words, and what the counts leave out. `exact` is their number where it is known otherwise.
+fn matching(facets: &Facets, exact: Option<u64>, bounds: &mut Vec<String>) -> String {
+    if !facets.complete {
+        bounds.push(format!(
+            "The counts beside the list are over the newest {} that were looked at; there are more.",
+            counted(facets.looked_at, "call", "calls")
+        ));
     }
-    bounds.push(format!(
-        "The counts beside the list are over the newest {} that were looked at; there are more.",
-        counted(facets.looked_at, "call", "calls")
-    ));
-    format!("At least {words}.")
+    let found = facets.verdicts.iter().map(|row| row.count).sum();
+    let words = counted(exact.unwrap_or(found), "call matches", "calls match");
+    if facets.complete || exact.is_some() {
+        format!("{words}.")
+    } else {
+        format!("At least {words}.")
+    }
 }
 
 /// Filters that the form has no field for.
@@ -209,7 +214,7 @@ fn kept(params: &Params) -> Vec<(&'static str, Shown)> {
     params
         .given()
         .filter(|(key, _)| !matches!(*key, "q" | "since" | "until" | "agent"))
-        .map(|(key, text)| (key, exact(text)))
+        .map(|(key, text)| (key, text::exact(text)))
         .collect()
 }
 
