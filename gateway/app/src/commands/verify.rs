@@ -92,7 +92,7 @@ fn tell(report: &Report) -> anyhow::Result<()> {
         }
     }
     output::line(&format!(
-        "\n{} lines: {} agents, {} streams, {} links, {} notes, {} documents",
+        "\nLines: {}. Agents: {}. Streams: {}. Links: {}. Notes: {}. Documents: {}.",
         counts.lines, counts.agents, counts.streams, counts.links, counts.notes, counts.documents
     ))
 }

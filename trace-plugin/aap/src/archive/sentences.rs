@@ -61,8 +61,8 @@ pub(super) fn tell(report: &mut Report, selection: &Selection, countable: bool, 
     }
     if counts.cards > 0 && holds(&[Fault::BadCard]) {
         proven.push(format!(
-            "{} signed by the agent whose it is.",
-            number(counts.cards, "alignment card")
+            "Alignment cards that are signed by the agents whose they are: {}.",
+            counts.cards
         ));
     }
     if counts.documents > 0 && holds(&[Fault::BadDocument, Fault::WrongContent]) {
@@ -70,8 +70,8 @@ pub(super) fn tell(report: &mut Report, selection: &Selection, countable: bool, 
     }
     if counts.under_card > 0 && holds(&[Fault::CardViolated]) {
         proven.push(format!(
-            "{} compared with the card that it names by AAP's own verification: no rule is broken by what ran. Calls of forbidden tools that were refused: {}.",
-            number(counts.under_card, "document"),
+            "Documents that were compared with the cards that they name, as AAP's own verification does it: {}. Nothing that ran breaks a rule of its card. Calls of forbidden tools that were refused: {}.",
+            counts.under_card,
             counts.forbidden_and_refused
         ));
     }

@@ -130,7 +130,7 @@ impl Verifier {
             }
             Ok(signed) if signed.digest != digest => {
                 let what = format!(
-                    "agent {agent}'s key has signed another content for link {seq} of {stream} than stands here"
+                    "agent {agent}'s key has signed another content for link {seq} of {stream} than stands here: the link was changed, or the agent has said two things"
                 );
                 self.fault(Fault::TwoNotes, what);
             }
