@@ -1,14 +1,11 @@
 //! What goes into the queue while Postgres is away: calls that can be made later, in messages that the queue takes.
 //!
-//! A message is JSON, gzipped. A call that is too large for one is cut in halves until each fits; a single trace always
+//! A message is JSON, packed (zlib). A call that is too large for one is cut in halves until each fits; a single trace always
 //! does ([`aap::limits::MAX_TRACE_BYTES`] is half of what a message holds, and JSON packs).
 
-use std::io::{Read as _, Write as _};
-
 use aap::AgentId;
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
+use miniz_oxide::deflate::compress_to_vec_zlib;
+use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use trace_store_postgres::rpc::{Function, halves};
@@ -17,8 +14,10 @@ use crate::memory::Run;
 
 /// Bytes of one message's body: the queue takes 128 KB (of 1000 bytes) with about 100 bytes of its own.
 pub const MAX_MESSAGE_BYTES: usize = 127_000;
+/// How hard a message is packed: there are traces to answer.
+const LEVEL: u8 = 1;
 /// Bytes that a message may unpack to: more than any call has.
-const MAX_UNPACKED: u64 = 64 * 1024 * 1024;
+const MAX_UNPACKED: usize = 64 * 1024 * 1024;
 
 /// A call that waits.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,7 +35,7 @@ pub struct Waiting {
 /// Why a call cannot be kept, or a message not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BufferError {
-    /// Neither JSON nor gzip of it.
+    /// No packed JSON.
     #[error("the message cannot be read: {0}")]
     Unreadable(String),
     /// One trace alone is over the limit.
@@ -99,9 +98,7 @@ impl Waiting {
 
     fn pack(&self) -> Result<Vec<u8>, BufferError> {
         let text = serde_json::to_vec(self).map_err(unreadable)?;
-        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
-        packer.write_all(&text).map_err(unreadable)?;
-        packer.finish().map_err(unreadable)
+        Ok(compress_to_vec_zlib(&text, LEVEL))
     }
 
     /// Reads a message.
@@ -109,9 +106,7 @@ impl Waiting {
     /// # Errors
     /// [`BufferError::Unreadable`]
     pub fn read(message: &[u8]) -> Result<Self, BufferError> {
-        let mut text = Vec::new();
-        let mut unpacked = GzDecoder::new(message).take(MAX_UNPACKED);
-        unpacked.read_to_end(&mut text).map_err(unreadable)?;
+        let text = decompress_to_vec_zlib_with_limit(message, MAX_UNPACKED).map_err(unreadable)?;
         serde_json::from_slice(&text).map_err(unreadable)
     }
 }

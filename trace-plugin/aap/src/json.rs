@@ -251,7 +251,9 @@ fn write_canonical_number(number: &Number, out: &mut Vec<u8>) -> Result<(), NotC
     if plain {
         write_number(number, out);
     } else {
-        out.extend(crate::canon::to_vec(number)?);
+        let double = number.as_f64().and_then(Number::from_f64);
+        let double = double.ok_or_else(|| NotCanonical(format!("{number} is no double")))?;
+        crate::canon::write_double(&double.to_string(), out);
     }
     Ok(())
 }
