@@ -94,10 +94,11 @@
     const path = document.createElementNS(SVG, "path");
     bar.append(path);
     const duration = make("span", "dur");
-    link.append(name, bar, duration);
+    const decided = make("span", "rl");
+    link.append(name, bar, decided, duration);
     const silence = make("span");
     item.append(link);
-    return { item, link, name, use, text, verdict, path, duration, silence };
+    return { item, link, name, use, text, verdict, path, decided, duration, silence };
   };
 
   let drawn = "";
@@ -157,11 +158,13 @@
       parts.link.setAttribute("href", page(id[call]));
       const hint = [new Date(start[call]).toISOString().replace("T", " "), rule[call], outcome[call]].filter(Boolean).join(" · ");
       parts.link.title = hint;
-      parts.name.className = "ft l" + level[call];
+      parts.name.className = "ft l" + (only || named ? 0 : level[call]);
       parts.use.setAttribute("href", "#i-" + name);
       parts.text.textContent = tool[call];
-      parts.verdict.textContent = ` ${word}${rule[call] ? ", rule " + rule[call] : ""}`;
+      parts.verdict.textContent = " " + word;
       parts.path.setAttribute("d", `M${x.toFixed(1)} 0h${width.toFixed(1)}v10h-${width.toFixed(1)}z`);
+      parts.decided.textContent = kind[call] === "d" ? rule[call] : "";
+      parts.decided.className = x < 500 ? "rl end" : "rl";
       parts.duration.textContent = kind[call] === "d" ? "not run" : said(took[call]);
       if (parts.item.firstChild !== parts.link) parts.item.replaceChildren(parts.link);
     }

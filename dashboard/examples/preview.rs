@@ -208,7 +208,7 @@ async fn long_session(store: &SqliteStore, calls: u64) -> Result<Agent> {
         };
         let mut call = made(&mut agent, scene, at, roll(&mut luck), "agent:main:long");
         if number.is_multiple_of(12) && call.action_type == ActionType::Allow {
-            call.tool = "spawn_agent".to_owned();
+            "spawn_agent".clone_into(&mut call.tool);
             call.duration_ms = Some(9_000);
         }
         run.push(agent.link(call));
@@ -264,7 +264,10 @@ async fn main() -> Result<()> {
         println!("http://{address}/agent/{}", agent.id);
     }
     if let Some(agent) = &long {
-        println!("http://{address}/agent/{}/session/agent:main:long", agent.id);
+        println!(
+            "http://{address}/agent/{}/session/agent:main:long",
+            agent.id
+        );
     }
     tokio::spawn(async move {
         let mut luck = 99;

@@ -1,6 +1,6 @@
 //! `GET /traces`: every call of every agent, to look through by facet, text and time; each filter is an address.
 
-use aap::Timestamp;
+use aap::{ActionType, Timestamp};
 use askama::Template;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, RawQuery, State};
@@ -235,7 +235,7 @@ fn live(filter: &Filter, position: i64) -> String {
     let given = [
         ("last_event_id", Some(position.as_str())),
         ("agent_id", agent.as_deref()),
-        ("action_type", filter.action_type.map(|kind| kind.as_str())),
+        ("action_type", filter.action_type.map(ActionType::as_str)),
     ];
     let given = given
         .into_iter()

@@ -1,6 +1,6 @@
 //! Links around a listing that filters narrow: the filters in force, what else could be chosen, where it can be taken along.
 
-use aap::Timestamp;
+use aap::{ActionType, Timestamp};
 use trace_store::Filter;
 
 use crate::chart::between;
@@ -8,8 +8,6 @@ use crate::query::{Order, Params, Window, write_link};
 use crate::text::{Shown, line, plain, short};
 use crate::words::value;
 
-/// Where an export of a filter is asked for, as the edge's API has it.
-const EXPORT: &str = "/v1/export";
 /// Formats of exports: name in the address, name on the page.
 const FORMATS: [(&str, &str); 3] = [("ndjson", "NDJSON"), ("csv", "CSV"), ("otlp", "OTLP JSON")];
 /// Spans up to now that are a click away: as the address says them, as the page does.
@@ -143,7 +141,7 @@ pub(crate) fn exports(filter: &Filter) -> Vec<(&'static str, String)> {
     let [since, until] = [filter.since, filter.until].map(|at| at.map(|at| at.to_string()));
     let given = [
         ("agent_id", agent.as_deref()),
-        ("action_type", filter.action_type.map(|kind| kind.as_str())),
+        ("action_type", filter.action_type.map(ActionType::as_str)),
         ("tool", filter.tool.as_deref()),
         ("session_id", filter.session_id.as_deref()),
         ("value", filter.value.as_deref()),
@@ -160,7 +158,7 @@ pub(crate) fn exports(filter: &Filter) -> Vec<(&'static str, String)> {
                 .into_iter()
                 .filter_map(|(key, text)| Some((key, text?)));
             let all = [("format", format)].into_iter().chain(given);
-            (words, write_link(EXPORT, all))
+            (words, write_link(aap::paths::EXPORT, all))
         })
         .collect()
 }

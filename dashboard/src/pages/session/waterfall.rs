@@ -26,6 +26,9 @@ pub(crate) struct Bar {
     pub(crate) link: String,
     pub(crate) svg: Shown,
     pub(crate) took: String,
+    /// The rule that refused it, and whether it stands at the end of the line, away from the bar.
+    pub(crate) rule: Shown,
+    pub(crate) at_end: bool,
     /// How many calls it ran within.
     pub(crate) level: usize,
     /// The silence before this call, where it was folded.
@@ -67,6 +70,13 @@ pub(crate) fn waterfall<'a>(rows: impl Iterator<Item = &'a TraceRow> + Clone) ->
                     "<svg viewBox=\"0 0 1000 10\" preserveAspectRatio=none aria-hidden=true><path d=\"M{x:.1} 0h{width:.1}v10h-{width:.1}z\"/></svg>"
                 )),
                 took: if refused { "not run".to_owned() } else { duration(took) },
+                rule: row
+                    .rule_id
+                    .as_deref()
+                    .filter(|_| refused)
+                    .map(|rule| line(rule, 48))
+                    .unwrap_or_default(),
+                at_end: x < WIDTH / 2.0,
                 level: (*level).min(MAX_LEVEL),
                 silence: silence.map(duration),
             }
