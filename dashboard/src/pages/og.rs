@@ -127,16 +127,16 @@ fn draw(told: &Told) -> Canvas {
 
 /// The picture of the id on its tile.
 fn face(canvas: &mut Canvas, told: &Told) {
-    const SIDE: f32 = 172.0;
+    const SIDE: f32 = 175.0; // Seven whole steps, so that squares meet on whole pixels.
     let id = told.agent.agent_id;
     let tile = canvas.ink(PANEL, GROUND);
     let cell = canvas.ink(colour(identicon::hue(id)), PANEL);
-    canvas.rect([EDGE, 86.0, SIDE, SIDE], 34.0, tile);
+    canvas.rect([EDGE, 84.0, SIDE, SIDE], 34.0, tile);
     let step = SIDE / 7.0;
     for (column, row) in identicon::squares(id) {
         let place = |at: u8, from: f32| from + (f32::from(at) + 1.0) * step;
         canvas.rect(
-            [place(column, EDGE), place(row, 86.0), step, step],
+            [place(column, EDGE), place(row, 84.0), step, step],
             0.0,
             cell,
         );

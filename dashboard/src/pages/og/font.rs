@@ -7,7 +7,7 @@
 /// Height of a capital.
 pub(crate) const CAP: f32 = 20.0;
 /// Room between two letters.
-const GAP: f32 = 5.0;
+const GAP: f32 = 5.5;
 /// Lines that a curve is drawn with.
 const STEPS: u8 = 12;
 
