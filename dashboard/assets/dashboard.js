@@ -10,7 +10,9 @@
     button.addEventListener("click", async () => {
       try {
         const of = button.dataset.copyOf;
-        await navigator.clipboard.writeText(of ? document.getElementById(of).textContent : button.dataset.copy);
+        // A path of this site is copied as the whole address.
+        const text = of ? document.getElementById(of).textContent : button.dataset.copy.replace(/^\/(?!\/)/, location.origin + "/");
+        await navigator.clipboard.writeText(text);
         button.textContent = "Copied";
       } catch {
         button.textContent = "Not copied";
@@ -219,6 +221,7 @@
       const item = row(trace);
       if (!item) return;
       seen.add(link);
+      if (seen.size > 5000) seen.delete(seen.values().next().value);
       waiting.push(item);
       if (waiting.length > most) waiting.shift();
       missed += 1;

@@ -65,6 +65,7 @@ struct Problem<'a> {
 const ID_HINTS: &[&str] = &[
     "Ids of agents and traces are UUIDs, such as 0193b5b0-7c4e-7a3c-9d39-1f2e3d4c5b6a: 36 characters with hyphens.",
     "Paste a whole id into the search box; it finds agents and traces.",
+    "Filters stand behind the “?” of an address: take the one that is wrong out, or start again without them.",
 ];
 const MISSING_HINTS: &[&str] = &[
     "A new agent shows up with its first tool call, usually within a few seconds.",

@@ -18,7 +18,7 @@ use crate::pages::narrowed::{Chosen, chosen, exports};
 use crate::paging::{Pager, request, turn};
 use crate::query::{PERIODS, Params, Window, field};
 use crate::text::{Shown, exact, plain};
-use crate::words::{counted, moment, number};
+use crate::words::{DAY, counted, date, moment, number};
 
 mod compare;
 mod shared;
@@ -150,11 +150,7 @@ pub(crate) async fn show<R: TraceReader>(
         total: counted(stats.total, "refusal", "refusals"),
         agents: counted(stats.agents, "agent", "agents"),
         change: compare::total(stats.total, before.total),
-        before: format!(
-            "{} to {}",
-            moment(Timestamp::from_millis(start.millis() - length_ms)),
-            moment(start)
-        ),
+        before: before_words(start, length_ms),
         chart: over(&stats, window, bucket_ms, now, &format!("Refusals {when}"))
             .brushed(timeless.link(REFUSALS)),
         when,
@@ -183,6 +179,13 @@ pub(crate) async fn show<R: TraceReader>(
         exports: exports(&filter),
         filtering: params.is_filtering() || own_times,
     })
+}
+
+/// The span before, to the day where it is many days long.
+fn before_words(start: Timestamp, length_ms: i64) -> String {
+    let told = if length_ms > 2 * DAY { date } else { moment };
+    let earlier = Timestamp::from_millis(start.millis() - length_ms);
+    format!("{} to {}", told(earlier), told(start))
 }
 
 fn pick(detail: &TraceDetail, marked: &[TraceId], now: Timestamp) -> Pick {

@@ -74,7 +74,7 @@ impl Answer {
 const TAGS: &str = "a abbr article aside b bdi blockquote body br button caption code datalist dd details div dl dt em fieldset figcaption \
     figure footer form h1 h2 h3 head header html i img input label li link main mark meta nav ol option p path pre q \
     script section select small span summary svg symbol table tbody td template th thead time title tr ul use";
-const ATTRIBUTES: &str = "action alt aria-current aria-hidden aria-label aria-labelledby aria-pressed autocomplete charset \
+const ATTRIBUTES: &str = "action alt aria-current aria-hidden aria-label aria-labelledby aria-pressed as autocomplete charset crossorigin \
     checked class content d data-at data-bars data-brush data-chart data-copy data-copy-of data-first data-fresh data-live data-live-bar data-narrow data-fixed data-none data-one data-pause data-rows data-say data-session data-note data-whole \
     data-state data-step datetime defer download fill for form height hidden href id lang list maxlength method name placeholder \
     preserveaspectratio property rel role scope selected spellcheck src tabindex target title type value viewbox width";
