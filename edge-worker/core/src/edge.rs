@@ -124,11 +124,26 @@ impl<S: TraceReader + TraceWriter, L: Limiter> Edge<S, L> {
             self.allow(LimitKey::Agent(*agent), &caller.decisions)
                 .await?;
         }
+        let mut new = Vec::new();
         for agent in agents {
             if !self.is_known(*agent).await? {
-                self.allow(LimitKey::NewAgent(caller.network), &caller.decisions)
-                    .await?;
+                new.push(*agent);
             }
+        }
+        let key = LimitKey::NewAgent(caller.network);
+        if let Some(most) = self.ports.limiter.most(key)
+            && new.len() > most as usize
+        {
+            // However long the client waits, so many never pass at once.
+            return Err(Problem::TooManyNewAgents {
+                new: new.len(),
+                most,
+            });
+        }
+        for agent in new {
+            self.allow(key, &caller.decisions).await?;
+            // Paid for: if the request fails after all, its next try goes on from here.
+            self.remember(agent, None);
         }
         self.allow(LimitKey::Global, &caller.decisions).await
     }

@@ -146,6 +146,12 @@ pub trait Limiter: Send + Sync + 'static {
     /// Counts one request against `key`, unless that limit is off.
     fn check(&self, key: LimitKey) -> impl Future<Output = Option<LimitDecision>> + Send;
 
+    /// How many requests `key`'s window holds; none when that limit is off, or nobody can tell.
+    fn most(&self, key: LimitKey) -> Option<u32> {
+        let _ = key;
+        None
+    }
+
     /// Whether whoever keeps count remembers that the store knows `agent`, so that the store need not be asked. May be
     /// called after a check of that agent.
     fn knows(&self, agent: AgentId) -> bool {

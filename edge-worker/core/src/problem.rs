@@ -55,6 +55,16 @@ pub enum Problem {
     /// None of the traces can be stored.
     #[error("none of the traces was taken; results says why for each")]
     Rejected(SubmitAnswer),
+    /// More agents that nobody has heard of than a network may bring in an hour.
+    #[error(
+        "the batch speaks for {new} agents that are not known here; a network may bring {most} in an hour. Split it, at most {most} new agents to a part, and send the rest when the limit `new_agents` lets them pass"
+    )]
+    TooManyNewAgents {
+        /// How many.
+        new: usize,
+        /// The limit.
+        most: u32,
+    },
     /// The card is not believed.
     #[error("{0}")]
     BadCard(#[from] CardError),
@@ -104,6 +114,9 @@ impl Problem {
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
             Self::WrongType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type"),
             Self::Rejected(_) => (StatusCode::UNPROCESSABLE_ENTITY, "all-rejected"),
+            Self::TooManyNewAgents { .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "too-many-new-agents")
+            }
             Self::BadCard(_) => (StatusCode::UNPROCESSABLE_ENTITY, "card-not-believed"),
             Self::Limited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate-limited"),
             Self::TooManyStreams => (StatusCode::SERVICE_UNAVAILABLE, "too-many-live-streams"),
@@ -120,6 +133,11 @@ impl Problem {
             Self::BadParameter { name, .. } => json!({ "parameter": name }),
             Self::TooLarge(limit) => json!({ "limit": limit }),
             Self::Rejected(answer) => json!(answer),
+            Self::TooManyNewAgents { new, most } => json!({
+                "policy": "new_agents",
+                "limit": most,
+                "new_agents": new,
+            }),
             Self::Limited(decision) => json!({
                 "policy": decision.policy,
                 "limit": decision.limit,

@@ -118,4 +118,13 @@ where
             LimitKey::Global => Some(self.global.as_ref()?.check(&(), policy)),
         }
     }
+
+    fn most(&self, key: LimitKey) -> Option<u32> {
+        match key {
+            LimitKey::Network(_) => self.network.as_ref().map(|counter| counter.limit),
+            LimitKey::Agent(_) => self.agent.as_ref().map(|counter| counter.limit),
+            LimitKey::NewAgent(_) => self.new_agent.as_ref().map(|counter| counter.limit),
+            LimitKey::Global => self.global.as_ref().map(|counter| counter.limit),
+        }
+    }
 }

@@ -19,6 +19,10 @@ impl Limiter for Counting {
     async fn check(&self, key: LimitKey) -> Option<LimitDecision> {
         self.0.check(key).await
     }
+
+    fn most(&self, key: LimitKey) -> Option<u32> {
+        self.0.most(key)
+    }
 }
 
 impl Host for Server {

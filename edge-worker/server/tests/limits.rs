@@ -187,6 +187,47 @@ async fn new_agents_are_budgeted_by_network_and_known_ones_are_not() {
 }
 
 #[tokio::test]
+async fn a_batch_with_more_new_agents_than_an_hour_has_is_told_to_be_split() {
+    let edge = in_process(Limits {
+        new_agents_per_hour: 3,
+        ..OFF
+    });
+    let of = |agents: std::ops::Range<u8>| {
+        let traces = agents.map(|agent| flat(agent, u16::from(agent), 0, "ok"));
+        serde_json::json!({ "batch": traces.collect::<Vec<_>>() }).to_string()
+    };
+    let send = |body: String| from(&edge, "192.0.2.1", "POST", "/v1/traces", body);
+    for _ in 0..5 {
+        let answer = send(of(1..5)).await;
+        let told = answer.problem(422).to_owned();
+        assert!(
+            told.contains("4 agents") && told.contains("at most 3"),
+            "{told}"
+        );
+        assert_eq!(answer.body["new_agents"], 4);
+        assert_eq!(
+            (&answer.body["policy"], &answer.body["limit"]),
+            (&"new_agents".into(), &3.into())
+        );
+    }
+    assert_eq!(
+        send(of(1..3)).await.status,
+        201,
+        "asking for too much has cost nothing"
+    );
+    assert_eq!(
+        send(of(1..6)).await.status,
+        429,
+        "known ones do not count, and there is one left"
+    );
+    // What was paid for stays paid for: with each agent that the hour gives back one more gets in.
+    edge.clock.advance(Duration::from_mins(20));
+    assert_eq!(send(of(1..6)).await.status, 429);
+    edge.clock.advance(Duration::from_mins(20));
+    assert_eq!(send(of(1..6)).await.status, 201);
+}
+
+#[tokio::test]
 async fn a_card_counts_as_its_agents_request_and_as_new() {
     let edge = in_process(Limits {
         per_minute: 1,

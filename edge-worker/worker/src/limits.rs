@@ -168,6 +168,10 @@ mod tests {
             let answer = Answer::from_line(&line.to_line())?;
             Some(question.decision(key, answer.reading))
         }
+
+        fn most(&self, key: LimitKey) -> Option<u32> {
+            self.limits.of(key).map(|(most, _)| most)
+        }
     }
 
     struct Cloudflare(Arc<Mutex<Duration>>);

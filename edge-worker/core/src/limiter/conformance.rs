@@ -45,7 +45,8 @@ macro_rules! limiter_conformance {
             a_limit_of_one,
             keys_do_not_share,
             each_policy_has_its_window,
-            limits_that_are_off_say_nothing
+            limits_that_are_off_say_nothing,
+            each_limit_can_be_asked_for
         );
     };
     (@cases $host:expr; $($case:ident),+) => {
@@ -225,4 +226,26 @@ pub async fn limits_that_are_off_say_nothing(host: &impl Host) {
     ] {
         assert_eq!(limiter.check(key).await, None);
     }
+}
+
+pub async fn each_limit_can_be_asked_for(host: &impl Host) {
+    let limits = Limits {
+        per_minute: 1,
+        ip_per_minute: 2,
+        new_agents_per_hour: 3,
+        global_per_minute: 4,
+    };
+    let keys = [
+        agent(1),
+        LimitKey::Network(network(1)),
+        LimitKey::NewAgent(network(1)),
+        LimitKey::Global,
+    ];
+    let limiter = host.limiter(limits);
+    for (key, most) in keys.into_iter().zip(1..) {
+        assert_eq!(limiter.most(key), Some(most), "{key:?}");
+        assert_eq!(check(&limiter, key).await.limit, most, "{key:?}");
+    }
+    let off = host.limiter(OFF);
+    assert!(keys.iter().all(|key| off.most(*key).is_none()));
 }

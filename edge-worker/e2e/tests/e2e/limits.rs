@@ -202,6 +202,34 @@ async fn new_agents_are_budgeted_by_network_and_known_ones_are_not() {
 }
 
 #[tokio::test]
+async fn a_batch_with_more_new_agents_than_an_hour_has_is_told_to_be_split() {
+    let client = Client::new();
+    let limit = facts::new_agents_per_hour();
+    let count = limit as usize + 1;
+    if count > aap::limits::MAX_BATCH_TRACES {
+        // No batch can bring so many to this host.
+        return;
+    }
+    let traces: Vec<_> = (0..count).map(|_| flat()).collect();
+    let answer = client.submit_all(&traces).await;
+    let told = answer.problem(422);
+    assert!(
+        told.contains("Split it") && told.contains("`new_agents`"),
+        "{told}"
+    );
+    assert_eq!(
+        answer.body["type"],
+        "urn:smoltbot:problem:too-many-new-agents"
+    );
+    assert_eq!(
+        (&answer.body["limit"], &answer.body["new_agents"]),
+        (&limit.into(), &count.into())
+    );
+    // Split as it is told to be, one part gets in.
+    client.submit_all(&traces[1..]).await.all_stored(count - 1);
+}
+
+#[tokio::test]
 async fn a_network_gets_its_limit_and_operators_are_never_limited() {
     const WAVE: usize = 64;
     let client = Client::new();

@@ -76,6 +76,10 @@ impl Limiter for Counting {
         })
     }
 
+    fn most(&self, key: LimitKey) -> Option<u32> {
+        self.limits.of(key).map(|(most, _)| most)
+    }
+
     fn knows(&self, agent: AgentId) -> bool {
         self.known().contains(&agent)
     }
