@@ -1,7 +1,7 @@
 //! How many traces a second Postgres commits, what that costs it, and what a bare INSERT of the same rows into the same
 //! tables costs.
 //!
-//! `cargo run --release -p trace-store-postgres --features pool --example append_rate [TRACES] [WRITERS] [URL]`: so many agents
+//! `cargo run --release -p trace-store-postgres --features pool --example append_rate_postgres [TRACES] [WRITERS] [URL]`: so many agents
 //! append at once, 100 traces a signed batch. Validation and signatures are made before the clock starts. Without a URL a
 //! cluster of its own is started, with `fsync` on.
 

@@ -1,6 +1,6 @@
 //! How many traces a second are committed, and what listings and counts cost afterwards.
 //!
-//! `cargo run --release -p trace-store-sqlite --example append_rate [TRACES]`: four agents append at once, 100 traces a batch.
+//! `cargo run --release -p trace-store-sqlite --example append_rate_sqlite [TRACES]`: four agents append at once, 100 traces a batch.
 //! What is measured is the store alone; validation and signatures are made before the clock starts.
 
 use std::time::{Duration, Instant};
