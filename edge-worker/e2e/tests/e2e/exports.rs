@@ -35,11 +35,19 @@ fn lines(text: &str) -> Vec<Value> {
 #[tokio::test]
 async fn each_format_has_its_name_and_everything() {
     let (client, mut agent) = (Client::new(), Agent::new());
-    let refusal = agent.refusal("fs.delete.root", "deletes /", &["harm_prevention"]);
-    let mut items = agent.links(3);
-    items.push(agent.link(refusal));
-    let hidden = agent.link(agent.call());
-    items.push(held_back(&hidden));
+    // A millisecond each, so that there is one order.
+    let base = now().millis() - 60_000;
+    let mut items = Vec::new();
+    for number in 0..5 {
+        let mut call = if number == 3 {
+            agent.refusal("fs.delete.root", "deletes /", &["harm_prevention"])
+        } else {
+            agent.call()
+        };
+        call.timestamp = aap::Timestamp::from_millis(base + number);
+        items.push(agent.link(call));
+    }
+    items[4] = held_back(&items[4]);
     client.submit(agent.sign(&items)).await.all_stored(5);
     let query = format!("agent_id={}", agent.id);
 

@@ -140,7 +140,7 @@ async fn what_is_not_there_is_a_page_that_says_so() {
         "/trace/",
         "/a/b/c/d",
         "/index.html",
-        "/favicon.ico",
+        "/robots.html",
         &format!("/agent/{agent}"),
         &format!("/trace/{trace}"),
         &format!("/agent/{agent}/session/x"),
