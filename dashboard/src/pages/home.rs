@@ -6,7 +6,7 @@ use aap::{ActionType, AgentId, Timestamp};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use futures_util::future::{try_join_all, try_join4};
+use futures_util::future::try_join4;
 use trace_store::{Filter, PageRequest, TraceReader, TraceRow};
 
 use crate::App;
@@ -86,7 +86,8 @@ pub(crate) async fn show<R: TraceReader>(
     )
     .await?;
     let active = most_active(&newest.rows);
-    let cards = try_join_all(active.iter().map(|(id, _)| reader.card(*id))).await?;
+    let ids: Vec<AgentId> = active.iter().map(|(id, _)| *id).collect();
+    let cards = reader.cards(&ids).await?;
     let span = newest.rows.last().map_or(now, |row| row.at);
     page(&Home {
         calls: feed
@@ -101,9 +102,8 @@ pub(crate) async fn show<R: TraceReader>(
             .collect(),
         agents: active
             .iter()
-            .zip(cards)
-            .map(|((id, calls), card)| Agent {
-                name: Claim::of(card.as_ref()).name,
+            .map(|(id, calls)| Agent {
+                name: Claim::of(cards.iter().find(|card| card.agent_id == *id)).name,
                 ..Agent::of(*id, calls, span, now)
             })
             .collect(),

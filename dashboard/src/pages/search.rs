@@ -6,7 +6,6 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use futures_util::future::try_join_all;
 use trace_store::TraceReader;
 use uuid::Uuid;
 
@@ -78,10 +77,10 @@ async fn by_name<R: TraceReader>(app: &App<R>, text: &str) -> Result<Response, P
     let wanted = text.to_lowercase();
     let rows = app.reader.agents(LOOKED_AT).await?;
     let with_card = rows.iter().filter(|row| row.card_id.is_some());
-    let cards = with_card.map(|row| app.reader.card(row.agent_id));
-    let cards = try_join_all(cards).await?;
+    let ids: Vec<AgentId> = with_card.map(|row| row.agent_id).collect();
+    let cards = app.reader.cards(&ids).await?;
     let name_of = |id: AgentId| {
-        let card = cards.iter().flatten().find(|card| card.agent_id == id);
+        let card = cards.iter().find(|card| card.agent_id == id);
         Claim::of(card).name
     };
     let digits = wanted.len() >= MIN_ID_DIGITS;

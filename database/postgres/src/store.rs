@@ -115,6 +115,10 @@ impl<C: Connections> TraceReader for PostgresStore<C> {
         agents::card(&*self.connections, agent).await
     }
 
+    async fn cards(&self, agents: &[AgentId]) -> Result<Vec<CardRow>, StoreError> {
+        agents::cards(&*self.connections, agents).await
+    }
+
     async fn sessions(&self, agent: AgentId, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
         agents::sessions(&*self.connections, agent, limit).await
     }

@@ -79,6 +79,7 @@ reads_as_ever! {
     agent(id: AgentId) -> Option<AgentRow>;
     agents(limit: u32) -> Vec<AgentRow>;
     card(agent: AgentId) -> Option<CardRow>;
+    cards(agents: &[AgentId]) -> Vec<CardRow>;
     sessions(agent: AgentId, limit: u32) -> Vec<SessionRow>;
     streams(agent: AgentId) -> Vec<StreamRow>;
     equivocations(agent: AgentId) -> Vec<Equivocation>;

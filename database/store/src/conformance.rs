@@ -60,6 +60,7 @@ macro_rules! conformance {
             agents_are_counted,
             sessions_are_counted,
             cards_are_kept_and_the_newest_is_in_force,
+            cards_of_several_agents_are_those_in_force,
             neighbours_are_the_agents_own,
             facets_count_what_the_filter_leaves,
             the_longest_come_first,

@@ -130,6 +130,21 @@ pub trait TraceReader: Send + Sync + 'static {
         agent: AgentId,
     ) -> impl Future<Output = Result<Option<CardRow>, StoreError>> + Send;
 
+    /// The cards in force of several agents, in any order; an agent without one is left out. A store whose questions cost a
+    /// way over a network answers in one.
+    fn cards(
+        &self,
+        agents: &[AgentId],
+    ) -> impl Future<Output = Result<Vec<CardRow>, StoreError>> + Send {
+        async move {
+            let mut found = Vec::new();
+            for agent in agents {
+                found.extend(self.card(*agent).await?);
+            }
+            Ok(found)
+        }
+    }
+
     /// An agent's sessions, newest first.
     fn sessions(
         &self,

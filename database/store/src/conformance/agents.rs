@@ -95,6 +95,29 @@ pub async fn cards_are_kept_and_the_newest_is_in_force(store: &impl Store) {
     assert!(store.card(Agent::new(2).id).await.unwrap().is_none());
 }
 
+/// Cards of several agents at once are those that each has in force.
+pub async fn cards_of_several_agents_are_those_in_force(store: &impl Store) {
+    let (mut one, two, none) = (Agent::new(1), Agent::new(2), Agent::new(3));
+    for at in [2_000, 1_000] {
+        one.card.issued_at = now(at);
+        one.card.card_id = one.card.derived_id();
+        let signed = one.card.clone().sign(one.key());
+        store.put_card(signed, now(10)).await.unwrap();
+    }
+    let signed = two.card.clone().sign(two.key());
+    store.put_card(signed, now(10)).await.unwrap();
+    let mut found = store.cards(&[one.id, none.id, two.id]).await.unwrap();
+    found.sort_by_key(|card| card.agent_id);
+    let mut alone = Vec::new();
+    for agent in [one.id, two.id] {
+        alone.extend(store.card(agent).await.unwrap());
+    }
+    alone.sort_by_key(|card| card.agent_id);
+    assert_eq!(found, alone);
+    assert_eq!(found.len(), 2);
+    assert!(store.cards(&[]).await.unwrap().is_empty());
+}
+
 /// Before and after in time, among the agent's own traces.
 pub async fn neighbours_are_the_agents_own(store: &impl Store) {
     let (mut one, mut two) = (Agent::new(1), Agent::new(2));

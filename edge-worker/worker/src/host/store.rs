@@ -262,6 +262,10 @@ impl TraceReader for Store {
         self.reads.card(agent).await
     }
 
+    async fn cards(&self, agents: &[AgentId]) -> Result<Vec<CardRow>, StoreError> {
+        self.reads.cards(agents).await
+    }
+
     async fn sessions(&self, agent: AgentId, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
         self.reads.sessions(agent, limit).await
     }
