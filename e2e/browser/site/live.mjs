@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Proxy } from "../support/proxy.mjs";
 import { attack } from "../support/events.mjs";
-import { assertFits, assertStill, onPage, visit } from "../support/browser.mjs";
+import { assertFits, assertStill, countFromHere, onPage, visit } from "../support/browser.mjs";
 
 /** Opens `path` and waits until it follows the edge. */
 async function follow(page, url) {
   await visit(page, url);
   await page.locator("[data-state]", { hasText: /^live/i }).waitFor();
   await page.evaluate(() => (window.sameDocument = true));
+  await countFromHere(page);
 }
 
 const row = (page, tool) => page.locator(".call", { hasText: tool });
