@@ -164,7 +164,7 @@
       parts.verdict.textContent = " " + word;
       parts.path.setAttribute("d", `M${x.toFixed(1)} 0h${width.toFixed(1)}v10h-${width.toFixed(1)}z`);
       parts.decided.textContent = kind[call] === "d" ? rule[call] : "";
-      parts.decided.className = x < 500 ? "rl end" : "rl";
+      parts.decided.className = x < 500 ? "rl far" : "rl";
       parts.duration.textContent = kind[call] === "d" ? "not run" : said(took[call]);
       if (parts.item.firstChild !== parts.link) parts.item.replaceChildren(parts.link);
     }
@@ -190,24 +190,32 @@
     const pen = canvas.getContext("2d");
     pen.scale(ratio, ratio);
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    const [grey, red, amber] = ["--bar", "--deny", "--error"].map(colour);
     const longest = Math.log1p(lines.reduce((most, call) => (call >= 0 ? Math.max(most, took[call]) : most), 1));
     const most = new Float64Array(width);
-    const worst = new Uint8Array(width);
+    const counts = { a: new Float64Array(width), d: new Float64Array(width), e: new Float64Array(width) };
     lines.forEach((call, line) => {
       if (call < 0) return;
       const column = Math.min(width - 1, Math.floor((line / lines.length) * width));
       most[column] = Math.max(most[column], Math.log1p(Math.max(0, took[call])) / longest);
-      worst[column] = Math.max(worst[column], kind[call] === "d" ? 2 : kind[call] === "e" ? 1 : 0);
+      (counts[kind[call]] ?? counts.e)[column] += 1;
     });
+    // Grey is as tall as the longest call took, on a scale of powers; what was refused or failed stands before it, as tall as
+    // its share of the calls there, and never too small to be seen.
     const wide = Math.max(1, width / Math.max(1, lines.length) - 1);
-    for (const [rank, name] of [[0, "--bar"], [1, "--error"], [2, "--deny"]]) {
-      pen.fillStyle = colour(name);
-      for (let column = 0; column < width; column++) {
-        if (worst[column] < rank || (rank === 0 && most[column] === 0)) continue;
-        if (rank && worst[column] !== rank) continue;
-        const tall = rank ? Math.max(most[column] * (height - 4), rank === 2 ? height * 0.55 : height * 0.35) : Math.max(1, most[column] * (height - 4));
-        pen.fillRect(column, height - tall, rank ? Math.max(1.5, wide) : wide, tall);
-      }
+    const part = (count, all) => (count ? Math.max(5, (count / all) * height) : 0);
+    for (let column = 0; column < width; column++) {
+      const [refused, failed] = [counts.d[column], counts.e[column]];
+      const all = refused + failed + counts.a[column];
+      if (!all) continue;
+      const bar = (name, from, tall) => {
+        pen.fillStyle = name;
+        pen.fillRect(column, height - from - tall, wide, tall);
+      };
+      const low = part(refused, all);
+      if (counts.a[column]) bar(grey, 0, Math.max(2, most[column] * (height - 4)));
+      if (refused) bar(red, 0, low);
+      if (failed) bar(amber, low, part(failed, all));
     }
     mark();
   };

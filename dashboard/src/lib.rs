@@ -2,8 +2,8 @@
 //!
 //! **In scope.** Server-rendered pages over the [`TraceReader`] port: home, agent, session, trace, traces, refusals, search,
 //! about; what other sites and programs show of them (badge, card, frame, picture, feeds, site map); their style and script;
-//! the headers that keep text written by others from doing anything. Every page works without JavaScript; with it, home and
-//! agent pages follow the edge's live events.
+//! the headers that keep text written by others from doing anything. Every page works without JavaScript; with it, home,
+//! agent and traces follow the edge's live events, and charts can be brushed.
 //! **Out of scope.** SQL (each store's crate), the JSON API, the event stream at [`aap::paths::LIVE`] and rate limits
 //! (`edge-core`, which mounts [`router`]), masking of secrets (`redact`, at the source). No clock here: [`router`] is given one.
 

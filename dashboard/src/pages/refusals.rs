@@ -47,6 +47,7 @@ struct Refusals {
     values: Vec<Group>,
     tools: Vec<Group>,
     by_agent: Vec<OfAgent>,
+    agents_note: String,
     tables: Vec<Table>,
     shared: Option<Shared>,
     chosen: Vec<Chosen>,
@@ -157,6 +158,11 @@ pub(crate) async fn show<R: TraceReader>(
         rules: Group::by_rule(&stats, &params, now, GROUPS),
         values: Group::by_value(&stats, &params, GROUPS),
         tools: Group::by_tool(&stats, &params, GROUPS),
+        agents_note: if agents.len() < AGENTS as usize {
+            "since first seen".to_owned()
+        } else {
+            format!("the {AGENTS} last heard of, since first seen")
+        },
         by_agent: by_agent(agents, &params),
         tables: compare::tables(&stats, &before, &params),
         shared,
