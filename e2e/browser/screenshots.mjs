@@ -9,9 +9,9 @@ import { Site } from "./support/site.mjs";
 const SCALE = 700;
 /** Pages of the README: which, how, and how much of them. */
 const DOCS = [
-  ["dashboard", "home", { scheme: "light", width: 1280 }, 860],
-  ["refusal", "trace-refused", { scheme: "dark", width: 1280 }, 820],
-  ["traces", "traces", { scheme: "light", width: 1280 }, 860],
+  ["dashboard", "home", { scheme: "light", width: 1280 }, 1040],
+  ["refusals", "refusals", { scheme: "light", width: 1280 }, 900],
+  ["refusal", "trace-refused", { scheme: "dark", width: 1280 }, 700],
 ];
 
 const [site, browser] = await Promise.all([Site.open({ scale: SCALE }), launch()]);
