@@ -31,20 +31,23 @@ export function hostile(world) {
     assert.ok(attacked.length > TEXTS.filter(some).length * 0.8, `most texts are taken: ${attacked.map(([name]) => name)}`);
   });
 
-  test("texts in every field are text, on every page", () =>
-    onPage(world.browser, { width: 375 }, async (page) => {
-      const { site } = world;
-      const lists = ["/", "/traces", `/agent/${agent.id}`, `/agent/${agent.id}/traces`, "/refusals", "/traces?order=longest", `/embed/${agent.id}`];
-      const own = attacked.flatMap(([, text, links], index) => [
-        `/trace/${links[index % 3].header.trace_id}`,
-        `/agent/${agent.id}/session/${encode(links[0].document.context.session_id)}`,
-        `/traces?q=${encode(text)}&tool=${encode(links[0].header.tool_name)}`,
-      ]);
-      for (const path of [...lists, ...own]) {
+  test("texts in every field are text, on every page", async () => {
+    const { site } = world;
+    const lists = ["/", "/traces", `/agent/${agent.id}`, `/agent/${agent.id}/traces`, "/refusals", "/traces?order=longest", `/embed/${agent.id}`];
+    const own = attacked.flatMap(([, text, links], index) => [
+      `/trace/${links[index % 3].header.trace_id}`,
+      `/agent/${agent.id}/session/${encode(links[0].document.context.session_id)}`,
+      `/traces?q=${encode(text)}&tool=${encode(links[0].header.tool_name)}`,
+    ]);
+    const left = [...lists, ...own];
+    const work = () => onPage(world.browser, { width: 375 }, async (page) => {
+      for (let path = left.shift(); path; path = left.shift()) {
         await visit(page, site.url(path));
         await assertSafe(page);
       }
-    }));
+    });
+    await Promise.all([work(), work()]);
+  });
 
   test("a text is there to be read", () =>
     onPage(world.browser, { js: false }, async (page) => {
