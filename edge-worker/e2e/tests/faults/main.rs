@@ -28,6 +28,7 @@ mod pool;
 mod postgrest;
 mod schemas;
 mod stops;
+mod ticks;
 mod times;
 mod together;
 
