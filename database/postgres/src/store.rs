@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use aap::card::SignedCard;
-use aap::wire::{Status, StreamHead};
+use aap::wire::Status;
 use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use trace_store::{
-    AgentRow, Appended, CardRow, Cursor, Equivocation, Facets, Filter, LinkRow, Longest, Page,
+    AgentRow, Appended, CardTaken, CardRow, Cursor, Equivocation, Facets, Filter, LinkRow, Longest, Page,
     PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
     TraceReader, TraceRow, TraceWriter,
 };
@@ -64,8 +64,9 @@ impl<C: Connections> TraceWriter for PostgresStore<C> {
         &self,
         card: SignedCard,
         now: Timestamp,
-    ) -> Result<Vec<StreamHead>, StoreError> {
-        cards::put(&*self.connections, &card, now).await
+    ) -> Result<CardTaken, StoreError> {
+        let heads = cards::put(&*self.connections, &card, now).await?;
+        Ok(CardTaken::stored(heads))
     }
 }
 

@@ -5,11 +5,10 @@
 mod support;
 
 use aap::card::SignedCard;
-use aap::wire::StreamHead;
 use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use support::{Alone, Store};
 use trace_store::{
-    AgentRow, Appended, CardRow, Cursor, Equivocation, Facets, Filter, LinkRow, Longest, Page,
+    AgentRow, Appended, CardTaken, CardRow, Cursor, Equivocation, Facets, Filter, LinkRow, Longest, Page,
     PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
     TraceReader, TraceRow, TraceWriter,
 };
@@ -55,8 +54,9 @@ impl TraceWriter for ByCall {
         &self,
         card: SignedCard,
         now: Timestamp,
-    ) -> Result<Vec<StreamHead>, StoreError> {
-        rpc::put_card(&self.calls, &card, now).await
+    ) -> Result<CardTaken, StoreError> {
+        let heads = rpc::put_card(&self.calls, &card, now).await?;
+        Ok(CardTaken::stored(heads))
     }
 }
 

@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use aap::card::SignedCard;
-use aap::wire::StreamHead;
 use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use tokio::sync::{mpsc, oneshot};
 use trace_store::{
-    AgentRow, Appended, CardRow, Cursor, Equivocation, Facets, Filter, LinkRow, Longest, Page,
-    PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
+    AgentRow, Appended, CardRow, CardTaken, Cursor, Equivocation, Facets, Filter, LinkRow, Longest,
+    Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
     TraceReader, TraceRow, TraceWriter,
 };
 
@@ -161,13 +160,9 @@ impl TraceWriter for SqliteStore {
             .await
     }
 
-    async fn put_card(
-        &self,
-        card: SignedCard,
-        now: Timestamp,
-    ) -> Result<Vec<StreamHead>, StoreError> {
-        self.work(|reply| Work::Card(Box::new(card), now, reply))
-            .await
+    async fn put_card(&self, card: SignedCard, now: Timestamp) -> Result<CardTaken, StoreError> {
+        let heads = self.work(|reply| Work::Card(Box::new(card), now, reply));
+        heads.await.map(CardTaken::stored)
     }
 }
 

@@ -19,7 +19,7 @@ pub mod tally;
 
 pub use facets::{Facets, Longest};
 pub use filter::{Cursor, Direction, Filter, Page, PageRequest};
-pub use ports::{Appended, StoreError, TraceReader, TraceWriter};
+pub use ports::{Appended, CardTaken, StoreError, TraceReader, TraceWriter};
 pub use receipt::Receipt;
 pub use rows::{
     AgentRow, CardRow, Count, Equivocation, LatencyRow, RefusalGroup, SessionRow, Stats, StreamRow,

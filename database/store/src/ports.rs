@@ -48,6 +48,25 @@ pub struct Appended {
     pub row: Option<TraceRow>,
 }
 
+/// What became of a card.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CardTaken {
+    /// True when it waits to be kept; false when it is.
+    pub queued: bool,
+    /// The heads of the agent's streams, as far as they are known.
+    pub heads: Vec<StreamHead>,
+}
+
+impl CardTaken {
+    /// A card that is kept.
+    pub fn stored(heads: Vec<StreamHead>) -> Self {
+        Self {
+            queued: false,
+            heads,
+        }
+    }
+}
+
 /// Takes traces in.
 pub trait TraceWriter: Send + Sync + 'static {
     /// Commits a batch in one transaction and answers for each of its traces, in their order.
@@ -69,12 +88,13 @@ pub trait TraceWriter: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Appended>, StoreError>> + Send;
 
     /// Keeps a card whose signature was checked, makes it the agent's card in force if it is the newest by `issued_at`,
-    /// and answers with the heads of the agent's streams. Idempotent.
+    /// and answers with the heads of the agent's streams. Idempotent. A store that is away may have a queue in front, which
+    /// takes the card instead.
     fn put_card(
         &self,
         card: SignedCard,
         now: Timestamp,
-    ) -> impl Future<Output = Result<Vec<StreamHead>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<CardTaken, StoreError>> + Send;
 }
 
 /// Answers questions about what was stored.
@@ -182,7 +202,8 @@ pub trait TraceReader: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Facets, StoreError>> + Send;
 
-    /// The traces that took longest among the newest [`crate::facets::MAX_LOOKED_AT`]; at most `limit`, 1 to
+    /// The traces that took longest among the newest, of which
+    /// [`crate::facets::most_looked_at`] tells how many are looked at; at most `limit`, 1 to
     /// [`aap::limits::MAX_PAGE`].
     fn longest(
         &self,

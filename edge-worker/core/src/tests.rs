@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aap::card::SignedCard;
-use aap::wire::StreamHead;
 use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -12,15 +11,15 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use trace_store::{
-    AgentRow, Appended, CardRow, Cursor, Equivocation, Facets, Filter, LinkRow, Longest, Page,
-    PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
+    AgentRow, Appended, CardRow, CardTaken, Cursor, Equivocation, Facets, Filter, LinkRow, Longest,
+    Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
     TraceReader, TraceRow, TraceWriter,
 };
 
 use crate::openapi::document;
 use crate::{LimitDecision, LimitKey, Limiter, Live, Ports, limited, router, unlimited};
 
-/// A store that is down.
+/// A store that is down, with a queue in front for cards.
 struct Down;
 
 fn down<T>() -> Result<T, StoreError> {
@@ -37,8 +36,11 @@ impl TraceWriter for Down {
     ) -> Result<Vec<Appended>, StoreError> {
         down()
     }
-    async fn put_card(&self, _: SignedCard, _: Timestamp) -> Result<Vec<StreamHead>, StoreError> {
-        down()
+    async fn put_card(&self, _: SignedCard, _: Timestamp) -> Result<CardTaken, StoreError> {
+        Ok(CardTaken {
+            queued: true,
+            heads: Vec::new(),
+        })
     }
 }
 
@@ -118,6 +120,10 @@ struct Off;
 impl Limiter for Off {
     async fn check(&self, _: LimitKey) -> Option<LimitDecision> {
         None
+    }
+
+    fn knows(&self, _: AgentId) -> bool {
+        true
     }
 }
 
@@ -280,6 +286,23 @@ async fn a_store_that_is_down_acknowledges_nothing_and_tells_no_tales() {
         "the process itself is alive"
     );
     assert_eq!(ask("GET", "/metrics", "").await.2, "smoltbot_test 1\n");
+}
+
+#[tokio::test]
+async fn a_card_that_has_to_wait_is_told_to() {
+    let document = described();
+    let put = &document["paths"]["/v1/agents/{id}/card"]["put"];
+    let example = &put["requestBody"]["content"]["application/json"]["examples"];
+    let example = example.as_object().unwrap().values().next().unwrap();
+    let card = &example["value"];
+    let agent = card["alignment_card"]["agent_id"].as_str().unwrap();
+    let path = format!("/v1/agents/{agent}/card");
+    let (status, _, text) = ask("PUT", &path, &card.to_string()).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{text}");
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(answer["status"], "queued");
+    assert_eq!(answer["card_id"], card["alignment_card"]["card_id"]);
+    assert!(put["responses"].get("202").is_some(), "described");
 }
 
 #[tokio::test]

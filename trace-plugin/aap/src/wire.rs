@@ -82,11 +82,18 @@ pub struct StreamHead {
     pub digest: Digest,
 }
 
+fn stored() -> Status {
+    Status::Stored
+}
+
 /// The body that `PUT /v1/agents/{id}/card` answers with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CardAnswer {
     /// The card that is now the agent's.
     pub card_id: String,
+    /// Stored, or queued: kept once the store is back..
+    #[serde(default = "stored")]
+    pub status: Status,
     /// What the edge knows of the agent's streams, so that a restored spool notices that it is behind.
     pub streams: Vec<StreamHead>,
 }

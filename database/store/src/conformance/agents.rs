@@ -67,8 +67,8 @@ pub async fn cards_are_kept_and_the_newest_is_in_force(store: &impl Store) {
         card.sign(agent.key())
     };
     let (old, new) = (card(&agent, 0), card(&agent, 1000));
-    let heads = store.put_card(old.clone(), now(10)).await.unwrap();
-    assert!(heads.is_empty());
+    let taken = store.put_card(old.clone(), now(10)).await.unwrap();
+    assert!(!taken.queued && taken.heads.is_empty());
     let known = store.agent(agent.id).await.unwrap().unwrap();
     assert_eq!(known.card_id.as_ref(), Some(&old.alignment_card.card_id));
     assert_eq!(known.public_key.as_ref(), Some(&old.public_key));
@@ -79,7 +79,7 @@ pub async fn cards_are_kept_and_the_newest_is_in_force(store: &impl Store) {
     let checkpoint = batch.checkpoint().unwrap().checkpoint;
     send(store, batch, now(20)).await;
     for card in [&new, &old, &new] {
-        let heads = store.put_card(card.clone(), now(30)).await.unwrap();
+        let heads = store.put_card(card.clone(), now(30)).await.unwrap().heads;
         assert_eq!(heads.len(), 1);
         assert_eq!((heads[0].stream, heads[0].seq), (agent.stream, 3));
         assert_eq!(heads[0].digest, checkpoint.digest);

@@ -215,6 +215,8 @@ async fn worker_writes_through_postgrest_and_keeps_every_promise() {
     block(|| server.stop()).expect("it stops");
     let answer = oracle.submit(&client, agent.batch(5)).await;
     assert_eq!(judge(&answer), Outcome::Queued, "{}", answer.text);
+    let waiting = client.put_card(&agent).await.expect(202);
+    assert_eq!(waiting.body["status"], "queued");
     block(|| server.start()).expect("it starts");
     settle(&edge.address(), &database, &[&oracle]).await;
     chain_is_whole(&edge.address(), &agent, 25).await;

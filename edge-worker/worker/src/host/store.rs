@@ -10,8 +10,8 @@ use aap::card::SignedCard;
 use aap::wire::{Status, StreamHead};
 use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use trace_store::{
-    AgentRow, Appended, CardRow, Cursor, Equivocation, Facets, Filter, LinkRow, Longest, Page,
-    PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
+    AgentRow, Appended, CardRow, CardTaken, Cursor, Equivocation, Facets, Filter, LinkRow, Longest,
+    Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
     TraceReader, TraceRow, TraceWriter,
 };
 use trace_store_postgres::PostgresStore;
@@ -187,7 +187,7 @@ impl TraceWriter for Store {
         &self,
         card: SignedCard,
         now: Timestamp,
-    ) -> impl Future<Output = Result<Vec<StreamHead>, StoreError>> + Send {
+    ) -> impl Future<Output = Result<CardTaken, StoreError>> + Send {
         SendFuture::new(async move {
             match rpc::put_card(&self.calls, &card, now).await {
                 Err(StoreError::Unavailable(told)) => {
@@ -198,9 +198,14 @@ impl TraceWriter for Store {
                     self.wait(waiting.map_err(|error| StoreError::Failed(error.to_string()))?)
                         .await?;
                     let heads = self.agent(agent).ask("/heads", None).await;
-                    heads.map_err(|error| StoreError::Unavailable(error.to_string()))
+                    let heads: Vec<StreamHead> =
+                        heads.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+                    Ok(CardTaken {
+                        queued: true,
+                        heads,
+                    })
                 }
-                other => other,
+                other => other.map(CardTaken::stored),
             }
         })
     }
