@@ -157,6 +157,7 @@ async fn take_card(State(edge): State<Shared>) -> axum::Json<CardAnswer> {
     edge.cards += 1;
     axum::Json(CardAnswer {
         card_id: "ac".to_owned(),
+        status: Status::Stored,
         streams: edge.heads.clone(),
     })
 }
