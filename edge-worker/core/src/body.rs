@@ -10,7 +10,6 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::{Problem, Sleep};
 
-mod gzip;
 mod unpack;
 
 use unpack::Encoding;

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
+use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
@@ -72,7 +73,8 @@ fn fill(from: impl Read, plain: &mut Vec<u8>, cap: usize) -> std::io::Result<usi
 
 fn gzip(packed: &[u8], plain: &mut Vec<u8>, cap: usize) -> Result<(), Problem> {
     let wrong = |error| Problem::BadBody(format!("the body is not valid gzip: {error}"));
-    super::gzip::unpack(packed, plain, cap).map_err(wrong)
+    fill(MultiGzDecoder::new(packed), plain, cap).map_err(wrong)?;
+    Ok(())
 }
 
 fn zstd(mut packed: &[u8], plain: &mut Vec<u8>, cap: usize) -> Result<(), Problem> {
