@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use aap::Timestamp;
-use trace_store::facets::{Facet, FacetCounts, Facets, MAX_LOOKED_AT, facets_filter};
+use trace_store::facets::{Facet, FacetCounts, Facets, facets_filter, most_looked_at};
 use trace_store::{Filter, StoreError};
 
 use crate::ask::{Transaction, rows};
@@ -12,6 +12,7 @@ use crate::levels::{Counters, Detail, Levels, span_of, tell};
 use crate::query::Terms;
 use crate::rows::{count, get};
 use crate::slim::looked;
+use crate::stats::unnested;
 use crate::values::{Value, typed};
 
 /// Lists that counters tell, by their columns.
@@ -39,7 +40,7 @@ pub(crate) async fn facets<C: Connections>(
     let (sql, params) = if tell(&filter) {
         counted(terms, &filter, now)
     } else {
-        looked_through(terms)
+        looked_through(terms, &filter)
     };
     let found = rows(connections, Transaction::Facets, &sql, &typed(&params)).await?;
     let (mut all, mut looked_at) = (None, 0);
@@ -52,7 +53,7 @@ pub(crate) async fn facets<C: Connections>(
             other => counts.add(facet_of(other), name, times),
         }
     }
-    let complete = looked_at < u64::from(MAX_LOOKED_AT);
+    let complete = looked_at < u64::from(most_looked_at(&filter));
     Ok(match all {
         Some(all) => counts.finish(all, true, complete),
         None => counts.finish(looked_at, complete, complete),
@@ -72,11 +73,12 @@ fn facet_of(kind: &str) -> Facet {
 
 /// Everything but sessions from counters.
 fn counted(mut terms: Terms, filter: &Filter, now: Timestamp) -> (String, Vec<Value>) {
-    let looked = looked("t.session_id", &terms);
+    let looked = looked("t.session_id", &terms, most_looked_at(filter));
     let at = |ms: i64| Value::Time(Timestamp::from_millis(ms));
     let mut all = format!(
         "SELECT t.action_type, t.tool_name, t.runtime, t.rule_id, 1 AS count, \
-         ARRAY(SELECT DISTINCT v FROM unnest(t.values_violated) v) AS values_violated, NULL::bigint[] AS value_counts \
+         CASE WHEN t.values_violated IS NOT NULL THEN ARRAY(SELECT DISTINCT v FROM unnest(t.values_violated) v) \
+         END AS values_violated, NULL::bigint[] AS value_counts \
          FROM public.traces t {}",
         terms.all()
     );
@@ -92,12 +94,16 @@ fn counted(mut terms: Terms, filter: &Filter, now: Timestamp) -> (String, Vec<Va
         );
     }
     let mut sql = format!(
-        "WITH looked AS MATERIALIZED ({looked}), p AS MATERIALIZED ({all}) \
+        "WITH looked AS MATERIALIZED ({looked}), y AS MATERIALIZED ({all}), \
+         p AS MATERIALIZED (SELECT y.action_type, y.tool_name, y.runtime, y.rule_id, sum(y.count) AS count FROM y \
+           GROUP BY 1, 2, 3, 4) \
          SELECT 'looked_at' AS kind, count(*) AS times, NULL AS name FROM looked \
          UNION ALL SELECT 'all', coalesce(sum(p.count), 0)::bigint, NULL FROM p \
          UNION ALL SELECT 'session', count(*), session_id FROM looked WHERE fits AND session_id IS NOT NULL GROUP BY session_id \
-         UNION ALL SELECT 'value', sum(coalesce(v.times, 1))::bigint, v.value \
-           FROM p, unnest(p.values_violated, p.value_counts) AS v (value, times) GROUP BY v.value"
+         UNION ALL SELECT 'value', sum(v.times)::bigint, v.value FROM ( \
+           SELECT unnest(y.values_violated) AS value, {} AS times FROM y WHERE y.values_violated IS NOT NULL) v \
+           GROUP BY v.value",
+        unnested("y.values_violated", "y.value_counts")
     );
     for (kind, column) in COUNTED {
         let _ = write!(
@@ -110,14 +116,14 @@ fn counted(mut terms: Terms, filter: &Filter, now: Timestamp) -> (String, Vec<Va
 }
 
 /// Everything from the newest rows.
-fn looked_through(terms: Terms) -> (String, Vec<Value>) {
+fn looked_through(terms: Terms, filter: &Filter) -> (String, Vec<Value>) {
     let columns =
         "t.action_type, t.tool_name, t.runtime, t.rule_id, t.session_id, t.values_violated";
     let mut sql = format!(
         "WITH looked AS MATERIALIZED ({}), p AS (SELECT * FROM looked WHERE fits) \
          SELECT 'looked_at' AS kind, count(*) AS times, NULL AS name FROM looked \
          UNION ALL SELECT 'value', count(*), v FROM p, LATERAL (SELECT DISTINCT unnest(p.values_violated) AS v) u GROUP BY v",
-        looked(columns, &terms)
+        looked(columns, &terms, most_looked_at(filter))
     );
     for (kind, column) in COUNTED.into_iter().chain([("session", "session_id")]) {
         let _ = write!(

@@ -31,7 +31,7 @@ mod values;
 pub use ask::{LOST_RETRIES, RETRIES, Transaction};
 pub use connections::{Connections, Lease, READ_TIMEOUT, Role};
 pub use error::lost;
-pub use list::SCAN_ROWS;
+pub use list::{SCAN_ROWS, SEARCH_ROWS};
 #[cfg(feature = "pool")]
 pub use pool::{Options, Pool, Server};
 pub use store::PostgresStore;

@@ -4,6 +4,7 @@ use aap::TraceId;
 use aap::limits::{DEFAULT_PAGE, MAX_PAGE};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
+use trace_store::facets::MAX_SEARCHED;
 use trace_store::{
     Cursor, Direction, Filter, Page, PageRequest, StoreError, TraceDetail, TraceRow,
 };
@@ -16,9 +17,12 @@ use crate::query::Terms;
 use crate::rows::{COLUMNS, DETAIL_COLUMNS, get, time, trace_detail, trace_id, trace_row};
 use crate::values::{Time, Value, typed};
 
-/// Rows that one page looks at, at most, when a filter has no index (`tool`, `value`, `rule_id`, `q`): the page then ends
+/// Rows that one page looks at, at most, when a filter has no index (`tool`, `value`, `rule_id`, `runtime`): the page then ends
 /// early and its `next` goes on.
 pub const SCAN_ROWS: i64 = 20_000;
+
+/// The same where whole documents are searched for a text: these are what costs.
+pub const SEARCH_ROWS: i64 = MAX_SEARCHED as i64;
 
 pub(crate) async fn traces<C: Connections>(
     connections: &C,
@@ -75,7 +79,11 @@ async fn paged<C: Connections, T>(
     let sql = if terms.looked_at.is_empty() {
         page_sql(&mut terms, limit, more_columns, page.direction)
     } else {
-        searched_sql(&mut terms, limit, more_columns, page.direction)
+        let most = match filter.q {
+            Some(_) => SEARCH_ROWS,
+            None => SCAN_ROWS,
+        };
+        searched_sql(&mut terms, limit, more_columns, page.direction, most)
     };
     let mut found = rows(connections, transaction, &sql, &typed(&terms.params)).await?;
     // A search that was cut tells where, in a row of its own at the end.
@@ -134,9 +142,15 @@ fn page_sql(terms: &mut Terms, limit: u32, more_columns: &str, direction: Direct
     )
 }
 
-/// The same, looking at [`SCAN_ROWS`] rows at most, in their order. When these are looked through and the page is not full,
+/// The same, looking at `most` rows, in their order. When these are looked through and the page is not full,
 /// one more row follows that tells the last row that was looked at, and has no position. All from one snapshot.
-fn searched_sql(terms: &mut Terms, limit: u32, more_columns: &str, direction: Direction) -> String {
+fn searched_sql(
+    terms: &mut Terms,
+    limit: u32,
+    more_columns: &str,
+    direction: Direction,
+    most: i64,
+) -> String {
     let wanted = terms.bind(Value::Number(i64::from(limit) + 1));
     let (order, indexed, looked_at) = (order(direction), &terms.indexed, &terms.looked_at);
     let columns = COLUMNS.replace("t.", "");
@@ -152,12 +166,12 @@ fn searched_sql(terms: &mut Terms, limit: u32, more_columns: &str, direction: Di
     format!(
         "WITH page AS MATERIALIZED (\
            SELECT {COLUMNS}{more_columns} FROM (\
-             SELECT t.* FROM public.traces t WHERE true{indexed} {order} LIMIT {SCAN_ROWS}\
+             SELECT t.* FROM public.traces t WHERE true{indexed} {order} LIMIT {most}\
            ) t WHERE true{looked_at} {order} LIMIT {wanted}\
          ) SELECT * FROM page UNION ALL SELECT {nulls} FROM (\
            SELECT t.at, t.trace_id FROM public.traces t WHERE true{indexed} {order} LIMIT 1 OFFSET {}\
          ) last WHERE (SELECT count(*) FROM page) < {wanted}",
-        SCAN_ROWS - 1
+        most - 1
     )
 }
 

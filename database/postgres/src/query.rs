@@ -69,11 +69,50 @@ impl Terms {
         format!("WHERE true{}{}", self.indexed, self.looked_at)
     }
 
-    /// None when nothing can fit: Postgres holds no text with a NUL in it, and takes none as a parameter.
+    /// For rows in their order. None when nothing can fit: Postgres holds no text with a NUL in it, and takes none as a
+    /// parameter; or nobody has such a session.
     pub(crate) async fn of<C: Connections>(
         connections: &C,
         filter: &Filter,
     ) -> Result<Option<Self>, StoreError> {
+        let Some(mut terms) = Self::whose(filter) else {
+            return Ok(None);
+        };
+        if let (Some(session), None) = (&filter.session_id, filter.agent_id) {
+            let of = |session: &String| Value::Text(session.clone());
+            match agents_of(connections, session).await?.as_slice() {
+                [] => return Ok(None),
+                [agent] => {
+                    terms.indexed("t.agent_id =", Value::Id(*agent));
+                    terms.indexed("t.session_id =", of(session));
+                }
+                // Some runtimes call every session the same: rows are looked at in order rather than sorted.
+                _ => terms.look_at("t.session_id =", of(session)),
+            }
+        }
+        terms.add(filter)?;
+        Ok(Some(terms))
+    }
+
+    /// For rows in any order, as counting takes them; else the same.
+    pub(crate) fn of_any_order(filter: &Filter) -> Result<Option<Self>, StoreError> {
+        let Some(mut terms) = Self::whose(filter) else {
+            return Ok(None);
+        };
+        if let (Some(session), None) = (&filter.session_id, filter.agent_id) {
+            let session = terms.bind(Value::Text(session.clone()));
+            let _ = write!(
+                terms.indexed,
+                " AND t.session_id = {session} AND t.agent_id IN \
+                 (SELECT s.agent_id FROM public.sessions s WHERE s.session_id = {session})"
+            );
+        }
+        terms.add(filter)?;
+        Ok(Some(terms))
+    }
+
+    /// The agent, and its session.
+    fn whose(filter: &Filter) -> Option<Self> {
         let texts = [
             &filter.tool,
             &filter.session_id,
@@ -82,64 +121,53 @@ impl Terms {
             &filter.runtime,
         ];
         if texts.into_iter().flatten().any(|text| text.contains('\0')) {
-            return Ok(None);
+            return None;
         }
         let mut terms = Self::default();
         if let Some(agent) = filter.agent_id {
             terms.indexed("t.agent_id =", Value::Id(agent.uuid()));
-        }
-        if let Some(session) = &filter.session_id {
-            if filter.agent_id.is_some() {
+            if let Some(session) = &filter.session_id {
                 terms.indexed("t.session_id =", Value::Text(session.clone()));
-            } else {
-                match agents_of(connections, session).await?.as_slice() {
-                    [] => return Ok(None),
-                    [agent] => {
-                        terms.indexed("t.agent_id =", Value::Id(*agent));
-                        terms.indexed("t.session_id =", Value::Text(session.clone()));
-                    }
-                    // Some runtimes call every session the same: rows are looked at in order rather than sorted.
-                    _ => terms.look_at("t.session_id =", Value::Text(session.clone())),
-                }
             }
         }
+        Some(terms)
+    }
+
+    /// Everything else.
+    fn add(&mut self, filter: &Filter) -> Result<(), StoreError> {
         match filter.action_type {
             None => {}
-            Some(ActionType::Allow) => terms.looked_at.push_str(" AND t.action_type = 'allow'"),
+            Some(ActionType::Allow) => self.looked_at.push_str(" AND t.action_type = 'allow'"),
             // Spelled out, so that Postgres sees that the partial indexes fit. Within a session there are few rows.
             Some(rare) if filter.session_id.is_none() => {
-                let _ = write!(
-                    terms.indexed,
-                    " AND t.action_type = '{}'",
-                    action_word(rare)
-                );
+                let _ = write!(self.indexed, " AND t.action_type = '{}'", action_word(rare));
             }
             Some(rare) => {
                 let _ = write!(
-                    terms.looked_at,
+                    self.looked_at,
                     " AND t.action_type = '{}'",
                     action_word(rare)
                 );
             }
         }
-        terms.within(filter.since, filter.until);
+        self.within(filter.since, filter.until);
         if let Some(tool) = &filter.tool {
-            terms.look_at("t.tool_name =", Value::Text(tool.clone()));
+            self.look_at("t.tool_name =", Value::Text(tool.clone()));
         }
         if let Some(rule) = &filter.rule_id {
-            terms.look_at("t.rule_id =", Value::Text(rule.clone()));
+            self.look_at("t.rule_id =", Value::Text(rule.clone()));
         }
         if let Some(runtime) = &filter.runtime {
-            terms.look_at("t.runtime =", Value::Text(runtime.clone()));
+            self.look_at("t.runtime =", Value::Text(runtime.clone()));
         }
         if let Some(value) = &filter.value {
-            let value = terms.bind(Value::Text(value.clone()));
-            let _ = write!(terms.looked_at, " AND {value} = ANY (t.values_violated)");
+            let value = self.bind(Value::Text(value.clone()));
+            let _ = write!(self.looked_at, " AND {value} = ANY (t.values_violated)");
         }
         if let Some(q) = &filter.q {
-            terms.search(q)?;
+            self.search(q)?;
         }
-        Ok(Some(terms))
+        Ok(())
     }
 
     fn search(&mut self, q: &str) -> Result<(), StoreError> {

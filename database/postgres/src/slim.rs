@@ -6,7 +6,7 @@ use aap::chain::Header;
 use aap::limits::MAX_PAGE;
 use aap::{AgentId, StreamId};
 use tokio_postgres::Row;
-use trace_store::facets::MAX_LOOKED_AT;
+use trace_store::facets::most_looked_at;
 use trace_store::slim::{MAX_LINKS, MAX_SESSION_CALLS};
 use trace_store::{Cursor, Direction, Filter, LinkRow, Longest, Page, SlimCall, StoreError};
 
@@ -39,7 +39,11 @@ pub(crate) async fn longest<C: Connections>(
          SELECT {COLUMNS}, c.looked_at FROM (SELECT count(*) AS looked_at FROM looked) c \
          LEFT JOIN longest l ON true LEFT JOIN public.traces t ON t.at = l.at AND t.trace_id = l.trace_id \
          ORDER BY {}",
-        looked("t.at, t.trace_id, t.duration_ms", &terms),
+        looked(
+            "t.at, t.trace_id, t.duration_ms",
+            &terms,
+            most_looked_at(filter)
+        ),
         order
             .replace("duration_ms", "l.duration_ms")
             .replace("at ", "l.at ")
@@ -66,15 +70,15 @@ pub(crate) async fn longest<C: Connections>(
     Ok(Longest {
         rows: longest,
         looked_at,
-        complete: looked_at < u64::from(MAX_LOOKED_AT),
+        complete: looked_at < u64::from(most_looked_at(filter)),
     })
 }
 
-/// The newest rows that the index yields, [`MAX_LOOKED_AT`] of them, and whether each fits the rest of the filter.
-pub(crate) fn looked(columns: &str, terms: &Terms) -> String {
+/// The newest rows that the index yields, so many at `most`, and whether each fits the rest of the filter.
+pub(crate) fn looked(columns: &str, terms: &Terms, most: u32) -> String {
     format!(
         "SELECT {columns}, true{} AS fits FROM (SELECT t.* FROM public.traces t WHERE true{} \
-         ORDER BY t.at DESC, t.trace_id DESC LIMIT {MAX_LOOKED_AT}) t",
+         ORDER BY t.at DESC, t.trace_id DESC LIMIT {most}) t",
         terms.looked_at, terms.indexed
     )
 }

@@ -37,7 +37,7 @@ pub(crate) async fn stats<C: Connections>(
         until: None,
         ..filter.clone()
     };
-    let Some(terms) = Terms::of(connections, &unsearched).await? else {
+    let Some(terms) = Terms::of_any_order(&unsearched)? else {
         return Ok(tally.finish(0));
     };
     let (sql, params) = sql(terms, &unsearched, span);
@@ -66,6 +66,12 @@ pub(crate) async fn stats<C: Connections>(
         }
     }
     Ok(tally.finish(agents))
+}
+
+/// How often each element of a list counts, in the list of columns, where lists are walked in step: as functions in FROM
+/// each would be kept whole first. No counts mean once each.
+pub(crate) fn unnested(list: &str, counts: &str) -> String {
+    format!("unnest(coalesce({counts}, array_fill(1::bigint, ARRAY[cardinality({list})])))")
 }
 
 fn sql(mut terms: Terms, filter: &Filter, span: Span) -> (String, Vec<Value>) {
@@ -117,13 +123,18 @@ fn sql(mut terms: Terms, filter: &Filter, span: Span) -> (String, Vec<Value>) {
            FROM times p GROUP BY p.action_type, {bucket_of} \
          UNION ALL SELECT 'tool', sum(p.count)::bigint, p.tool_name, p.action_type, NULL, NULL \
            FROM tools p GROUP BY p.tool_name, p.action_type HAVING sum(p.count) > 0 \
-         UNION ALL SELECT 'bin', sum(coalesce(b.times, 1))::bigint, p.tool_name, NULL, NULL, b.bin \
-           FROM tools p, unnest(p.bins, p.bin_counts) AS b (bin, times) GROUP BY p.tool_name, b.bin \
+         UNION ALL SELECT 'bin', sum(b.times)::bigint, b.tool_name, NULL, NULL, b.bin FROM ( \
+           SELECT p.tool_name, unnest(p.bins) AS bin, {} AS times FROM tools p WHERE p.bins IS NOT NULL) b \
+           GROUP BY b.tool_name, b.bin \
          UNION ALL SELECT 'rule', sum(p.count)::bigint, p.rule_id, \
-           (array_agg(p.reason ORDER BY p.last DESC) FILTER (WHERE p.reason IS NOT NULL))[1], max(p.last), NULL \
-           FROM told p GROUP BY p.rule_id HAVING sum(p.count) > 0 \
-         UNION ALL SELECT 'value', sum(coalesce(v.times, 1))::bigint, v.value, NULL, NULL, NULL \
-           FROM told p, unnest(p.values_violated, p.value_counts) AS v (value, times) GROUP BY v.value"
+           (array_agg(p.reason ORDER BY p.last DESC) FILTER (WHERE p.reason IS NOT NULL))[1], max(p.last), NULL FROM ( \
+           SELECT rule_id, reason, sum(count)::bigint AS count, max(last) AS last FROM told GROUP BY rule_id, reason) p \
+           GROUP BY p.rule_id HAVING sum(p.count) > 0 \
+         UNION ALL SELECT 'value', sum(v.times)::bigint, v.value, NULL, NULL, NULL FROM ( \
+           SELECT unnest(p.values_violated) AS value, {} AS times FROM told p WHERE p.values_violated IS NOT NULL) v \
+           GROUP BY v.value",
+        unnested("p.bins", "p.bin_counts"),
+        unnested("p.values_violated", "p.value_counts"),
     );
     (sql, terms.params)
 }

@@ -5,7 +5,7 @@ use aap::limits::MAX_PAGE;
 use aap::{AgentId, StreamId, Timestamp};
 use rusqlite::{Connection, Result, Row, params, params_from_iter};
 use serde_json::Value as Json;
-use trace_store::facets::{Facet, FacetCounts, Facets, MAX_LOOKED_AT, facets_filter};
+use trace_store::facets::{Facet, FacetCounts, Facets, facets_filter, most_looked_at};
 use trace_store::receipt::distinct;
 use trace_store::slim::{MAX_LINKS, MAX_SESSION_CALLS, note_ends_at};
 use trace_store::{Cursor, Direction, Filter, LinkRow, Longest, Page, SlimCall};
@@ -16,9 +16,9 @@ use crate::rows::{
     COLUMNS, JOINS, action_of, count, digest, id_bytes, time, trace_id, trace_row, values_of,
 };
 
-/// The newest rows that the index yields, [`MAX_LOOKED_AT`] of them: their positions, whether each fits the rest of the
+/// The newest rows that the index yields, so many at `most`: their positions, whether each fits the rest of the
 /// filter, and their parameters.
-fn looked(source: &Source, columns: &str) -> String {
+fn looked(source: &Source, columns: &str, most: u32) -> String {
     let fits = source
         .looked_at
         .sql()
@@ -26,7 +26,7 @@ fn looked(source: &Source, columns: &str) -> String {
         .unwrap_or("1");
     format!(
         "SELECT {columns}, coalesce({fits}, 0) AS fits FROM (SELECT t.position AS looked{}{} \
-         ORDER BY t.at DESC, t.trace_id DESC LIMIT {MAX_LOOKED_AT}) l CROSS JOIN traces t ON t.position = l.looked{}",
+         ORDER BY t.at DESC, t.trace_id DESC LIMIT {most}) l CROSS JOIN traces t ON t.position = l.looked{}",
         source.from(),
         source.indexed.sql(),
         source.document_join(),
@@ -45,7 +45,7 @@ pub(crate) fn facets(tx: &Connection, filter: &Filter, now: Timestamp) -> Result
     };
     let columns = "t.action_type, t.tool, t.runtime, t.rule_id, t.values_violated, \
                    (SELECT s.session_id FROM sessions s WHERE s.session = t.session)";
-    let mut statement = tx.prepare_cached(&looked(&source, columns))?;
+    let mut statement = tx.prepare_cached(&looked(&source, columns, most_looked_at(filter)))?;
     let mut rows = statement.query(params_from_iter(looked_params(&source)))?;
     let mut looked_at = 0;
     while let Some(row) = rows.next()? {
@@ -69,7 +69,7 @@ pub(crate) fn facets(tx: &Connection, filter: &Filter, now: Timestamp) -> Result
             counts.add(Facet::Value, value, 1);
         }
     }
-    let complete = looked_at < u64::from(MAX_LOOKED_AT);
+    let complete = looked_at < u64::from(most_looked_at(filter));
     Ok(counts.finish(looked_at, complete, complete))
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn longest(tx: &Connection, filter: &Filter, limit: u32) -> Result<Lo
         });
     };
     let columns = "t.position, t.duration_ms, t.at, t.trace_id";
-    let mut statement = tx.prepare_cached(&looked(&source, columns))?;
+    let mut statement = tx.prepare_cached(&looked(&source, columns, most_looked_at(filter)))?;
     let mut rows = statement.query(params_from_iter(looked_params(&source)))?;
     let (mut looked_at, mut found) = (0, Vec::new());
     while let Some(row) = rows.next()? {
@@ -104,7 +104,7 @@ pub(crate) fn longest(tx: &Connection, filter: &Filter, limit: u32) -> Result<Lo
     Ok(Longest {
         rows,
         looked_at,
-        complete: looked_at < u64::from(MAX_LOOKED_AT),
+        complete: looked_at < u64::from(most_looked_at(filter)),
     })
 }
 

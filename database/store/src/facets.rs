@@ -13,6 +13,17 @@ use crate::tally::top;
 /// Rows that are looked at, at most, where no counts are kept: the newest that the filter's indexed parts (agent, session,
 /// refusal, failure, time) leave. Those among them that do not fit its other parts are not counted.
 pub const MAX_LOOKED_AT: u32 = 10_000;
+/// The same where a text is searched for in whole documents.
+pub const MAX_SEARCHED: u32 = 5_000;
+
+/// Rows that are looked at under `filter`, at most.
+pub const fn most_looked_at(filter: &Filter) -> u32 {
+    if filter.q.is_some() {
+        MAX_SEARCHED
+    } else {
+        MAX_LOOKED_AT
+    }
+}
 
 /// How often each of a filter's parts occurs under that filter: each at most [`MAX_TOP`], most frequent first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,7 +42,8 @@ pub struct Facets {
     pub values: Vec<Count>,
     /// Rules that decided.
     pub rules: Vec<Count>,
-    /// Sessions, by their ids: no counts are kept of these by time, so they come from the newest [`MAX_LOOKED_AT`] rows.
+    /// Sessions, by their ids: no counts are kept of these by time, so they come from the newest rows,
+    /// [`most_looked_at`] of them.
     pub sessions: Vec<Count>,
     /// Whether no more rows than these could be of a session.
     pub sessions_complete: bool,
@@ -42,7 +54,7 @@ pub struct Facets {
 pub struct Longest {
     /// Longest first; what has no duration comes last, newest first.
     pub rows: Vec<TraceRow>,
-    /// Rows that were looked at, [`MAX_LOOKED_AT`] at most.
+    /// Rows that were looked at, [`most_looked_at`] at most.
     pub looked_at: u64,
     /// Whether these are all there are.
     pub complete: bool,

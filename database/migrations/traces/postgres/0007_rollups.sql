@@ -34,6 +34,10 @@ CREATE TABLE public.rollups (
     value_counts     bigint[]
 );
 CREATE INDEX rollups_by_start ON public.rollups (agent_id, minutes, detail, value, start);
+CREATE INDEX rollups_by_rule ON public.rollups (agent_id, minutes, rule_id, start)
+    WHERE detail = 2 AND value IS NULL AND rule_id IS NOT NULL;
+CREATE INDEX rollups_by_runtime ON public.rollups (agent_id, minutes, runtime, start)
+    WHERE detail = 2 AND value IS NULL AND runtime IS NOT NULL;
 
 SELECT private.guard('public.rollups');
 GRANT SELECT (minutes, detail, agent_id, start, action_type, tool_name, rule_id, runtime, value, count, last, reason, bins,

@@ -56,7 +56,6 @@ impl Subject {
             ("page: home", "/".to_owned()),
             ("page: agent", format!("/agent/{agent}")),
             ("page: agent, 30 days", format!("/agent/{agent}?period=30d")),
-            ("page: its traces", format!("/agent/{agent}/traces")),
             ("page: session", format!("/agent/{agent}/session/{session}")),
             ("page: trace", format!("/trace/{trace}")),
             ("page: traces", "/traces".to_owned()),
