@@ -10,6 +10,9 @@ const SEED_DER = Buffer.from("302e020100300506032b657004220420", "hex");
 const MOST_TRACES = 400;
 const MOST_BYTES = 3_000_000;
 
+/** An edge that is given may have met the agents of an earlier run: there, each run has agents of its own. */
+const RUN = process.env.SMOLTBOT_EDGE_URL ? ` ${Date.now()}` : "";
+
 const sha256 = (data) => createHash("sha256").update(data).digest();
 const hex = (data) => sha256(data).toString("hex");
 
@@ -42,8 +45,8 @@ export class Agent {
 
   /** The same `seed` gives the same agent, and the same ids of traces in the same order. */
   constructor(seed, { values, tools, forbidden = [], triggers = [], principal, name, url, runtime = "openclaw", now = Date.now() } = {}) {
-    this.seed = String(seed);
-    const secret = sha256(`smoltbot demo agent ${seed}`);
+    this.seed = `${seed}${RUN}`;
+    const secret = sha256(`smoltbot demo agent ${this.seed}`);
     this.#key = createPrivateKey({ key: Buffer.concat([SEED_DER, secret]), format: "der", type: "pkcs8" });
     const raw = createPublicKey(this.#key).export({ format: "der", type: "spki" }).subarray(-32);
     this.publicKey = raw.toString("base64");
@@ -203,10 +206,10 @@ export class Agent {
 
 /** A trace in the flat form of published clients, which sign nothing. `number` makes its ids. */
 export function flat(number, { at, tool = "exec", params = {}, verdict = "allow", result = null, ms = 12, metadata = {}, agent = 1 }) {
-  const id = sha256(`flat ${agent} ${number}`).subarray(0, 16);
+  const id = sha256(`flat ${agent} ${number}${RUN}`).subarray(0, 16);
   id.writeUIntBE(at, 0, 6);
   return {
-    id: uuid(id, 7), agent_id: uuid(sha256(`flat agent ${agent}`).subarray(0, 16), 4), timestamp: new Date(at).toISOString(),
+    id: uuid(id, 7), agent_id: uuid(sha256(`flat agent ${agent}${RUN}`).subarray(0, 16), 4), timestamp: new Date(at).toISOString(),
     tool_name: tool, action_type: verdict, params, result, duration_ms: ms, metadata,
   };
 }
