@@ -77,6 +77,7 @@ impl Lines {
 type Change = fn(&mut Lines);
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of what can be changed")]
 async fn whatever_is_changed_is_caught_and_named() {
     let home = Home::new();
     let up = acted(&home, 0).await;
@@ -103,7 +104,7 @@ async fn whatever_is_changed_is_caught_and_named() {
                     0,
                     "\"selection_reasoning\":\"",
                     "\"selection_reasoning\":\"X",
-                )
+                );
             },
             &["wrong_content"],
         ),
