@@ -164,7 +164,7 @@ export function auditor(world) {
     const formulas = ["=1+1", "+1+1", "-1+1", "@SUM(1)", "\t=1+1", "=HYPERLINK(\"https://evil.example\",\"x\")"];
     const session = "formulas";
     await edge.post(agent.body(formulas.map((text) => agent.link({ at: Date.now(), session, tool: text, verdict: "deny", reason: text, rule: text, values: [text], params: { command: text } }))));
-    const csv = await (await fetch(`${edge.url}/v1/export?format=csv&session_id=${session}`)).text();
+    const csv = await (await fetch(`${edge.url}/v1/export?format=csv&session_id=${session}&agent_id=${agent.id}`)).text();
     const [, ...rows] = cells(csv);
     assert.equal(rows.length, formulas.length, csv);
     for (const cell of rows.flat()) assert.doesNotMatch(cell, /^[=+\-@\t\r]/, csv);
