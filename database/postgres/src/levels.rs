@@ -129,7 +129,7 @@ pub(crate) fn tell(filter: &Filter) -> bool {
 impl<'a> Counters<'a> {
     /// Over `levels`, with the parameters bound in `terms`.
     pub(crate) fn new(filter: &'a Filter, levels: Levels, terms: &mut Terms) -> Self {
-        let whose = filter.agent_id.map_or(Uuid::nil(), |agent| agent.uuid());
+        let whose = filter.agent_id.map_or(Uuid::nil(), aap::AgentId::uuid);
         let agent = terms.bind(Value::Id(whose));
         let value = match &filter.value {
             None => "IS NULL".to_owned(),

@@ -6,8 +6,8 @@ use aap::card::SignedCard;
 use aap::wire::Status;
 use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use trace_store::{
-    AgentRow, Appended, CardTaken, CardRow, Cursor, Equivocation, Facets, Filter, LinkRow, Longest, Page,
-    PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
+    AgentRow, Appended, CardRow, CardTaken, Cursor, Equivocation, Facets, Filter, LinkRow, Longest,
+    Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
     TraceReader, TraceRow, TraceWriter,
 };
 
@@ -60,11 +60,7 @@ impl<C: Connections> TraceWriter for PostgresStore<C> {
         Ok(appended)
     }
 
-    async fn put_card(
-        &self,
-        card: SignedCard,
-        now: Timestamp,
-    ) -> Result<CardTaken, StoreError> {
+    async fn put_card(&self, card: SignedCard, now: Timestamp) -> Result<CardTaken, StoreError> {
         let heads = cards::put(&*self.connections, &card, now).await?;
         Ok(CardTaken::stored(heads))
     }

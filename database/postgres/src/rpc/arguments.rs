@@ -52,11 +52,8 @@ pub(super) struct AppendArguments<'a> {
     #[serde(serialize_with = "some_digests")]
     prevs: &'a [Option<&'a [u8]>],
     documents: &'a [Option<&'a str>],
-    #[serde(
-        serialize_with = "kept_digests",
-        skip_serializing_if = "Option::is_none"
-    )]
-    commitments: Option<&'a [Option<&'a [u8]>]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commitments: Option<SomeDigests<'a>>,
 }
 
 impl<'a> AppendArguments<'a> {
@@ -89,7 +86,7 @@ impl<'a> AppendArguments<'a> {
             seqs: &columns.seqs,
             prevs: &columns.prevs,
             documents: &columns.documents,
-            commitments: columns.commitments.as_deref(),
+            commitments: columns.commitments.as_deref().map(SomeDigests),
         }
     }
 }
@@ -125,11 +122,13 @@ fn some_digests<S: Serializer>(
     serializer.collect_seq(digests.iter().map(|digest| digest.map(Hex)))
 }
 
-fn kept_digests<S: Serializer>(
-    digests: &Option<&[Option<&[u8]>]>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    some_digests(digests.unwrap_or_default(), serializer)
+/// Digests, some of which are not there.
+struct SomeDigests<'a>(&'a [Option<&'a [u8]>]);
+
+impl Serialize for SomeDigests<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        some_digests(self.0, serializer)
+    }
 }
 
 /// A `bytea`: `\x` and hexadecimal digits.
