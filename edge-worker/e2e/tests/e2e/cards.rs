@@ -21,7 +21,7 @@ async fn a_card_is_kept_as_it_was_signed() {
     let answer = client.put_card(&agent).await.expect(200);
     assert_eq!(
         answer.body,
-        json!({"card_id": agent.card.card_id, "streams": []})
+        json!({"card_id": agent.card.card_id, "status": "stored", "streams": []})
     );
     assert_eq!(client.json(&path).await, agent.signed_card());
     let bare = client.request("GET", &path).header(
