@@ -8,8 +8,8 @@ use aap::card::SignedCard;
 use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use support::{Alone, Store};
 use trace_store::{
-    AgentRow, Appended, CardTaken, CardRow, Cursor, Equivocation, Facets, Filter, LinkRow, Longest, Page,
-    PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
+    AgentRow, Appended, CardRow, CardTaken, Cursor, Equivocation, Facets, Filter, LinkRow, Longest,
+    Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
     TraceReader, TraceRow, TraceWriter,
 };
 use trace_store_postgres::rpc::{self, Function, Refused, Rpc};
@@ -50,11 +50,7 @@ impl TraceWriter for ByCall {
         rpc::append(&self.calls, &batch, receipt.into()).await
     }
 
-    async fn put_card(
-        &self,
-        card: SignedCard,
-        now: Timestamp,
-    ) -> Result<CardTaken, StoreError> {
+    async fn put_card(&self, card: SignedCard, now: Timestamp) -> Result<CardTaken, StoreError> {
         let heads = rpc::put_card(&self.calls, &card, now).await?;
         Ok(CardTaken::stored(heads))
     }
