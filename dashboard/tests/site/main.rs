@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod agent;
-mod elsewhere;
 mod audit;
+mod elsewhere;
 mod explore;
 mod hostile;
 mod left_out;

@@ -73,7 +73,12 @@ async fn each_format_has_its_name_and_everything() {
     }
     assert_eq!(rows[0]["trace"], Value::Null, "held back");
     assert_eq!(rows[0]["held_back"], true);
+    the_same_as_csv(&client, &query, &rows).await;
+    the_same_as_otlp(&client, &query, &rows).await;
+}
 
+/// Each cell says what the row of NDJSON says.
+async fn the_same_as_csv(client: &Client, query: &str, rows: &[Value]) {
     let answer = client
         .get(&format!("/v1/export?format=csv&{query}"))
         .await
@@ -89,7 +94,7 @@ async fn each_format_has_its_name_and_everything() {
     let table = table(&answer.text);
     assert_eq!(table.len(), 1 + rows.len());
     assert!(table.iter().all(|row| row.len() == table[0].len()));
-    for (cells, row) in table[1..].iter().zip(&rows) {
+    for (cells, row) in table[1..].iter().zip(rows) {
         for (name, cell) in table[0].iter().zip(cells) {
             let told = match name.as_str() {
                 "parameters" => row["trace"].pointer("/action/parameters"),
@@ -109,7 +114,10 @@ async fn each_format_has_its_name_and_everything() {
             assert_eq!(*cell, told, "{name}");
         }
     }
+}
 
+/// Each span says what the row of NDJSON says.
+async fn the_same_as_otlp(client: &Client, query: &str, rows: &[Value]) {
     let answer = client
         .get(&format!("/v1/export?format=otlp&{query}"))
         .await
@@ -126,7 +134,7 @@ async fn each_format_has_its_name_and_everything() {
         let found = attributes.find(|attribute| attribute["key"] == key)?;
         Some(found["value"]["stringValue"].as_str()?.to_owned())
     };
-    for (span, row) in spans.iter().zip(&rows) {
+    for (span, row) in spans.iter().zip(rows) {
         assert_eq!(
             attribute(span, "smoltbot.trace_id").as_deref(),
             row["id"].as_str()
