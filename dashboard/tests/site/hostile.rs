@@ -66,6 +66,37 @@ fn encoded(text: &str) -> String {
     })
 }
 
+/// What other sites and programs take holds no text of a stranger as markup.
+async fn files_are_clean(site: &Site, id: aap::AgentId) {
+    for path in [
+        format!("/card/{}.svg", id),
+        format!("/badge/{}.svg", id),
+        format!("/feed/agent/{}.atom", id),
+        "/feed/refusals.atom".to_owned(),
+        "/sitemap.xml".to_owned(),
+    ] {
+        let file = site.get(&path).await;
+        assert_eq!(file.status, StatusCode::OK, "{path}");
+        for raw in [
+            "<script",
+            "<img",
+            "<iframe",
+            "<base",
+            "onload=alert(1)>",
+            "\u{202e}",
+        ] {
+            assert!(!file.body.contains(raw), "{path} holds {raw}");
+        }
+    }
+    for path in [
+        format!("/feed/agent/{}.json", id),
+        "/feed/refusals.json".to_owned(),
+    ] {
+        let feed: Value = serde_json::from_str(&site.get(&path).await.body).unwrap();
+        assert!(feed["items"].is_array(), "{path}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_on_every_page() {
     for (number, text) in (1_u8..).zip(texts()) {
@@ -121,33 +152,7 @@ async fn every_field_on_every_page() {
         for path in &pages {
             site.page(path).await;
         }
-        for path in [
-            format!("/card/{}.svg", agent.id),
-            format!("/badge/{}.svg", agent.id),
-            format!("/feed/agent/{}.atom", agent.id),
-            "/feed/refusals.atom".to_owned(),
-            "/sitemap.xml".to_owned(),
-        ] {
-            let file = site.get(&path).await;
-            assert_eq!(file.status, StatusCode::OK, "{path}");
-            for raw in [
-                "<script",
-                "<img",
-                "<iframe",
-                "<base",
-                "onload=alert(1)>",
-                "\u{202e}",
-            ] {
-                assert!(!file.body.contains(raw), "{path} holds {raw}");
-            }
-        }
-        for path in [
-            format!("/feed/agent/{}.json", agent.id),
-            "/feed/refusals.json".to_owned(),
-        ] {
-            let feed: Value = serde_json::from_str(&site.get(&path).await.body).unwrap();
-            assert!(feed["items"].is_array(), "{path}");
-        }
+        files_are_clean(&site, agent.id).await;
         let trace = site.page(pages.last().unwrap()).await;
         assert!(
             trace.contains("alert(1)") || !text.contains("alert(1)"),
