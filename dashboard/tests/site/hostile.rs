@@ -69,9 +69,9 @@ fn encoded(text: &str) -> String {
 /// What other sites and programs take holds no text of a stranger as markup.
 async fn files_are_clean(site: &Site, id: aap::AgentId) {
     for path in [
-        format!("/card/{}.svg", id),
-        format!("/badge/{}.svg", id),
-        format!("/feed/agent/{}.atom", id),
+        format!("/card/{id}.svg"),
+        format!("/badge/{id}.svg"),
+        format!("/feed/agent/{id}.atom"),
         "/feed/refusals.atom".to_owned(),
         "/sitemap.xml".to_owned(),
     ] {
@@ -89,7 +89,7 @@ async fn files_are_clean(site: &Site, id: aap::AgentId) {
         }
     }
     for path in [
-        format!("/feed/agent/{}.json", id),
+        format!("/feed/agent/{id}.json"),
         "/feed/refusals.json".to_owned(),
     ] {
         let feed: Value = serde_json::from_str(&site.get(&path).await.body).unwrap();
