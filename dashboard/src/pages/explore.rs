@@ -92,7 +92,7 @@ pub(crate) async fn show<R: TraceReader>(
     let position = reader.last_position().await?;
     let counts = try_join(
         reader.facets(&filter, now),
-        reader.stats(&over_time, bucket_ms, now),
+        reader.over_time(&over_time, bucket_ms, now),
     );
     let mut bounds = Vec::new();
     let (rows, pager, (facets, stats)) = if order == Order::Longest {

@@ -23,11 +23,21 @@ const BIN: &str = "CASE WHEN u.us < 64 THEN u.us \
 const PICKED: &str = "y.agent_id, y.start AS at, y.tool_name, y.action_type, y.rule_id, y.count, y.last, y.reason, y.bins, \
     y.bin_counts, y.values_violated, y.value_counts";
 
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// Everything.
+    All,
+    /// What happened when.
+    OverTime,
+}
+
 pub(crate) async fn stats<C: Connections>(
     connections: &C,
     filter: &Filter,
     bucket_ms: i64,
     now: Timestamp,
+    counts: Counts,
 ) -> Result<Stats, StoreError> {
     let span = Span::of(filter, bucket_ms, now);
     let mut tally = Tally::new(span);
@@ -40,7 +50,7 @@ pub(crate) async fn stats<C: Connections>(
     let Some(terms) = Terms::of_any_order(&unsearched)? else {
         return Ok(tally.finish(0));
     };
-    let (sql, params) = sql(terms, &unsearched, span);
+    let (sql, params) = sql(terms, &unsearched, span, counts);
     let found = rows(connections, Transaction::Stats, &sql, &typed(&params)).await?;
     let mut agents = 0;
     for row in &found {
@@ -74,7 +84,7 @@ pub(crate) fn unnested(list: &str, counts: &str) -> String {
     format!("unnest(coalesce({counts}, array_fill(1::bigint, ARRAY[cardinality({list})])))")
 }
 
-fn sql(mut terms: Terms, filter: &Filter, span: Span) -> (String, Vec<Value>) {
+fn sql(mut terms: Terms, filter: &Filter, span: Span, counts: Counts) -> (String, Vec<Value>) {
     let at = |ms: i64| Value::Time(Timestamp::from_millis(ms));
     let since = terms.bind(at(span.since));
     let until = terms.bind(at(span.until));
@@ -103,15 +113,25 @@ fn sql(mut terms: Terms, filter: &Filter, span: Span) -> (String, Vec<Value>) {
         );
         let columns = "y.start, y.action_type, y.count";
         times = counters.fitting(columns, span.bucket_ms, &mut terms);
-        let columns = "y.tool_name, y.action_type, y.count, y.bins, y.bin_counts";
-        tools = counters.wide(columns, counters.tools(), &mut terms);
-        let columns = "y.action_type, y.rule_id, y.count, y.last, y.reason, y.values_violated, y.value_counts";
-        told = counters.wide(columns, Detail::Everything, &mut terms);
-        agents = counters.agents(span.since, "SELECT agent_id FROM picked", &mut terms);
+        if counts == Counts::All {
+            let columns = "y.tool_name, y.action_type, y.count, y.bins, y.bin_counts";
+            tools = counters.wide(columns, counters.tools(), &mut terms);
+            let columns = "y.action_type, y.rule_id, y.count, y.last, y.reason, y.values_violated, y.value_counts";
+            told = counters.wide(columns, Detail::Everything, &mut terms);
+            agents = counters.agents(span.since, "SELECT agent_id FROM picked", &mut terms);
+        }
     }
     let bucket_of = format!(
         "to_timestamp(floor(extract(epoch FROM p.at) * 1000 / {bucket}) * {bucket} / 1000)"
     );
+    if counts == Counts::OverTime {
+        let sql = format!(
+            "WITH picked AS ({picked}), times AS (SELECT at, action_type, count FROM picked{times}) \
+             SELECT 'time', sum(p.count)::bigint, NULL::text, p.action_type, {bucket_of}, NULL::bigint \
+               FROM times p GROUP BY p.action_type, {bucket_of}"
+        );
+        return (sql, terms.params);
+    }
     let sql = format!(
         "WITH picked AS MATERIALIZED ({picked}), \
          times AS (SELECT at, action_type, count FROM picked{times}), \

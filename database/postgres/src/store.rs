@@ -14,6 +14,7 @@ use trace_store::{
 use crate::append::Sql;
 use crate::ask::{Transaction, rows_as};
 use crate::connections::{Connections, Role};
+use crate::stats::Counts;
 use crate::{agents, append, cards, facets, list, slim, stats};
 
 /// Traces in a Postgres database, over connections that `C` brings. Clones share them.
@@ -134,7 +135,16 @@ impl<C: Connections> TraceReader for PostgresStore<C> {
         bucket_ms: i64,
         now: Timestamp,
     ) -> Result<Stats, StoreError> {
-        stats::stats(&*self.connections, filter, bucket_ms, now).await
+        stats::stats(&*self.connections, filter, bucket_ms, now, Counts::All).await
+    }
+
+    async fn over_time(
+        &self,
+        filter: &Filter,
+        bucket_ms: i64,
+        now: Timestamp,
+    ) -> Result<Stats, StoreError> {
+        stats::stats(&*self.connections, filter, bucket_ms, now, Counts::OverTime).await
     }
 
     async fn facets(&self, filter: &Filter, now: Timestamp) -> Result<Facets, StoreError> {

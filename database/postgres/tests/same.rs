@@ -240,6 +240,12 @@ async fn counts(store: &impl Store) -> Vec<String> {
                 ..filter.clone()
             };
             let stats = store.stats(&filter, bucket_ms, now(end + 1)).await;
+            let drawn = store.over_time(&filter, bucket_ms, now(end + 1)).await;
+            assert_eq!(
+                drawn.unwrap().over_time,
+                stats.as_ref().unwrap().over_time,
+                "what is drawn is what is counted: {filter:?}"
+            );
             told.push(format!("{filter:?} {bucket_ms} {:#?}", stats.unwrap()));
         }
         for since in [None, Some(now(-2 * DAY - 333_333))] {

@@ -232,6 +232,16 @@ pub trait TraceReader: Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<LinkRow>, StoreError>> + Send;
 
+    /// [`Self::stats`] without agents, tools, values and rules, which a store may leave out: for who draws over time and no more.
+    fn over_time(
+        &self,
+        filter: &Filter,
+        bucket_ms: i64,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Stats, StoreError>> + Send {
+        self.stats(filter, bucket_ms, now)
+    }
+
     /// Whether the store answers at all.
     fn ready(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

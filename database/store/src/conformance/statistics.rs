@@ -158,6 +158,11 @@ pub async fn stats_at_the_edges_of_a_span(store: &impl Store) {
         for bucket in [5 * MINUTE, 2 * MINUTE, HOUR] {
             let stats = store.stats(&filter, bucket, now(0)).await.unwrap();
             assert_eq!(stats.total, expected, "{since} to {until} by {bucket}");
+            let drawn = store.over_time(&filter, bucket, now(0)).await.unwrap();
+            assert_eq!(
+                drawn.over_time, stats.over_time,
+                "{since} to {until} by {bucket}"
+            );
         }
     }
 }

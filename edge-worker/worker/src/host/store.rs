@@ -292,6 +292,15 @@ impl TraceReader for Store {
         self.reads.stats(filter, bucket_ms, now).await
     }
 
+    async fn over_time(
+        &self,
+        filter: &Filter,
+        bucket_ms: i64,
+        now: Timestamp,
+    ) -> Result<Stats, StoreError> {
+        self.reads.over_time(filter, bucket_ms, now).await
+    }
+
     async fn facets(&self, filter: &Filter, now: Timestamp) -> Result<Facets, StoreError> {
         self.reads.facets(filter, now).await
     }
