@@ -92,7 +92,7 @@ fn sql(mut terms: Terms, filter: &Filter, span: Span, counts: Counts) -> (String
     let mut picked = format!(
         "SELECT t.agent_id, t.at, t.tool_name, t.action_type, t.rule_id, 1 AS count, t.at AS last, t.reason, \
            CASE WHEN t.duration_ms >= 0 AND t.duration_ms < 'Infinity' AND t.action_type <> 'deny' THEN \
-             ARRAY[(SELECT {BIN} FROM (SELECT least(floor(t.duration_ms * 1000 + 0.5), {MAX_US})::bigint AS us) u)::smallint] \
+             ARRAY[(SELECT {BIN} FROM (SELECT least(floor(least(t.duration_ms, 1e12) * 1000 + 0.5), {MAX_US})::bigint AS us) u)::smallint] \
            END AS bins, NULL::bigint[] AS bin_counts, \
            CASE WHEN t.action_type = 'deny' THEN ARRAY(SELECT DISTINCT v FROM unnest(t.values_violated) v) \
            END AS values_violated, NULL::bigint[] AS value_counts \

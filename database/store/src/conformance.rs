@@ -71,6 +71,7 @@ macro_rules! conformance {
             stats_obey_the_filter,
             stats_at_the_edges_of_a_span,
             percentiles_are_close,
+            the_longest_duration_is_counted,
             content_that_comes_later_is_counted_once
         );
     };

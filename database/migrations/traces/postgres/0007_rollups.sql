@@ -391,7 +391,7 @@ BEGIN
             ) AS one
             CROSS JOIN LATERAL (
                 SELECT CASE WHEN t.duration_ms >= 0 AND t.duration_ms < 'Infinity'
-                    THEN least(floor(t.duration_ms * 1000 + 0.5), 1099511627776)::bigint END AS us
+                    THEN least(floor(least(t.duration_ms, 1e12) * 1000 + 0.5), 1099511627776)::bigint END AS us
             ) AS u
             WHERE t.at >= day AND t.at < day + interval '1 day'
             GROUP BY 1, 2, 3, 4, 5, 6, 7

@@ -210,6 +210,19 @@ pub async fn percentiles_are_close(store: &impl Store) {
     assert_eq!(stats.tools[0].p50_ms, None, "what never ran took no time");
 }
 
+/// Whatever a stranger says it took: counted as the longest that is told apart.
+pub async fn the_longest_duration_is_counted(store: &impl Store) {
+    let mut trace = flat(7, 1, -MINUTE, "r");
+    trace["duration_ms"] = serde_json::json!(f64::MAX);
+    send(store, flat_batch(&[trace]), now(0)).await;
+    for bucket in [HOUR, MINUTE] {
+        let stats = store.stats(&Filter::default(), bucket, now(0)).await;
+        let told = stats.unwrap().tools[0].p50_ms.unwrap();
+        let longest = 1e9 * 1.099_511_627_776;
+        assert!((told / longest - 1.0).abs() < 0.02, "{told} by {bucket}");
+    }
+}
+
 /// The header counts when it comes; its values, reason and duration when they come.
 pub async fn content_that_comes_later_is_counted_once(store: &impl Store) {
     let mut agent = Agent::new(1);
