@@ -143,11 +143,14 @@ async fn call(
     function: &str,
     body: &[u8],
 ) -> Result<Option<Value>, tokio_postgres::Error> {
+    // Of functions with one name, the one whose parameters are those that were handed over.
+    let body = String::from_utf8_lossy(body).into_owned();
     let known = client
         .query_opt(
             "SELECT proargnames[1:pronargs], ARRAY(SELECT format_type(t, NULL) FROM unnest(proargtypes) AS t), proretset \
-             FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname = $1",
-            &[&function],
+             FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname = $1 \
+             AND ARRAY(SELECT unnest(proargnames[1:pronargs]) ORDER BY 1) = ARRAY(SELECT json_object_keys($2::text::json) ORDER BY 1)",
+            &[&function, &body],
         )
         .await?;
     let Some(known) = known else { return Ok(None) };
@@ -177,7 +180,6 @@ async fn call(
         format!("SELECT to_json({called})::text FROM {from}")
     };
     client.batch_execute("SET ROLE ingest").await?;
-    let body = String::from_utf8_lossy(body).into_owned();
     let rows = client.query_typed(&sql, &[(&body, Type::TEXT)]).await?;
     Ok(Some(serde_json::from_str(rows[0].get(0)).expect("JSON")))
 }
