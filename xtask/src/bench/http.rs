@@ -26,7 +26,13 @@ impl Client {
         })
     }
 
+    /// A text.
     pub(super) fn get(&mut self, path: &str) -> Result<String> {
+        String::from_utf8(self.read(path)?).context("the answer is not UTF-8")
+    }
+
+    /// Whatever it is, with the status 200.
+    pub(super) fn read(&mut self, path: &str) -> Result<Vec<u8>> {
         write!(
             self.stream,
             "GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n",
@@ -70,7 +76,7 @@ impl Client {
                 break;
             }
         }
-        String::from_utf8(body).context("the answer is not UTF-8")
+        Ok(body)
     }
 }
 

@@ -83,7 +83,6 @@ impl Subject {
                 "page: refusals of a rule",
                 "/refusals?period=30d&rule=secret.read".to_owned(),
             ),
-            ("page: search", "/search?q=nobody".to_owned()),
             ("page: about", "/about".to_owned()),
             ("badge", format!("/badge/{agent}.svg")),
             ("card", format!("/card/{agent}.svg")),

@@ -91,7 +91,8 @@ fn ask_all(bench: &Bench, url: &str) -> Result<Vec<Metric>> {
     let native = Native::start(bench, url)?;
     let mut metrics = Vec::new();
     for (name, path) in subject.addresses() {
-        metrics.push(ask(native.address(), &name, &path)?);
+        let metric = ask(native.address(), &name, &path);
+        metrics.push(metric.with_context(|| format!("asking for {path}"))?);
     }
     Ok(metrics)
 }
@@ -101,7 +102,7 @@ fn ask(address: SocketAddr, name: &str, path: &str) -> Result<Metric> {
     let mut times = Vec::with_capacity(ASKED);
     for _ in 0..ASKED {
         let began = Instant::now();
-        client.get(path)?;
+        client.read(path)?;
         times.push(began.elapsed());
     }
     Metric::of_times(name, &times[WARM_UP..])
