@@ -111,6 +111,7 @@ impl Agent {
                 rule_id: Some(rule.to_owned()),
                 advice: None,
                 effects: Vec::new(),
+                exception: None,
             },
             action_type: ActionType::Deny,
             outcome: "refused",

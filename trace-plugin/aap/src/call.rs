@@ -83,6 +83,9 @@ pub struct Verdict {
     pub advice: Option<String>,
     /// What the call was read to do, such as `delete:/`; sorted, without doubles.
     pub effects: Vec<String>,
+    /// The operator's exception that lifted an objection, by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
 }
 
 impl Verdict {
@@ -95,6 +98,7 @@ impl Verdict {
             rule_id: None,
             advice: None,
             effects: Vec::new(),
+            exception: None,
         }
     }
 }

@@ -171,6 +171,9 @@ pub struct Metadata {
     /// What the call was read to do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<String>,
+    /// The operator's exception that lifted an objection, by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
     /// The tool's error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

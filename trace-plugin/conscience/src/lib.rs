@@ -16,6 +16,7 @@
     clippy::needless_for_each
 )]
 
+mod builder;
 mod code;
 mod effect;
 mod escape;
@@ -33,9 +34,12 @@ mod sql;
 mod tools;
 mod world;
 
+pub use builder::Builder;
 pub use effect::{Effect, EffectKind};
 pub use place::Place;
-pub use policy::{Objection, PolicyError, PolicyFile, RuleInfo, STANDARD_VALUES};
+pub use policy::{
+    Objection, Pack, Packs, PacksError, PolicyError, PolicyFile, RuleInfo, STANDARD_VALUES,
+};
 pub use world::{NoWorld, World};
 
 use aap::{Decision, ToolCall, Verdict};
@@ -44,6 +48,7 @@ use shell::{Found, Shell};
 
 /// The judge of tool calls. Cheap to share in an `Arc`.
 pub struct Conscience {
+    packs: Packs,
     user: Vec<Rules>,
 }
 
@@ -61,20 +66,23 @@ pub struct Explanation {
 }
 
 impl Conscience {
-    /// The built-in rules alone. They are compiled in: nothing has to be parsed first.
+    /// The built-in rules of the packs that are on by default. They are compiled in: nothing has to be parsed first.
     pub fn builtin() -> Self {
-        Self { user: Vec::new() }
+        Self {
+            packs: Packs::default(),
+            user: Vec::new(),
+        }
+    }
+
+    /// Puts a conscience together: packs, the operator's files, the project's.
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 
     /// The built-in rules and user files. A file that is wrong is reported and left out as a whole; the built-in
     /// rules and the other files stay in force.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "callers hand over what they have read"
-    )]
     pub fn with_policies(user: Vec<PolicyFile>) -> (Self, Vec<PolicyError>) {
-        let (user, errors) = policy::load(&user);
-        (Self { user }, errors)
+        Self::builder().user(user).build()
     }
 
     /// The verdict on `call`. The same call in the same world always gets the same one.
@@ -98,7 +106,7 @@ impl Conscience {
     /// Every rule in force, built-in ones first.
     pub fn rules(&self) -> Vec<RuleInfo> {
         let user = self.user.iter().flat_map(|rules| rules.infos().cloned());
-        policy::builtin_infos().chain(user).collect()
+        policy::builtin_infos(self.packs).chain(user).collect()
     }
 
     fn judge_effects(&self, call: &ToolCall, found: &Found) -> (Verdict, Vec<Objection>) {
@@ -110,7 +118,7 @@ impl Conscience {
         if found.effects.is_empty() && runs.is_empty() {
             return (Verdict::allow(ALLOWED), Vec::new());
         }
-        let judge = Judge::new(&call.runtime, &call.tool, &found.effects, &self.user);
+        let judge = Judge::new(call, &found.effects, self.packs, &self.user);
         let mut objections: Vec<Objection> = found
             .effects
             .iter()
@@ -149,6 +157,7 @@ impl Conscience {
                     rule_id: Some(gravest.rule.id.clone()),
                     advice: gravest.rule.advice.clone(),
                     effects,
+                    exception: None,
                 }
             }
         };

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use aap::{Decision, ToolCall};
 use cedar_policy::{PolicySet, Schema, ValidationMode, Validator};
-use conscience::{Conscience, NoWorld, PolicyFile, STANDARD_VALUES};
+use conscience::{Conscience, NoWorld, Pack, Packs, PolicyFile, STANDARD_VALUES};
 use serde_json::json;
 
 fn exec(line: &str) -> ToolCall {
@@ -27,14 +27,11 @@ fn built_in_policies_fit_the_schema() {
     assert_eq!(warnings.count(), 0);
     let validator = Validator::new(schema);
     let mut count = 0;
-    for entry in std::fs::read_dir(&folder).expect("the folder is there") {
-        let path = entry.expect("an entry").path();
-        if path
-            .extension()
-            .is_none_or(|extension| extension != "cedar")
-        {
-            continue;
-        }
+    let files = Pack::ALL.into_iter().flat_map(|pack| {
+        let entries = std::fs::read_dir(folder.join(pack.as_str())).expect("the pack's folder");
+        entries.map(|entry| entry.expect("an entry").path())
+    });
+    for path in files {
         let policies = PolicySet::from_str(&std::fs::read_to_string(&path).expect("a file"))
             .expect("it parses");
         let report = validator.validate(&policies, ValidationMode::Strict);
@@ -48,7 +45,12 @@ fn built_in_policies_fit_the_schema() {
     }
     assert_eq!(
         count,
-        Conscience::builtin().rules().len(),
+        Conscience::builder()
+            .packs(Packs::ALL)
+            .build()
+            .0
+            .rules()
+            .len(),
         "a policy file is not in any pack"
     );
     assert!(count >= 25);

@@ -121,6 +121,7 @@ fn unjudged(what: &str) -> Verdict {
         rule_id: Some("input.unreadable".to_owned()),
         advice: Some("Send plain JSON parameters, nested less than 100 levels deep.".to_owned()),
         effects: vec!["opaque".to_owned()],
+        exception: None,
     }
 }
 

@@ -97,6 +97,7 @@ fn tell(explanation: &Explanation, machine: &Machine) -> anyhow::Result<()> {
         rule_id,
         advice,
         effects,
+        exception: _,
     } = &explanation.verdict;
     let word = match decision {
         Decision::Allow => "ALLOW",

@@ -98,6 +98,7 @@ impl Sender {
                     rule_id: denied.then(|| "fs.delete.root".to_owned()),
                     advice: None,
                     effects: Vec::new(),
+                    exception: None,
                 },
                 action_type,
                 outcome,

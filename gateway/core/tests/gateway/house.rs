@@ -51,6 +51,7 @@ impl Hook for Recording {
                 rule_id: Some("test.harm".to_owned()),
                 advice: Some("Do something else".to_owned()),
                 effects: vec!["delete:/".to_owned()],
+                exception: None,
             };
         }
         Box::pin(std::future::ready(Judged {

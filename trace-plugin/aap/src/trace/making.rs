@@ -139,6 +139,7 @@ pub fn make(made: Made, card: &AlignmentCard) -> Trace {
                 rule_id: made.verdict.rule_id,
                 advice: made.verdict.advice,
                 effects: made.verdict.effects,
+                exception: made.verdict.exception,
                 error: made.error,
                 exit_code: made.exit_code,
                 runtime: made.runtime,

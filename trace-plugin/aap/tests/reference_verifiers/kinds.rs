@@ -59,6 +59,7 @@ pub(crate) fn refusal(decision: Decision) -> Verdict {
         rule_id: Some("fs.delete.root".to_owned()),
         advice: Some("Name the directory to delete".to_owned()),
         effects: vec!["delete:/".to_owned()],
+        exception: None,
     }
 }
 

@@ -5,6 +5,7 @@
 //! makes the table in `table.rs` out of it, and holds the two equal, in words and in verdicts, against Cedar itself.
 
 use super::RuleInfo;
+use super::pack::{Pack, Packs};
 use super::table::RULES;
 use crate::effect::{Effect, EffectKind};
 
@@ -12,6 +13,7 @@ use crate::effect::{Effect, EffectKind};
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) id: &'static str,
+    pub(super) pack: Pack,
     pub(super) effect: &'static str,
     pub(super) severity: u32,
     pub(super) kinds: &'static [EffectKind],
@@ -113,17 +115,21 @@ impl Rule {
     }
 }
 
-/// The rules that object to `effect` of a call whose effects are of these `kinds`, in the order of the policies.
+/// The rules of `packs` that object to `effect` of a call whose effects are of these `kinds`, in the order of the policies.
 pub(super) fn matching<'a>(
     effect: &'a Effect,
     kinds: &'a [&'static str],
+    packs: Packs,
 ) -> impl Iterator<Item = &'static Rule> + 'a {
-    RULES
-        .iter()
-        .filter(|rule| rule.kinds.contains(&effect.kind) && rule.when.holds(effect, kinds))
+    RULES.iter().filter(move |rule| {
+        rule.kinds.contains(&effect.kind) && packs.has(rule.pack) && rule.when.holds(effect, kinds)
+    })
 }
 
-/// Every built-in rule.
-pub(crate) fn infos() -> impl Iterator<Item = RuleInfo> {
-    RULES.iter().map(Rule::info)
+/// Every built-in rule of `packs`.
+pub(crate) fn infos(packs: Packs) -> impl Iterator<Item = RuleInfo> {
+    RULES
+        .iter()
+        .filter(move |rule| packs.has(rule.pack))
+        .map(Rule::info)
 }

@@ -11,22 +11,27 @@ use cedar_policy::{Authorizer, Entities, PolicySet, Request};
 use serde_json::Value;
 
 use super::builtin::{self, When};
+use super::pack::{Pack, Packs};
 use super::table::RULES;
 use super::{Cedar, Rules};
 use crate::effect::{Effect, EffectKind};
 use crate::place::Place;
 
-/// The policies, in the order in which the first of several objections of the same weight is reported.
-const FILES: [&str; 9] = [
-    "files",
-    "disks",
-    "version_control",
-    "secrets",
-    "execution",
-    "rights",
-    "machine",
-    "services",
-    "conscience",
+/// The policies by pack, in the order in which the first of several objections of the same weight is reported.
+const FILES: [&str; 13] = [
+    "core/files",
+    "core/disks",
+    "git/version_control",
+    "secrets/secrets",
+    "network/sending",
+    "core/execution",
+    "core/rights",
+    "core/machine",
+    "database/databases",
+    "cloud/services",
+    "kubernetes/clusters",
+    "core/conscience",
+    "paranoid/paranoid",
 ];
 
 fn folder(name: &str) -> PathBuf {
@@ -41,9 +46,10 @@ fn policies(file: &str) -> PolicySet {
 
 /// The table's text.
 fn table() -> String {
-    let mut out = "//! The built-in rules, made from `policies/*.cedar` by `compile`: change those, then run\n\
+    let mut out = "//! The built-in rules, made from `policies/*/*.cedar` by `compile`: change those, then run\n\
          //! `UPDATE_POLICIES=1 cargo test -p conscience --lib`.\n\n\
          use super::builtin::{Flag, Rule, Text, When};\n\
+         use super::pack::Pack;\n\
          use crate::effect::EffectKind as Kind;\n\n\
          #[rustfmt::skip]\n\
          pub(super) static RULES: &[Rule] = &[\n"
@@ -65,9 +71,10 @@ fn table() -> String {
                 let kinds: Vec<String> = info.effects.iter().map(|effect| kind(effect)).collect();
                 let advice = info.advice.as_deref().expect("built-in rules advise");
                 let row = format!(
-                    "    Rule {{\n        id: {:?}, effect: {:?}, severity: {}, kinds: &[{}], values: &{:?},\n        \
+                    "    Rule {{\n        id: {:?}, pack: Pack::{:?}, effect: {:?}, severity: {}, kinds: &[{}], values: &{:?},\n        \
                      reason: {:?},\n        advice: {advice:?},\n        when: {},\n    }},\n",
                     info.id,
+                    pack(file),
                     info.effect,
                     info.severity,
                     kinds.join(", "),
@@ -83,6 +90,12 @@ fn table() -> String {
     }
     out.push_str("];\n");
     out
+}
+
+/// The pack that a file belongs to: its folder.
+fn pack(file: &str) -> Pack {
+    let folder = file.split('/').next().unwrap_or_default();
+    Pack::parse(folder).unwrap_or_else(|| panic!("policies/{folder} is no pack"))
 }
 
 /// `delete` as `Kind::Delete`.
@@ -181,20 +194,19 @@ fn the_table_says_what_the_policies_say() {
 
 #[test]
 fn every_policy_file_is_in_the_table() {
-    let mut found: Vec<String> = fs::read_dir(folder("policies"))
-        .expect("the folder")
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "cedar")
-        })
-        .map(|path| {
-            path.file_stem()
-                .expect("a name")
-                .to_string_lossy()
-                .into_owned()
-        })
-        .collect();
+    let mut found: Vec<String> = Vec::new();
+    for pack in Pack::ALL {
+        for entry in fs::read_dir(folder("policies").join(pack.as_str())).expect("a pack's folder")
+        {
+            let path = entry.expect("an entry").path();
+            assert!(
+                path.extension()
+                    .is_some_and(|extension| extension == "cedar")
+            );
+            let name = path.file_stem().expect("a name").to_string_lossy();
+            found.push(format!("{pack}/{name}"));
+        }
+    }
     found.sort();
     let mut known = FILES;
     known.sort_unstable();
@@ -261,7 +273,7 @@ fn the_table_judges_as_cedar_does() {
                         .flat_map(|rules| rules.matching(&authorizer, &request, &entities))
                         .map(|info| info.id)
                         .collect();
-                    let by_table: Vec<&str> = builtin::matching(&effect, kinds)
+                    let by_table: Vec<&str> = builtin::matching(&effect, kinds, Packs::ALL)
                         .map(|rule| rule.id)
                         .collect();
                     assert_eq!(by_table, by_cedar, "{effect:?}");
@@ -279,7 +291,7 @@ fn the_table_judges_as_cedar_does() {
 
 #[test]
 fn what_people_read_of_a_rule_is_the_same() {
-    let by_table: Vec<_> = builtin::infos().collect();
+    let by_table: Vec<_> = builtin::infos(Packs::ALL).collect();
     let by_cedar: Vec<_> = FILES
         .iter()
         .flat_map(|file| {

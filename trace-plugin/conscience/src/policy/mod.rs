@@ -3,13 +3,14 @@
 mod builtin;
 #[cfg(test)]
 mod compile;
+mod pack;
 mod table;
 mod user;
 
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use aap::Decision;
+use aap::{Decision, ToolCall};
 use cedar_policy::{
     ActionConstraint, Authorizer, Context, Entities, EntityId, EntityTypeName, EntityUid, PolicyId,
     PolicySet, PrincipalConstraint, Request, ResourceConstraint, RestrictedExpression,
@@ -18,6 +19,7 @@ use cedar_policy::{
 use crate::effect::{Effect, EffectKind};
 
 pub(crate) use builtin::infos as builtin_infos;
+pub use pack::{Pack, Packs, PacksError};
 pub(crate) use user::load;
 pub use user::{PolicyError, PolicyFile};
 
@@ -188,25 +190,32 @@ pub struct Objection {
 /// Judges effects of one call.
 pub(crate) struct Judge<'a> {
     kinds: Vec<&'static str>,
+    packs: Packs,
     /// None where no user has policies: the built-in ones need no Cedar.
     cedar: Option<Cedar<'a>>,
 }
 
 impl<'a> Judge<'a> {
-    pub(crate) fn new(runtime: &str, tool: &str, effects: &[Effect], user: &'a [Rules]) -> Self {
+    pub(crate) fn new(
+        call: &ToolCall,
+        effects: &[Effect],
+        packs: Packs,
+        user: &'a [Rules],
+    ) -> Self {
         let mut kinds: Vec<&'static str> =
             effects.iter().map(|effect| effect.kind.as_str()).collect();
         kinds.sort_unstable();
         kinds.dedup();
         Self {
             kinds,
-            cedar: (!user.is_empty()).then(|| Cedar::new(runtime, tool, user)),
+            packs,
+            cedar: (!user.is_empty()).then(|| Cedar::new(&call.runtime, &call.tool, user)),
         }
     }
 
     /// All objections to `effect`.
     pub(crate) fn judge(&self, effect: &Effect) -> Vec<Objection> {
-        let builtin = builtin::matching(effect, &self.kinds).map(builtin::Rule::info);
+        let builtin = builtin::matching(effect, &self.kinds, self.packs).map(builtin::Rule::info);
         let user = self
             .cedar
             .iter()

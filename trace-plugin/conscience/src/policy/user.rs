@@ -5,7 +5,7 @@ use std::str::FromStr;
 use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use miette::Diagnostic;
 
-use super::{Rules, builtin_infos};
+use super::{Packs, Rules, builtin_infos};
 
 /// The text of the schema that policies are checked against.
 pub(crate) const SCHEMA: &str = include_str!("../../policies/schema.cedarschema");
@@ -41,7 +41,7 @@ pub(crate) fn load(files: &[PolicyFile]) -> (Vec<Rules>, Vec<PolicyError>) {
     // The schema is part of the program; a test parses it.
     let (schema, _) = Schema::from_cedarschema_str(SCHEMA).expect("the built-in schema parses");
     let validator = Validator::new(schema);
-    let mut taken: Vec<String> = builtin_infos().map(|info| info.id).collect();
+    let mut taken: Vec<String> = builtin_infos(Packs::ALL).map(|info| info.id).collect();
     for file in files {
         match check(file, &validator, &taken) {
             Ok(rules) => {

@@ -78,6 +78,7 @@ fn foreign(verdict: &Verdict, seen: &Seen) -> Verdict {
         rule_id: None,
         advice: None,
         effects: verdict.effects.clone(),
+        exception: verdict.exception.clone(),
     }
 }
 

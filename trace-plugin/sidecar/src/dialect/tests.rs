@@ -15,6 +15,7 @@ fn verdict(decision: Decision) -> Verdict {
         rule_id: Some("fs.delete.root".to_owned()),
         advice: Some("Name the directory that you mean.".to_owned()),
         effects: Vec::new(),
+        exception: None,
     }
 }
 

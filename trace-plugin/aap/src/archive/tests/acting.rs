@@ -130,6 +130,7 @@ pub(super) fn made(trace_id: TraceId, agent_id: AgentId, denied: bool) -> Made {
                 rule_id: Some("fs.delete.root".to_owned()),
                 advice: None,
                 effects: Vec::new(),
+                exception: None,
             }
         } else {
             Verdict::allow("nothing objected")
