@@ -185,11 +185,22 @@ fn what_somebody_changed_is_caught_and_named() {
         &change(
             "card",
             0,
+            "\"signed_card\":{",
+            "\"signed_card\":{\"also\":1,",
+        ),
+        &[Fault::BadCard],
+        "more than what is signed",
+    );
+    named(
+        "a card with a key that AAP does not name added",
+        &change(
+            "card",
+            0,
             "\"alignment_card\":{",
             "\"alignment_card\":{\"also\":1,",
         ),
         &[Fault::BadCard],
-        "more than what is signed",
+        "not believed",
     );
     named(
         "a line that is no JSON",
