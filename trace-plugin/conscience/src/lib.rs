@@ -30,6 +30,7 @@ mod policy;
 mod programs;
 mod secret;
 mod shell;
+mod situation;
 mod sql;
 mod tools;
 mod world;
@@ -40,6 +41,7 @@ pub use place::Place;
 pub use policy::{
     Objection, Pack, Packs, PacksError, PolicyError, PolicyFile, RuleInfo, STANDARD_VALUES,
 };
+pub use situation::Situation;
 pub use world::{NoWorld, World};
 
 use aap::{Decision, ToolCall, Verdict};
@@ -63,6 +65,8 @@ pub struct Explanation {
     pub effects: Vec<Effect>,
     /// Every rule that objected, gravest first.
     pub objections: Vec<Objection>,
+    /// What it would read that is secret, as effects' targets: what [`Situation::remember`] takes once the call has run.
+    pub secrets_read: Vec<String>,
 }
 
 impl Conscience {
@@ -85,21 +89,51 @@ impl Conscience {
         Self::builder().user(user).build()
     }
 
-    /// The verdict on `call`. The same call in the same world always gets the same one.
+    /// The verdict on `call`, of whose situation nothing is known.
     pub fn judge(&self, call: &ToolCall, world: &dyn World) -> Verdict {
-        self.judge_effects(call, &read(call, world)).0
+        self.judge_in(call, world, &Situation::default())
+    }
+
+    /// The verdict on `call`. The same call in the same world and situation always gets the same one.
+    pub fn judge_in(&self, call: &ToolCall, world: &dyn World, situation: &Situation) -> Verdict {
+        self.judge_effects(call, &read(call, world), situation).0
+    }
+
+    /// As [`judge_in`](Self::judge_in), with what the call would read that is secret: for
+    /// [`Situation::remember`], if the call is then allowed to run.
+    pub fn judge_and_learn(
+        &self,
+        call: &ToolCall,
+        world: &dyn World,
+        situation: &Situation,
+    ) -> (Verdict, Vec<String>) {
+        let found = read(call, world);
+        let (verdict, _) = self.judge_effects(call, &found, situation);
+        (verdict, secrets_read(&found))
+    }
+
+    /// The verdict on `call` and the way to it, of whose situation nothing is known.
+    pub fn explain(&self, call: &ToolCall, world: &dyn World) -> Explanation {
+        self.explain_in(call, world, &Situation::default())
     }
 
     /// The verdict on `call` and the way to it.
-    pub fn explain(&self, call: &ToolCall, world: &dyn World) -> Explanation {
+    pub fn explain_in(
+        &self,
+        call: &ToolCall,
+        world: &dyn World,
+        situation: &Situation,
+    ) -> Explanation {
         let found = read(call, world);
-        let (verdict, objections) = self.judge_effects(call, &found);
+        let (verdict, objections) = self.judge_effects(call, &found, situation);
+        let secrets_read = secrets_read(&found);
         let commands = found.runs.into_iter().map(|run| run.target).collect();
         Explanation {
             verdict,
             commands,
             effects: found.effects,
             objections,
+            secrets_read,
         }
     }
 
@@ -109,7 +143,12 @@ impl Conscience {
         policy::builtin_infos(self.packs).chain(user).collect()
     }
 
-    fn judge_effects(&self, call: &ToolCall, found: &Found) -> (Verdict, Vec<Objection>) {
+    fn judge_effects(
+        &self,
+        call: &ToolCall,
+        found: &Found,
+        situation: &Situation,
+    ) -> (Verdict, Vec<Objection>) {
         let runs: &[Effect] = if self.user.is_empty() {
             &[]
         } else {
@@ -118,7 +157,7 @@ impl Conscience {
         if found.effects.is_empty() && runs.is_empty() {
             return (Verdict::allow(ALLOWED), Vec::new());
         }
-        let judge = Judge::new(call, &found.effects, self.packs, &self.user);
+        let judge = Judge::new(call, situation, &found.effects, self.packs, &self.user);
         let mut objections: Vec<Objection> = found
             .effects
             .iter()
@@ -167,6 +206,17 @@ impl Conscience {
 
 /// The reason of an allowance.
 const ALLOWED: &str = "No rule objects";
+
+/// The targets of what a call reads that is secret, each once.
+fn secrets_read(found: &Found) -> Vec<String> {
+    let mut secrets: Vec<String> = Vec::new();
+    for effect in &found.effects {
+        if effect.kind == EffectKind::ReadSecret && !secrets.contains(&effect.target) {
+            secrets.push(effect.target.clone());
+        }
+    }
+    secrets
+}
 
 fn read(call: &ToolCall, world: &dyn World) -> Found {
     let mut shell = Shell::new(world, call.cwd.as_deref());

@@ -28,3 +28,6 @@ pub const MAX_EFFECTS: usize = 256;
 
 /// How deep the command of a shell tool may be wrapped in objects and arrays of its parameters.
 pub const MAX_PARAMS_DEPTH: usize = 4;
+
+/// How many secrets that a session has read are remembered, the newest ones. That there were any is what rules ask.
+pub const MAX_SESSION_SECRETS: usize = 32;

@@ -4,9 +4,9 @@
 //! more than everything else that it does to judge. The policies' text stays the source of truth: `compile` (tests only)
 //! makes the table in `table.rs` out of it, and holds the two equal, in words and in verdicts, against Cedar itself.
 
-use super::RuleInfo;
 use super::pack::{Pack, Packs};
 use super::table::RULES;
+use super::{About, RuleInfo};
 use crate::effect::{Effect, EffectKind};
 
 /// A built-in rule.
@@ -44,7 +44,7 @@ pub(super) enum When {
     Any(&'static [When]),
 }
 
-/// The texts of an effect.
+/// The texts of an effect and of its call.
 #[derive(Debug, Clone, Copy)]
 #[allow(
     dead_code,
@@ -55,9 +55,12 @@ pub(super) enum Text {
     Place,
     Manner,
     Program,
+    Role,
+    Channel,
+    Runtime,
 }
 
-/// The flags of an effect.
+/// The flags of an effect and of its call.
 #[derive(Debug, Clone, Copy)]
 #[allow(
     dead_code,
@@ -66,32 +69,37 @@ pub(super) enum Text {
 pub(super) enum Flag {
     Recursive,
     Forced,
+    SessionReadSecret,
 }
 
 impl When {
-    /// Whether it holds for `effect` of a call whose effects are of these `kinds`.
-    fn holds(&self, effect: &Effect, kinds: &[&'static str]) -> bool {
+    /// Whether it holds for `effect` of the call that `about` tells of.
+    fn holds(&self, effect: &Effect, about: &About<'_>) -> bool {
         match self {
             Self::Always => true,
-            Self::Is(text, word) => text.of(effect) == *word,
-            Self::OneOf(text, words) => words.contains(&text.of(effect)),
+            Self::Is(text, word) => text.of(effect, about) == *word,
+            Self::OneOf(text, words) => words.contains(&text.of(effect, about)),
             Self::Flag(Flag::Recursive) => effect.recursive,
             Self::Flag(Flag::Forced) => effect.forced,
-            Self::Also(kind) => kinds.contains(kind),
-            Self::Not(when) => !when.holds(effect, kinds),
-            Self::All(whens) => whens.iter().all(|when| when.holds(effect, kinds)),
-            Self::Any(whens) => whens.iter().any(|when| when.holds(effect, kinds)),
+            Self::Flag(Flag::SessionReadSecret) => !about.situation.secrets_read.is_empty(),
+            Self::Also(kind) => about.kinds.contains(kind),
+            Self::Not(when) => !when.holds(effect, about),
+            Self::All(whens) => whens.iter().all(|when| when.holds(effect, about)),
+            Self::Any(whens) => whens.iter().any(|when| when.holds(effect, about)),
         }
     }
 }
 
 impl Text {
-    fn of(self, effect: &Effect) -> &str {
+    fn of<'a>(self, effect: &'a Effect, about: &About<'a>) -> &'a str {
         match self {
             Self::Target => &effect.target,
             Self::Place => effect.place.as_str(),
             Self::Manner => effect.manner,
             Self::Program => &effect.program,
+            Self::Role => about.situation.role.as_deref().unwrap_or_default(),
+            Self::Channel => about.situation.channel.as_deref().unwrap_or_default(),
+            Self::Runtime => &about.call.runtime,
         }
     }
 }
@@ -115,14 +123,14 @@ impl Rule {
     }
 }
 
-/// The rules of `packs` that object to `effect` of a call whose effects are of these `kinds`, in the order of the policies.
+/// The rules of `packs` that object to `effect` of the call that `about` tells of, in the order of the policies.
 pub(super) fn matching<'a>(
     effect: &'a Effect,
-    kinds: &'a [&'static str],
+    about: &'a About<'a>,
     packs: Packs,
 ) -> impl Iterator<Item = &'static Rule> + 'a {
     RULES.iter().filter(move |rule| {
-        rule.kinds.contains(&effect.kind) && packs.has(rule.pack) && rule.when.holds(effect, kinds)
+        rule.kinds.contains(&effect.kind) && packs.has(rule.pack) && rule.when.holds(effect, about)
     })
 }
 

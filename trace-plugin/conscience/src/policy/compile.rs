@@ -13,9 +13,10 @@ use serde_json::Value;
 use super::builtin::{self, When};
 use super::pack::{Pack, Packs};
 use super::table::RULES;
-use super::{Cedar, Rules};
+use super::{About, Cedar, Rules};
 use crate::effect::{Effect, EffectKind};
 use crate::place::Place;
+use crate::situation::Situation;
 
 /// The policies by pack, in the order in which the first of several objections of the same weight is reported.
 const FILES: [&str; 13] = [
@@ -173,10 +174,11 @@ fn attribute(of: &Value) -> String {
         "only the context is asked: {of}"
     );
     let name = of["attr"].as_str().expect("a name");
-    let mut out = String::new();
-    let (first, rest) = name.split_at(1);
-    write!(out, "{}{rest}", first.to_uppercase()).expect("a string takes it");
-    out
+    name.split('_').fold(String::new(), |mut out, word| {
+        let (first, rest) = word.split_at(1);
+        write!(out, "{}{rest}", first.to_uppercase()).expect("a string takes it");
+        out
+    })
 }
 
 #[test]
@@ -234,7 +236,15 @@ fn the_table_judges_as_cedar_does() {
         .iter()
         .map(|file| Rules::new(policies(file)).expect("complete"))
         .collect();
-    let cedar = Cedar::new("test", "exec", &[]);
+    let call = aap::ToolCall::new("test", "exec", Value::Null);
+    let cedar = Cedar::new(&call, &[]);
+    let unknown = Situation::default();
+    let guest = Situation {
+        role: Some("guest".to_owned()),
+        channel: Some("discord".to_owned()),
+        secrets_read: vec!["~/.ssh/id_rsa".to_owned()],
+        ..Situation::default()
+    };
     let (mut asked, mut objected) = (0, 0);
     for kind in EffectKind::ALL {
         let mut words = vec!["", "another"];
@@ -254,26 +264,31 @@ fn the_table_judges_as_cedar_does() {
             .collect();
         for place in Place::ALL {
             for &manner in &words {
-                for flags in 0..8 {
+                for flags in 0..16 {
                     let effect = Effect::new(kind, "it")
                         .place(place)
                         .manner(manner)
                         .recursive(flags & 1 != 0)
                         .forced(flags & 2 != 0)
                         .program("sh");
-                    let kinds: &[&str] = if flags & 4 == 0 {
-                        &["opaque"]
+                    let kinds = if flags & 4 == 0 {
+                        vec!["opaque"]
                     } else {
-                        &["delete", "drop_database", "send_data"]
+                        vec!["delete", "drop_database", "send_data"]
                     };
-                    let context = Cedar::context(&effect, kinds).expect("a context");
+                    let about = About {
+                        call: &call,
+                        situation: if flags & 8 == 0 { &unknown } else { &guest },
+                        kinds,
+                    };
+                    let context = Cedar::context(&effect, &about).expect("a context");
                     let request: Request = cedar.request(&effect, context).expect("a request");
                     let by_cedar: Vec<String> = of_kind
                         .iter()
                         .flat_map(|rules| rules.matching(&authorizer, &request, &entities))
                         .map(|info| info.id)
                         .collect();
-                    let by_table: Vec<&str> = builtin::matching(&effect, kinds, Packs::ALL)
+                    let by_table: Vec<&str> = builtin::matching(&effect, &about, Packs::ALL)
                         .map(|rule| rule.id)
                         .collect();
                     assert_eq!(by_table, by_cedar, "{effect:?}");

@@ -17,6 +17,7 @@ use cedar_policy::{
 };
 
 use crate::effect::{Effect, EffectKind};
+use crate::situation::Situation;
 
 pub(crate) use builtin::infos as builtin_infos;
 pub use pack::{Pack, Packs, PacksError};
@@ -187,9 +188,17 @@ pub struct Objection {
     pub reason: String,
 }
 
+/// What rules are told besides the effect that they are asked about.
+pub(crate) struct About<'a> {
+    call: &'a ToolCall,
+    situation: &'a Situation,
+    /// The kinds of all effects of the call.
+    kinds: Vec<&'static str>,
+}
+
 /// Judges effects of one call.
 pub(crate) struct Judge<'a> {
-    kinds: Vec<&'static str>,
+    about: About<'a>,
     packs: Packs,
     /// None where no user has policies: the built-in ones need no Cedar.
     cedar: Option<Cedar<'a>>,
@@ -197,7 +206,8 @@ pub(crate) struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     pub(crate) fn new(
-        call: &ToolCall,
+        call: &'a ToolCall,
+        situation: &'a Situation,
         effects: &[Effect],
         packs: Packs,
         user: &'a [Rules],
@@ -207,19 +217,23 @@ impl<'a> Judge<'a> {
         kinds.sort_unstable();
         kinds.dedup();
         Self {
-            kinds,
+            about: About {
+                call,
+                situation,
+                kinds,
+            },
+            cedar: (!user.is_empty()).then(|| Cedar::new(call, user)),
             packs,
-            cedar: (!user.is_empty()).then(|| Cedar::new(&call.runtime, &call.tool, user)),
         }
     }
 
     /// All objections to `effect`.
     pub(crate) fn judge(&self, effect: &Effect) -> Vec<Objection> {
-        let builtin = builtin::matching(effect, &self.kinds, self.packs).map(builtin::Rule::info);
+        let builtin = builtin::matching(effect, &self.about, self.packs).map(builtin::Rule::info);
         let user = self
             .cedar
             .iter()
-            .flat_map(|cedar| cedar.matching(effect, &self.kinds));
+            .flat_map(|cedar| cedar.matching(effect, &self.about));
         builtin
             .chain(user)
             .map(|rule| Objection {
@@ -241,21 +255,21 @@ struct Cedar<'a> {
 }
 
 impl<'a> Cedar<'a> {
-    fn new(runtime: &str, tool: &str, user: &'a [Rules]) -> Self {
+    fn new(call: &ToolCall, user: &'a [Rules]) -> Self {
         Self {
             authorizer: Authorizer::new(),
             entities: Entities::empty(),
-            principal: entity(&types().agent, runtime),
-            resource: entity(&types().tool, tool),
+            principal: entity(&types().agent, &call.runtime),
+            resource: entity(&types().tool, &call.tool),
             user,
         }
     }
 
-    /// The users' rules that object to `effect` of a call whose effects are of these `kinds`.
-    fn matching(&self, effect: &Effect, kinds: &[&str]) -> Vec<RuleInfo> {
+    /// The users' rules that object to `effect` of the call that `about` tells of.
+    fn matching(&self, effect: &Effect, about: &About<'_>) -> Vec<RuleInfo> {
         // A context of plain texts and flags under fixed names cannot be wrong, nor can a request without a schema.
         let request =
-            Self::context(effect, kinds).and_then(|context| self.request(effect, context));
+            Self::context(effect, about).and_then(|context| self.request(effect, context));
         let Some(request) = request else {
             return Vec::new();
         };
@@ -276,8 +290,10 @@ impl<'a> Cedar<'a> {
         .ok()
     }
 
-    fn context(effect: &Effect, kinds: &[&str]) -> Option<Context> {
+    fn context(effect: &Effect, about: &About<'_>) -> Option<Context> {
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+        let optional = |word: &Option<String>| text(word.as_deref().unwrap_or_default());
+        let situation = about.situation;
         Context::from_pairs([
             ("target".to_owned(), text(&effect.target)),
             ("place".to_owned(), text(effect.place.as_str())),
@@ -293,7 +309,15 @@ impl<'a> Cedar<'a> {
             ),
             (
                 "also".to_owned(),
-                RestrictedExpression::new_set(kinds.iter().map(|kind| text(kind))),
+                RestrictedExpression::new_set(about.kinds.iter().map(|kind| text(kind))),
+            ),
+            ("role".to_owned(), optional(&situation.role)),
+            ("channel".to_owned(), optional(&situation.channel)),
+            ("runtime".to_owned(), text(&about.call.runtime)),
+            ("cwd".to_owned(), optional(&about.call.cwd)),
+            (
+                "session_read_secret".to_owned(),
+                RestrictedExpression::new_bool(!situation.secrets_read.is_empty()),
             ),
         ])
         .ok()
