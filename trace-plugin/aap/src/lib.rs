@@ -2,8 +2,8 @@
 //!
 //! **In scope.** The Agent Alignment Protocol's objects as we write and read them ([`Trace`], [`AlignmentCard`]),
 //! the one door that a tool call goes through ([`Gate`]), the chain that fixes traces in their order ([`chain`]),
-//! batches and their validation ([`batch`], [`submission`]), archives that can be checked offline ([`archive`]), AAP's verification ([`verify`]), score ([`integrity`]) and drift
-//! detection ([`drift`]), and the names that both ends of a wire must share ([`limits`], [`paths`], [`wire`]).
+//! batches and their validation ([`batch`], [`submission`]), archives that can be checked offline ([`archive`]), AAP's verification ([`verify`]), score ([`integrity`]), drift
+//! detection ([`drift`]), coherence ([`coherence`]) and handshake ([`handshake`]), and the names that both ends of a wire must share ([`limits`], [`paths`], [`wire`]).
 //!
 //! **Out of scope.** I/O, clocks and randomness: whoever needs a time or an id brings it along. Judging is `conscience`'s,
 //! masking secrets is `redact`'s, spooling and shipping are `trace-plugin`'s, admitting is `edge-core`'s, keeping is
@@ -15,9 +15,11 @@ pub mod call;
 pub mod canon;
 pub mod card;
 pub mod chain;
+pub mod coherence;
 pub mod drift;
 pub mod flat;
 pub mod gate;
+pub mod handshake;
 pub mod id;
 pub mod integrity;
 mod json;

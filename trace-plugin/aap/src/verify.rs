@@ -1,15 +1,37 @@
 //! AAP's verification of a trace against a card, as its reference verifiers do it.
 //!
-//! The order and the severities are those of AAP 2.0: card reference, expiry, autonomy, forbidden actions, escalation,
-//! values. Only structure is checked; whether a card's words are lived up to is more than this can tell.
+//! The order, the severities and the warnings are those of AAP 2.0.0: `verifyTrace` of `@mnemom/agent-alignment-protocol` and
+//! `verify_trace` of `agent-alignment-protocol`. Only structure is checked; whether a card's words are lived up to is more than this
+//! can tell.
+//!
+//! There are two readings. [`Reading::reference`] is what both SDKs say wherever they agree; a differential test holds it to
+//! them over thousands of generated cards and traces and explains each difference between the two by a named rule. [`Reading::OURS`], which
+//! scores and archives use, departs from it in three places where both would be unfair or unsafe: see its fields.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::card::{AlignmentCard, listed};
 use crate::timestamp::Timestamp;
 
+mod condition;
+
+/// The version of the algorithm, as both SDKs write it.
+pub const ALGORITHM_VERSION: &str = "1.2.0";
+/// A confidence or an option's score below this is near the boundary. From AAP's `constants` (`NEAR_BOUNDARY_THRESHOLD`).
+pub const NEAR_BOUNDARY: f64 = 0.35;
+/// The checks, in their order. Python's SDK adds `behavioral_similarity`.
+pub const CHECKS: [&str; 6] = [
+    "card_reference",
+    "card_expiration",
+    "autonomy",
+    "forbidden",
+    "escalation",
+    "values",
+];
+
 /// How bad a violation is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// A value that the card does not declare.
@@ -21,7 +43,7 @@ pub enum Severity {
 }
 
 /// One thing that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
     /// AAP's name for it, such as `forbidden_action`.
     #[serde(rename = "type")]
@@ -30,178 +52,251 @@ pub struct Violation {
     pub severity: Severity,
     /// In words.
     pub description: String,
+    /// Where in the trace, where that can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_field: Option<&'static str>,
 }
 
-fn violation(kind: &'static str, severity: Severity, description: String) -> Violation {
-    Violation {
-        kind,
-        severity,
-        description,
-    }
+/// Something to look at that is no violation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// AAP's name for it: `near_boundary` or `escalation_timeout`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// In words.
+    pub description: String,
+    /// Where in the trace.
+    pub trace_field: String,
 }
 
-/// Every violation of `card` in `trace`; none means verified.
-pub fn verify(trace: &Value, card: &AlignmentCard) -> Vec<Violation> {
-    let text = |pointer: &str| {
-        trace
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+/// What to do with a trace, by AAP's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recommendation {
+    /// Neither violations nor warnings.
+    Proceed,
+    /// Warnings alone.
+    Review,
+    /// Violations.
+    Deny,
+}
+
+/// The outcome of a verification, under AAP's names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verification {
+    /// Whether there are no violations.
+    pub verified: bool,
+    /// What follows.
+    pub recommended_action: Recommendation,
+    /// What does not hold, in the order of [`CHECKS`].
+    pub violations: Vec<Violation>,
+    /// What is worth a look.
+    pub warnings: Vec<Warning>,
+}
+
+/// How the places are read in which we depart from both SDKs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// The time that a card's expiry is compared with. None: the trace's own. The SDKs compare with the clock, so that a trace made in
+    /// time turns bad on the day that its card runs out.
+    pub now: Option<Timestamp>,
+    /// Whether one forbidden tool among several named in one action is enough. In 2.0.0 it takes all of them; AAP's own changelog (1.3.2)
+    /// says one.
+    pub any_forbidden: bool,
+    /// Whether a name of nothing but commas is taken for no name. In 2.0.0 it matches every list, also an empty one.
+    pub needs_name: bool,
+}
+
+impl Reading {
+    /// What scores and archives use.
+    pub const OURS: Self = Self {
+        now: None,
+        any_forbidden: true,
+        needs_name: true,
     };
-    let mut found = Vec::new();
-    if text("/card_id") != card.card_id {
-        found.push(violation(
-            "card_mismatch",
-            Severity::Critical,
-            format!(
-                "the trace names card {}, this is {}",
-                text("/card_id"),
-                card.card_id
-            ),
-        ));
-    }
-    let at = Timestamp::parse(text("/timestamp")).ok();
-    if let (Some(expires), Some(at)) = (card.expires_at, at)
-        && at > expires
-    {
-        found.push(violation(
-            "card_expired",
-            Severity::High,
-            format!("the card expired at {expires}"),
-        ));
-    }
-    let names: Vec<&str> = text("/action/name").split(", ").collect();
-    if text("/action/category") == "bounded" {
-        let outside = names
-            .iter()
-            .filter(|name| !listed(&card.autonomy.bounded_actions, name));
-        found.extend(outside.map(|name| {
-            violation(
-                "unbounded_action",
-                Severity::High,
-                format!("{name} is not among the bounded actions"),
-            )
-        }));
-    }
-    let forbidden = names
-        .iter()
-        .filter(|name| listed(&card.autonomy.forbidden_actions, name));
-    found.extend(forbidden.map(|name| {
-        violation(
-            "forbidden_action",
-            Severity::Critical,
-            format!("{name} is forbidden by the card"),
-        )
-    }));
-    let required = trace
-        .pointer("/escalation/required")
-        .and_then(Value::as_bool)
-        == Some(true);
-    if !required {
-        let fired = card
-            .autonomy
-            .escalation_triggers
-            .iter()
-            .filter(|trigger| fires(&trigger.condition, trace));
-        found.extend(fired.map(|trigger| {
-            violation(
-                "missed_escalation",
-                Severity::High,
-                format!("`{}` holds and nobody was asked", trigger.condition),
-            )
-        }));
-    }
-    let applied = trace
-        .pointer("/decision/values_applied")
-        .and_then(Value::as_array);
-    for value in applied.into_iter().flatten().filter_map(Value::as_str) {
-        if !card.declares(value) {
-            found.push(violation(
-                "undeclared_value",
-                Severity::Medium,
-                format!("{value} is not declared on the card"),
-            ));
+
+    /// What the reference SDKs do at the time `now`.
+    pub fn reference(now: Timestamp) -> Self {
+        Self {
+            now: Some(now),
+            any_forbidden: false,
+            needs_name: false,
         }
     }
-    found
 }
 
-/// AAP's conditions: `action_type == "x"`, `field <op> number`, or a bare word. What it cannot parse never fires.
-fn fires(condition: &str, trace: &Value) -> bool {
-    let condition = condition.trim();
-    if let Some(wanted) = action_type(condition) {
-        return trace.pointer("/action/type").and_then(Value::as_str) == Some(wanted);
-    }
-    if let Some((field, operator, limit)) = comparison(condition) {
-        let places = ["/context", "/context/metadata", "/action/parameters"];
-        return lookup(field, &places, trace)
-            .and_then(number)
-            .is_some_and(|value| holds(value, operator, limit));
-    }
-    is_word(condition)
-        && lookup(condition, &["/context", "/context/metadata"], trace).is_some_and(truthy)
+/// Every violation of `card` in `trace` by our reading; none means verified.
+pub fn verify(trace: &Value, card: &AlignmentCard) -> Vec<Violation> {
+    check(trace, card, Reading::OURS).violations
 }
 
-/// The `x` of `action_type == "x"`; whatever stands behind it is not looked at.
-fn action_type(condition: &str) -> Option<&str> {
-    let rest = condition.strip_prefix("action_type")?.trim_start();
-    let quoted = rest.strip_prefix("==")?.trim_start().strip_prefix('"')?;
-    let (wanted, _) = quoted.split_once('"')?;
-    (!wanted.is_empty()).then_some(wanted)
-}
-
-/// Field, operator and number of `field <op> number`.
-fn comparison(condition: &str) -> Option<(&str, &str, f64)> {
-    let is_operator = |c: char| matches!(c, '>' | '<' | '=' | '!');
-    let start = condition.find(is_operator)?;
-    let (field, rest) = condition.split_at(start);
-    let end = rest.find(|c| !is_operator(c))?;
-    let (operator, limit) = rest.split_at(end);
-    let (field, limit) = (field.trim_end(), limit.trim_start());
-    let plain = limit.starts_with(|c: char| c.is_ascii_digit())
-        && limit.chars().all(|c| c.is_ascii_digit() || c == '.');
-    (is_word(field) && plain).then(|| Some((field, operator, limit.parse().ok()?)))?
-}
-
-#[expect(clippy::float_cmp, reason = "AAP compares exactly")]
-fn holds(value: f64, operator: &str, limit: f64) -> bool {
-    match operator {
-        ">=" => value >= limit,
-        "<=" => value <= limit,
-        ">" => value > limit,
-        "<" => value < limit,
-        "==" => value == limit,
-        "!=" => value != limit,
-        _ => false,
+/// Verifies `trace` against `card`, as AAP does.
+pub fn check(trace: &Value, card: &AlignmentCard, reading: Reading) -> Verification {
+    let mut found = Found::default();
+    found.card(trace, card, reading);
+    found.action(trace, card, reading);
+    found.escalation(trace, card);
+    found.values(trace, card);
+    found.boundaries(trace);
+    let Found {
+        violations,
+        warnings,
+    } = found;
+    Verification {
+        verified: violations.is_empty(),
+        recommended_action: match (violations.is_empty(), warnings.is_empty()) {
+            (false, _) => Recommendation::Deny,
+            (true, false) => Recommendation::Review,
+            (true, true) => Recommendation::Proceed,
+        },
+        violations,
+        warnings,
     }
 }
 
-fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+fn text<'a>(trace: &'a Value, pointer: &str) -> &'a str {
+    let found = trace.pointer(pointer).and_then(Value::as_str);
+    found.unwrap_or_default()
 }
 
-/// A number, also one that is written as text.
-fn number(value: &Value) -> Option<f64> {
-    value
-        .as_f64()
-        .or_else(|| value.as_str()?.trim().parse().ok())
+#[derive(Default)]
+struct Found {
+    violations: Vec<Violation>,
+    warnings: Vec<Warning>,
 }
 
-fn truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(flag) => *flag,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(fields) => !fields.is_empty(),
+impl Found {
+    fn violation(
+        &mut self,
+        kind: &'static str,
+        severity: Severity,
+        trace_field: Option<&'static str>,
+        description: String,
+    ) {
+        self.violations.push(Violation {
+            kind,
+            severity,
+            description,
+            trace_field,
+        });
+    }
+
+    fn warning(&mut self, kind: &'static str, trace_field: String, description: String) {
+        self.warnings.push(Warning {
+            kind,
+            description,
+            trace_field,
+        });
+    }
+
+    fn card(&mut self, trace: &Value, card: &AlignmentCard, reading: Reading) {
+        let named = text(trace, "/card_id");
+        if named != card.card_id {
+            let what = format!("the trace names card {named}, this is {}", card.card_id);
+            self.violation("card_mismatch", Severity::Critical, None, what);
+        }
+        let at = reading
+            .now
+            .or_else(|| Timestamp::parse(text(trace, "/timestamp")).ok());
+        if let (Some(expires), Some(at)) = (card.expires_at, at)
+            && at > expires
+        {
+            let what = format!("the card expired at {expires}");
+            self.violation("card_expired", Severity::High, None, what);
+        }
+    }
+
+    fn action(&mut self, trace: &Value, card: &AlignmentCard, reading: Reading) {
+        let whole = text(trace, "/action/name");
+        let names = Names::of(whole);
+        if whole.is_empty() || (names.0.is_empty() && reading.needs_name) {
+            return;
+        }
+        let field = Some("action.name");
+        let bounded = text(trace, "/action/category") == "bounded";
+        if bounded && let Some(outside) = names.first_outside(&card.autonomy.bounded_actions) {
+            let what = format!("{outside} is not among the bounded actions");
+            self.violation("unbounded_action", Severity::High, field, what);
+        }
+        let forbidden = &card.autonomy.forbidden_actions;
+        let inside = names.first_inside(forbidden);
+        let matched = if reading.any_forbidden {
+            inside.is_some()
+        } else {
+            names.first_outside(forbidden).is_none()
+        };
+        if matched {
+            let what = format!("{} is forbidden by the card", inside.unwrap_or(whole));
+            self.violation("forbidden_action", Severity::Critical, field, what);
+        }
+    }
+
+    fn escalation(&mut self, trace: &Value, card: &AlignmentCard) {
+        let asked = trace.pointer("/escalation/required") == Some(&Value::Bool(true));
+        let timeout = text(trace, "/escalation/escalation_status") == "timeout";
+        for trigger in &card.autonomy.escalation_triggers {
+            let condition = &trigger.condition;
+            if (asked && !timeout) || !condition::fires(condition, trace) {
+                continue;
+            }
+            if asked {
+                let field = "escalation.escalation_status".to_owned();
+                let what = format!("nobody answered in time when `{condition}` held");
+                self.warning("escalation_timeout", field, what);
+            } else {
+                let what = format!("`{condition}` holds and nobody was asked");
+                let field = Some("escalation.required");
+                self.violation("missed_escalation", Severity::High, field, what);
+            }
+        }
+    }
+
+    fn values(&mut self, trace: &Value, card: &AlignmentCard) {
+        let applied = trace.pointer("/decision/values_applied");
+        let applied = applied.and_then(Value::as_array).into_iter().flatten();
+        let ids = applied.filter_map(|value| value.as_str().or_else(|| value.get("id")?.as_str()));
+        for value in ids.filter(|value| !card.declares(value)) {
+            let what = format!("{value} is not declared on the card");
+            let field = Some("decision.values_applied");
+            self.violation("undeclared_value", Severity::Medium, field, what);
+        }
+    }
+
+    fn boundaries(&mut self, trace: &Value) {
+        let near = |value: Option<&Value>| value?.as_f64().filter(|score| *score < NEAR_BOUNDARY);
+        if let Some(confidence) = near(trace.pointer("/decision/confidence")) {
+            let what = format!("confidence {confidence:.2} is below {NEAR_BOUNDARY}");
+            self.warning("near_boundary", "decision.confidence".to_owned(), what);
+        }
+        let options = trace.pointer("/decision/alternatives_considered");
+        let options = options.and_then(Value::as_array).into_iter().flatten();
+        for (index, option) in options.enumerate() {
+            if let Some(score) = near(option.get("score")) {
+                let what = format!(
+                    "option {} has a score of {score:.2}, below {NEAR_BOUNDARY}",
+                    text(option, "/option_id")
+                );
+                let field = format!("decision.alternatives_considered[{index}].score");
+                self.warning("near_boundary", field, what);
+            }
+        }
     }
 }
 
-/// The first of `places` that holds `field` as anything but null.
-fn lookup<'a>(field: &str, places: &[&str], trace: &'a Value) -> Option<&'a Value> {
-    places
-        .iter()
-        .filter_map(|place| trace.pointer(place)?.get(field))
-        .find(|value| !value.is_null())
+/// The tools that an action names: AAP joins several by `, `.
+struct Names<'a>(Vec<&'a str>);
+
+impl<'a> Names<'a> {
+    fn of(whole: &'a str) -> Self {
+        let names = whole.split(", ").map(str::trim);
+        Self(names.filter(|name| !name.is_empty()).collect())
+    }
+
+    fn first_inside(&self, list: &[String]) -> Option<&'a str> {
+        self.0.iter().find(|name| listed(list, name)).copied()
+    }
+
+    fn first_outside(&self, list: &[String]) -> Option<&'a str> {
+        self.0.iter().find(|name| !listed(list, name)).copied()
+    }
 }
