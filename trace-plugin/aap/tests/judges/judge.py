@@ -3,8 +3,9 @@
     python judge.py HOME CASES
 
 HOME is the directory `judges` that `cargo xtask setup` fills, CASES a JSON file `[{name, card, trace}]`, where `traces`
-instead of `trace` asks for drift. Prints `{version, verdicts: {name: {violations: [type]} | {refused: message}},
-drift: {name: {alerts: [alert]} | {refused: message}}, schema: {name: [error]}, model: {name: [error]}}`.
+instead of `trace` asks for drift, `other` for coherence with another card, `fleet` for that of several, and `message` for what the
+schema and the models say of a message of the handshake; `generated` leaves schemas and models out. Prints `{version, verdicts: {name: {violations: [type]} | {refused: message}},
+drift: {name: {alerts: [alert]} | {refused: message}}, schema: {name: [error]}, model: {name: [error]}, details: {name: whole result | {refused: message}}}`.
 """
 
 import json
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 
 import aap
+from aap.schemas import value_coherence
 from jsonschema import Draft202012Validator
 
 
@@ -34,13 +36,34 @@ def model_errors(model: type, what: str, document: object) -> list[str]:
     return []
 
 
-def verdict(trace: object, card: object) -> dict[str, object]:
+MESSAGES = {
+    "alignment_card_request": value_coherence.AlignmentCardRequest,
+    "alignment_card_response": value_coherence.AlignmentCardResponse,
+    "value_coherence_check": value_coherence.ValueCoherenceCheck,
+    "coherence_result": value_coherence.CoherenceResultMessage,
+}
+
+
+def message_errors(message: dict[str, object]) -> list[str]:
     try:
-        result = aap.verify_trace(trace, card)
+        MESSAGES[message["message_type"]].model_validate(message)
+    except Exception as error:  # Whatever the model raises is its refusal.
+        return [f"message: {error}"]
+    return []
+
+
+def attempt(judge: object, *arguments: object) -> dict[str, object]:
+    try:
+        return judge(*arguments).model_dump(mode="json")
     except Exception as error:  # Whatever the verifier raises is its refusal.
         return {"refused": f"{type(error).__name__}: {error}"}
-    violations = [violation.type.value for violation in result.violations]
-    assert result.verified == (not violations), "verified and violations disagree"
+
+
+def verdict(result: dict[str, object]) -> dict[str, object]:
+    if "refused" in result:
+        return result
+    violations = [violation["type"] for violation in result["violations"]]
+    assert result["verified"] == (not violations), "verified and violations disagree"
     return {"violations": violations}
 
 
@@ -53,17 +76,31 @@ def drift(traces: object, card: object) -> dict[str, object]:
 
 def main(home: Path, cases: Path) -> None:
     card_schema, trace_schema = schema(home, "alignment-card"), schema(home, "ap-trace")
-    verdicts, drifts, schemas, models = {}, {}, {}, {}
+    message_schema = schema(home, "value-coherence")
+    verdicts, drifts, schemas, models, details = {}, {}, {}, {}, {}
     for case in json.loads(cases.read_text("utf-8")):
-        name, card = case["name"], case["card"]
+        name, card = case["name"], case.get("card")
+        if "fleet" in case:
+            details[name] = attempt(aap.check_fleet_coherence, case["fleet"], case["task_values"])
+            continue
+        if "other" in case:
+            details[name] = attempt(aap.check_coherence, card, case["other"], case["task_values"])
+            continue
+        if "message" in case:
+            schemas[name] = schema_errors(message_schema, "message", case["message"])
+            models[name] = message_errors(case["message"])
+            continue
         if "traces" in case:
             drifts[name] = drift(case["traces"], card)
             continue
         trace = case["trace"]
-        verdicts[name] = verdict(trace, card)
+        details[name] = attempt(aap.verify_trace, trace, card)
+        verdicts[name] = verdict(details[name])
+        if case.get("generated"):
+            continue
         schemas[name] = schema_errors(card_schema, "card", card) + schema_errors(trace_schema, "trace", trace)
         models[name] = model_errors(aap.AlignmentCard, "card", card) + model_errors(aap.APTrace, "trace", trace)
-    said = {"verdicts": verdicts, "drift": drifts, "schema": schemas, "model": models}
+    said = {"verdicts": verdicts, "drift": drifts, "schema": schemas, "model": models, "details": details}
     json.dump({"version": aap.__version__, **said}, sys.stdout)
 
 

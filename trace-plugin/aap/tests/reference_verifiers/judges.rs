@@ -51,6 +51,9 @@ pub(crate) enum Verdict {
 pub(crate) struct Judgement {
     version: String,
     pub(crate) verdicts: BTreeMap<String, Verdict>,
+    /// The whole results of verifications and coherence checks; `{refused: message}` where there is none.
+    #[serde(default)]
+    pub(crate) details: BTreeMap<String, Value>,
     pub(crate) drift: BTreeMap<String, Drift>,
     /// Errors against the JSON Schemas; Python only.
     #[serde(default)]
@@ -79,6 +82,15 @@ pub(crate) fn judge<C: Serialize>(cases: &[C]) -> Bench {
         typescript: run(Path::new("node"), "judge.mjs", &home, &file),
         python: run(&home.join("venv/bin/python"), "judge.py", &home, &file),
     }
+}
+
+/// Has the Python judge alone look at `cases`: only it has schemas and models.
+pub(crate) fn judge_python<C: Serialize>(cases: &[C]) -> Judgement {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("cases.json");
+    std::fs::write(&file, serde_json::to_vec(cases).expect("cases are JSON")).expect("writable");
+    let home = home();
+    run(&home.join("venv/bin/python"), "judge.py", &home, &file)
 }
 
 /// `aap verify`, the command that users of AAP type: whether it accepts `case`, and its output.

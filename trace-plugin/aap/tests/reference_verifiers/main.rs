@@ -1,7 +1,10 @@
 //! What this crate writes, judged by AAP itself: the TypeScript and the Python reference verifiers, the pydantic models
 //! and the JSON Schemas. `cargo xtask setup` installs them; without them these tests fail rather than pass unseen.
 
+mod coherence;
+mod differential;
 mod drift;
+mod generate;
 mod judges;
 mod kinds;
 mod violations;
