@@ -23,6 +23,7 @@ struct Pair {
 }
 
 #[derive(Serialize)]
+#[allow(clippy::struct_field_names, reason = "the judges' names")]
 struct Fleet {
     name: String,
     fleet: Vec<Value>,

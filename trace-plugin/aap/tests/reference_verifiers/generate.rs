@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::kinds::card;
 
 /// The seed of all generated cases: a failure can be repeated. Another one may be tried by hand.
-const SEED: u64 = 2_026_1121;
+const SEED: u64 = 20_261_121;
 
 /// `count` values of `strategy`, the same each time.
 pub(crate) fn generate<S: Strategy>(strategy: &S, count: usize) -> Vec<S::Value> {
@@ -71,7 +71,7 @@ fn condition() -> impl Strategy<Value = String> {
     (whole, 0..24_u8).prop_map(|(whole, change)| match change {
         0 => format!(" {whole}"),
         1 => format!("{whole} "),
-        2 | 6 | 7 => format!("{whole}\n"),
+        2 => format!("{whole}\n"),
         3 => format!("{whole} and urgent"),
         4 => format!("x_{whole}"),
         5 => whole.replace(' ', ""),
