@@ -26,6 +26,12 @@ pub struct ToolCall {
     /// The runtime's own id of this call; with `run_id` it pairs a before-event with its after-event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_id: Option<String>,
+    /// The channel that the request came by (`web`, `discord`, `telegram`, `cli`, …), where the runtime knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// The role of whom the agent acts for (`owner`, `member`, `guest`), where the runtime knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
 }
 
 impl ToolCall {
@@ -39,6 +45,8 @@ impl ToolCall {
             session_id: None,
             run_id: None,
             call_id: None,
+            channel: None,
+            role: None,
         }
     }
 }

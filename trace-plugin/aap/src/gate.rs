@@ -2,13 +2,15 @@
 //!
 //! [`Gate::ask`] is the only place that makes an [`Admitted`], and an executor takes nothing else; so no tool can run
 //! without having been judged, and nothing that was judged can go untraced: finishing an admission makes its trace, and
-//! dropping it makes one that says `abandoned`.
+//! dropping it makes one that says `abandoned`. Where a person can be asked, [`Gate::ask_with`] puts a verdict of `ask` to
+//! them; what came of it is part of the trace, and only a yes mints.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::approval::Approval;
 use crate::call::{Decision, Outcome, ToolCall, Verdict};
 use crate::id::TraceId;
 
@@ -19,17 +21,38 @@ pub struct Judged {
     pub trace_id: TraceId,
     /// What the conscience said.
     pub verdict: Verdict,
+    /// What came of asking a person, where one was asked.
+    pub approval: Option<Approval>,
 }
 
 /// What a [`Hook`] answers with; boxed so that a gate can hold any hook.
 pub type Judging<'a> = Pin<Box<dyn Future<Output = Judged> + Send + 'a>>;
+/// What [`Hook::declined`] answers with: it is recorded.
+pub type Recording<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+/// What [`Ask::ask`] answers with: what came of the question.
+pub type Asking<'a> = Pin<Box<dyn Future<Output = Approval> + Send + 'a>>;
+
+/// Somebody who can put a question to a person and wait for the answer. Must come to an end: a question that nobody answers
+/// is a timeout.
+pub trait Ask: Send + Sync {
+    /// Asks whether `call` may run, for the reasons in `judged`. Dropping the future takes the question back.
+    fn ask<'a>(&'a self, call: &'a ToolCall, judged: &'a Judged) -> Asking<'a>;
+}
 
 /// The port that a gateway knows of the tracing world. `trace-plugin` implements it, the app plugs it in.
 pub trait Hook: Send + Sync + 'static {
     /// Judges `call`. When the answer is anything but allow, its trace is committed before this returns.
     fn before<'a>(&'a self, call: &'a ToolCall) -> Judging<'a>;
 
-    /// Takes over a call that was admitted and has ended. Must not block: the agent is waiting.
+    /// Judges `call` for somebody who can ask a person. As [`Hook::before`], but an ask is not recorded yet: either
+    /// [`Hook::declined`] or [`Hook::after`] will be told of it.
+    fn consider<'a>(&'a self, call: &'a ToolCall) -> Judging<'a>;
+
+    /// Takes over a call that a person was asked about and did not approve. Its trace is committed before this returns.
+    fn declined<'a>(&'a self, call: &'a ToolCall, judged: &'a Judged) -> Recording<'a>;
+
+    /// Takes over a call that was admitted and has ended; or, with an ask that has no approval and an outcome of
+    /// `abandoned`, one whose question was taken back. Must not block: the agent is waiting.
     fn after(&self, call: ToolCall, judged: Judged, outcome: Outcome);
 }
 
@@ -65,6 +88,45 @@ impl Gate {
         } else {
             Err(Box::new(Refusal { call, judged }))
         }
+    }
+
+    /// Judges `call`, and puts the question to `person` where the verdict is ask.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the verdict is deny, or when the person did not approve. Its trace is already safe.
+    pub async fn ask_with(
+        &self,
+        call: ToolCall,
+        person: &dyn Ask,
+    ) -> Result<Admitted<ToolCall>, Box<Refusal>> {
+        let judged = self.hook.consider(&call).await;
+        let decision = judged.verdict.decision;
+        // From here on dropping this future hands the call over as one whose question was taken back.
+        let mut open = Admitted {
+            held: Some((call, judged)),
+            hook: Arc::clone(&self.hook),
+        };
+        match decision {
+            Decision::Allow => return Ok(open),
+            Decision::Deny => {}
+            Decision::Ask => {
+                let (call, judged) = open.held();
+                let approval = person.ask(call, judged).await;
+                let granted = approval.is_granted();
+                if let Some((_, judged)) = &mut open.held {
+                    judged.approval = Some(approval);
+                }
+                if granted {
+                    return Ok(open);
+                }
+                let (call, judged) = open.held();
+                self.hook.declined(call, judged).await;
+            }
+        }
+        let Some((call, judged)) = open.held.take() else {
+            unreachable!("nobody else takes it")
+        };
+        Err(Box::new(Refusal { call, judged }))
     }
 }
 
@@ -153,11 +215,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::approval::{ApprovalStatus, Evidence};
     use crate::call::OutcomeKind;
+    use crate::timestamp::Timestamp;
+
+    const ID: TraceId = TraceId::from_bytes([7; 16]);
 
     struct Scripted {
         decision: Decision,
         after: Mutex<Vec<(String, OutcomeKind)>>,
+        declined: Mutex<Vec<ApprovalStatus>>,
     }
 
     impl Hook for Scripted {
@@ -165,9 +232,20 @@ mod tests {
             let mut verdict = Verdict::allow("scripted");
             verdict.decision = self.decision;
             Box::pin(std::future::ready(Judged {
-                trace_id: TraceId::from_bytes([7; 16]),
+                trace_id: ID,
                 verdict,
+                approval: None,
             }))
+        }
+
+        fn consider<'a>(&'a self, call: &'a ToolCall) -> Judging<'a> {
+            self.before(call)
+        }
+
+        fn declined<'a>(&'a self, _call: &'a ToolCall, judged: &'a Judged) -> Recording<'a> {
+            let status = judged.approval.as_ref().unwrap().status;
+            self.declined.lock().unwrap().push(status);
+            Box::pin(std::future::ready(()))
         }
 
         fn after(&self, call: ToolCall, _judged: Judged, outcome: Outcome) {
@@ -179,17 +257,92 @@ mod tests {
         let hook = Arc::new(Scripted {
             decision,
             after: Mutex::default(),
+            declined: Mutex::default(),
         });
         let gate = Gate::new(hook.clone());
-        let mut asking = Box::pin(gate.ask(ToolCall::new("test", "exec", json!({}))));
-        let Poll::Ready(answer) = asking
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-        else {
-            panic!("the scripted hook answers at once")
-        };
-        drop(asking);
-        (hook, answer)
+        let answer = once(gate.ask(ToolCall::new("test", "exec", json!({}))));
+        (hook, answer.expect("the scripted hook answers at once"))
+    }
+
+    fn once<T>(work: impl Future<Output = T>) -> Option<T> {
+        let mut work = Box::pin(work);
+        match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => Some(answer),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Says this, or nothing ever.
+    struct Person(Option<ApprovalStatus>);
+
+    impl Ask for Person {
+        fn ask<'a>(&'a self, _call: &'a ToolCall, judged: &'a Judged) -> Asking<'a> {
+            let at = Timestamp::from_millis(0);
+            match self.0 {
+                Some(status) => Box::pin(std::future::ready(Approval::new(
+                    judged.trace_id,
+                    status,
+                    Evidence::Told,
+                    at,
+                ))),
+                None => Box::pin(std::future::pending()),
+            }
+        }
+    }
+
+    type Asked = Option<Result<Admitted<ToolCall>, Box<Refusal>>>;
+
+    fn ask_person(decision: Decision, person: &Person) -> (Arc<Scripted>, Asked) {
+        let hook = Arc::new(Scripted {
+            decision,
+            after: Mutex::default(),
+            declined: Mutex::default(),
+        });
+        let gate = Gate::new(hook.clone());
+        let call = ToolCall::new("test", "exec", json!({}));
+        (hook, once(gate.ask_with(call, person)))
+    }
+
+    #[test]
+    fn only_a_yes_mints() {
+        let (hook, answer) = ask_person(Decision::Ask, &Person(Some(ApprovalStatus::Approved)));
+        answer
+            .unwrap()
+            .unwrap()
+            .finish(Outcome::completed(json!(1), 3));
+        assert_eq!(hook.after.lock().unwrap().len(), 1);
+        assert!(hook.declined.lock().unwrap().is_empty());
+        for status in [
+            ApprovalStatus::Denied,
+            ApprovalStatus::Timeout,
+            ApprovalStatus::Pending,
+        ] {
+            let (hook, answer) = ask_person(Decision::Ask, &Person(Some(status)));
+            let refusal = answer.unwrap().unwrap_err();
+            assert_eq!(refusal.judged.approval.unwrap().status, status);
+            assert_eq!(*hook.declined.lock().unwrap(), [status]);
+            assert!(hook.after.lock().unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_about_what_is_clear() {
+        let yes = Person(Some(ApprovalStatus::Approved));
+        let (hook, answer) = ask_person(Decision::Deny, &yes);
+        assert_eq!(answer.unwrap().unwrap_err().judged.approval, None);
+        assert!(hook.after.lock().unwrap().is_empty() && hook.declined.lock().unwrap().is_empty());
+        let (_, answer) = ask_person(Decision::Allow, &Person(None));
+        assert_eq!(answer.unwrap().unwrap().trace_id(), ID);
+    }
+
+    #[test]
+    fn a_question_that_is_taken_back_is_handed_over() {
+        let (hook, answer) = ask_person(Decision::Ask, &Person(None));
+        assert!(answer.is_none());
+        assert_eq!(
+            *hook.after.lock().unwrap(),
+            [("exec".to_owned(), OutcomeKind::Abandoned)]
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! masking secrets is `redact`'s, spooling and shipping are `trace-plugin`'s, admitting is `edge-core`'s, keeping is
 //! `trace-store`'s.
 
+pub mod approval;
 pub mod archive;
 pub mod batch;
 pub mod call;
@@ -33,10 +34,11 @@ pub mod trace;
 pub mod verify;
 pub mod wire;
 
+pub use approval::{Approval, ApprovalStatus, Evidence};
 pub use batch::{Batch, SignedBatch};
 pub use call::{Decision, Outcome, OutcomeKind, ToolCall, Verdict};
 pub use card::AlignmentCard;
-pub use gate::{Admitted, Gate, Hook, Judged, Refusal};
+pub use gate::{Admitted, Ask, Gate, Hook, Judged, Refusal};
 pub use id::{AgentId, StreamId, TraceId};
 pub use submission::{Submission, ValidBatch, ValidTrace};
 pub use timestamp::Timestamp;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::approval::PrincipalResponse;
 use crate::chain::Digest;
 use crate::id::{AgentId, StreamId, TraceId};
 use crate::timestamp::Timestamp;
@@ -119,9 +120,15 @@ pub struct Escalation {
     /// What was looked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub triggers_checked: Vec<Trigger>,
-    /// `denied` when nobody agreed.
+    /// Names the question, where a person was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation_id: Option<String>,
+    /// `pending`, `approved`, `denied` (also when nobody could be asked) or `timeout`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalation_status: Option<String>,
+    /// What the person said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal_response: Option<PrincipalResponse>,
 }
 
 /// One rule that was looked at.
@@ -155,7 +162,8 @@ pub struct Metadata {
     pub duration_ms: Option<u64>,
     /// The result as published; null when there is none or it is not published.
     pub result: Value,
-    /// `completed`, `failed`, `running`, `refused`, `abandoned`, `orphan`, `observed_deny` or `ran_after_refusal`.
+    /// `completed`, `failed`, `running`, `refused`, `unanswered` (a person was asked and no yes
+    /// was seen), `abandoned`, `orphan`, `observed_deny` or `ran_after_refusal`.
     pub outcome: String,
     /// The verdict in words.
     pub conscience_reason: String,

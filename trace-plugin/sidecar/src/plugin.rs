@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use aap::gate::{Hook, Judging};
+use aap::gate::{Hook, Judging, Recording};
 use aap::{Decision, Judged, Outcome, Timestamp, ToolCall, TraceId};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use tokio::sync::{Notify, oneshot};
@@ -249,7 +249,19 @@ impl TracePlugin {
         Self { recorder, budget }
     }
 
-    async fn refuse(&self, call: &ToolCall, judged: Judged, at: Timestamp) -> Judged {
+    fn judge(&self, call: &ToolCall) -> Judged {
+        let judge = self.recorder.judge();
+        let mut verdict = judge.verdict(call);
+        verdict.decision = judge.applied(&verdict);
+        Judged {
+            trace_id: clock::trace_id(clock::now()),
+            verdict,
+            approval: None,
+        }
+    }
+
+    async fn refuse(&self, call: &ToolCall, judged: Judged) -> Judged {
+        let at = time_of(judged.trace_id);
         let finished = Finished {
             call: call.clone(),
             judged: judged.clone(),
@@ -274,19 +286,25 @@ impl TracePlugin {
 
 impl Hook for TracePlugin {
     fn before<'a>(&'a self, call: &'a ToolCall) -> Judging<'a> {
-        let judge = self.recorder.judge();
-        let mut verdict = judge.verdict(call);
-        let applied = judge.applied(&verdict);
-        verdict.decision = applied;
-        let at = clock::now();
-        let judged = Judged {
-            trace_id: clock::trace_id(at),
-            verdict,
-        };
-        if applied == Decision::Allow {
+        let judged = self.judge(call);
+        if judged.verdict.decision == Decision::Allow {
             return Box::pin(std::future::ready(judged));
         }
-        Box::pin(self.refuse(call, judged, at))
+        Box::pin(self.refuse(call, judged))
+    }
+
+    fn consider<'a>(&'a self, call: &'a ToolCall) -> Judging<'a> {
+        let judged = self.judge(call);
+        if judged.verdict.decision != Decision::Deny {
+            return Box::pin(std::future::ready(judged));
+        }
+        Box::pin(self.refuse(call, judged))
+    }
+
+    fn declined<'a>(&'a self, call: &'a ToolCall, judged: &'a Judged) -> Recording<'a> {
+        Box::pin(async move {
+            self.refuse(call, judged.clone()).await;
+        })
     }
 
     fn after(&self, call: ToolCall, judged: Judged, outcome: Outcome) {

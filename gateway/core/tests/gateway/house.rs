@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aap::gate::Judging;
+use aap::gate::{Judging, Recording as Recorded};
 use aap::{Decision, Gate, Hook, Judged, Outcome, ToolCall, TraceId, Verdict};
 use gateway::{Options, ServeError, serve};
 use serde_json::{Value, json};
@@ -57,7 +57,16 @@ impl Hook for Recording {
         Box::pin(std::future::ready(Judged {
             trace_id: TraceId::from_bytes([number; 16]),
             verdict,
+            approval: None,
         }))
+    }
+
+    fn consider<'a>(&'a self, call: &'a ToolCall) -> Judging<'a> {
+        self.before(call)
+    }
+
+    fn declined<'a>(&'a self, _call: &'a ToolCall, _judged: &'a Judged) -> Recorded<'a> {
+        Box::pin(std::future::ready(()))
     }
 
     fn after(&self, call: ToolCall, judged: Judged, outcome: Outcome) {

@@ -94,6 +94,18 @@ impl aap::Hook for Never {
         unreachable!("nothing is asked")
     }
 
+    fn consider<'a>(&'a self, call: &'a aap::ToolCall) -> aap::gate::Judging<'a> {
+        self.before(call)
+    }
+
+    fn declined<'a>(
+        &'a self,
+        _call: &'a aap::ToolCall,
+        _judged: &'a aap::Judged,
+    ) -> aap::gate::Recording<'a> {
+        Box::pin(std::future::ready(()))
+    }
+
     fn after(&self, _call: aap::ToolCall, _judged: aap::Judged, _outcome: aap::Outcome) {}
 }
 

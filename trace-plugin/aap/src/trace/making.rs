@@ -174,7 +174,9 @@ fn escalation(denied: bool, listed: bool, verdict: &Verdict) -> Option<Escalatio
                     matched: true,
                 })
                 .collect(),
+            escalation_id: None,
             escalation_status: Some("denied".to_owned()),
+            principal_response: None,
         });
     }
     (!listed).then(|| Escalation {
@@ -183,7 +185,9 @@ fn escalation(denied: bool, listed: bool, verdict: &Verdict) -> Option<Escalatio
         reason: "the card does not list this tool; the conscience judged the call itself"
             .to_owned(),
         triggers_checked: Vec::new(),
+        escalation_id: None,
         escalation_status: None,
+        principal_response: None,
     })
 }
 

@@ -3,7 +3,9 @@
 use aap::call::{Decision, OutcomeKind, Verdict};
 use aap::chain::{Digest, genesis};
 use aap::trace::{ActionType, Link, Made, Trace, make};
-use aap::{AgentId, AlignmentCard, StreamId, Timestamp, TraceId};
+use aap::{
+    AgentId, AlignmentCard, Approval, ApprovalStatus, Evidence, StreamId, Timestamp, TraceId,
+};
 use ed25519_dalek::SigningKey;
 use serde_json::{Map, Value, json};
 
@@ -163,6 +165,59 @@ fn every_kind() -> Vec<(&'static str, Made)> {
     ]
 }
 
+/// Calls that a person was asked about.
+fn every_answer() -> Vec<(&'static str, Made, Approval)> {
+    let answer = |status, evidence| {
+        let at = Timestamp::from_millis(AT_MS + 4000);
+        Approval::new(made().trace_id, status, evidence, at)
+    };
+    let ran = || Made {
+        verdict: refusal(Decision::Ask),
+        ..made()
+    };
+    let unlisted = Made {
+        tool: "mcp__crm__delete".to_owned(),
+        ..ran()
+    };
+    vec![
+        (
+            "ask, approved",
+            ran(),
+            answer(ApprovalStatus::Approved, Evidence::Told),
+        ),
+        (
+            "ask, ran and so approved",
+            ran(),
+            answer(ApprovalStatus::Approved, Evidence::Observed),
+        ),
+        (
+            "ask, approved for an unlisted tool",
+            unlisted,
+            answer(ApprovalStatus::Approved, Evidence::Told),
+        ),
+        (
+            "ask, denied",
+            denied("refused", Decision::Ask),
+            answer(ApprovalStatus::Denied, Evidence::Told),
+        ),
+        (
+            "ask, stopped without a yes",
+            denied("refused", Decision::Ask),
+            answer(ApprovalStatus::Denied, Evidence::Observed),
+        ),
+        (
+            "ask, timeout",
+            denied("unanswered", Decision::Ask),
+            answer(ApprovalStatus::Timeout, Evidence::Told),
+        ),
+        (
+            "ask, no answer seen",
+            denied("unanswered", Decision::Ask),
+            answer(ApprovalStatus::Timeout, Evidence::Unseen),
+        ),
+    ]
+}
+
 /// As the spool keeps it: with its place in the chain.
 fn linked(mut trace: Trace) -> Value {
     let stream = StreamId::from_bytes([9; 16]);
@@ -181,12 +236,18 @@ fn linked(mut trace: Trace) -> Value {
 pub(crate) fn cases() -> Vec<Case> {
     let card = card();
     let document = serde_json::to_value(&card).expect("a card is JSON");
-    every_kind()
+    let plain = every_kind()
         .into_iter()
-        .map(|(name, made)| Case {
+        .map(|(name, made)| (name, make(made, &card)));
+    let answered = every_answer()
+        .into_iter()
+        .map(|(name, made, approval)| (name, make(made, &card).answered(&approval)));
+    plain
+        .chain(answered)
+        .map(|(name, trace)| Case {
             name,
             card: document.clone(),
-            trace: linked(make(made, &card)),
+            trace: linked(trace),
         })
         .collect()
 }

@@ -1,7 +1,10 @@
 //! From what was seen of a call to its masked trace.
 
 use aap::trace::{Made, make};
-use aap::{ActionType, Decision, Judged, Outcome, Timestamp, ToolCall, TraceId, Verdict};
+use aap::{
+    ActionType, Approval, ApprovalStatus, Decision, Evidence, Judged, Outcome, Timestamp, ToolCall,
+    TraceId, Verdict,
+};
 use redact::{Level, Masked, Redacted, SealError};
 use serde_json::{Map, Value, json};
 
@@ -177,7 +180,20 @@ impl Judge {
 
     /// Masks the whole of a trace and commits to it: the one way into the spool.
     fn seal(&self, made: Made) -> Result<Prepared, MakingError> {
+        self.seal_answered(made, None)
+    }
+
+    /// As [`Self::seal`], telling what came of asking a person, where one was asked.
+    fn seal_answered(
+        &self,
+        made: Made,
+        approval: Option<&Approval>,
+    ) -> Result<Prepared, MakingError> {
         let trace = make(made, &self.card);
+        let trace = match approval {
+            Some(approval) => trace.answered(approval),
+            None => trace,
+        };
         Ok(Prepared::new(self.redactor.seal(trace)?)?)
     }
 
@@ -189,17 +205,31 @@ impl Judge {
         id: TraceId,
         at: Timestamp,
     ) -> Result<Prepared, MakingError> {
-        let mut made = self.base(
-            call,
-            self.content(call, &Value::Null),
-            verdict.clone(),
-            id,
-            at,
-        );
+        self.seal(self.stopped(call, verdict, id, at))
+    }
+
+    fn stopped(&self, call: &ToolCall, verdict: &Verdict, id: TraceId, at: Timestamp) -> Made {
+        let content = self.content(call, &Value::Null);
+        let mut made = self.base(call, content, verdict.clone(), id, at);
         made.action_type = ActionType::Deny;
         made.outcome = "refused";
         made.duration_ms = Some(0);
-        self.seal(made)
+        made
+    }
+
+    /// The trace of a call of our own process that did not run, and of the question about it where one was put.
+    fn not_granted(
+        &self,
+        call: &ToolCall,
+        judged: &Judged,
+        approval: Option<&Approval>,
+        at: Timestamp,
+    ) -> Result<Prepared, MakingError> {
+        let mut made = self.stopped(call, &judged.verdict, judged.trace_id, at);
+        if approval.is_some_and(|approval| approval.status == ApprovalStatus::Timeout) {
+            made.outcome = "unanswered";
+        }
+        self.seal_answered(made, approval)
     }
 
     /// What is remembered of a call until its end is seen.
@@ -329,6 +359,8 @@ impl Judge {
             session_id: pending.session_id,
             run_id: pending.run_id,
             call_id: pending.call_id,
+            channel: None,
+            role: None,
         };
         let content = Content {
             params: Some(call.params.clone()),
@@ -400,9 +432,20 @@ impl Judge {
             at,
             outcome,
         } = finished;
+        let approval = judged.approval.as_ref();
         let Some(outcome) = outcome else {
-            return self.refusal(call, &judged.verdict, judged.trace_id, *at);
+            return self.not_granted(call, judged, approval, *at);
         };
+        if judged.verdict.decision == Decision::Ask && approval.is_none() {
+            // The question was taken back: whoever put it has gone away.
+            let open = Approval::new(
+                judged.trace_id,
+                ApprovalStatus::Timeout,
+                Evidence::Unseen,
+                *at,
+            );
+            return self.not_granted(call, judged, Some(&open), *at);
+        }
         let content = self.content(call, &outcome.result);
         let mut made = self.base(call, content, judged.verdict.clone(), judged.trace_id, *at);
         made.action_type = outcome.kind.action_type();
@@ -413,6 +456,6 @@ impl Judge {
             .map(|error| self.error(&call.tool, error));
         made.exit_code = outcome.exit_code;
         made.duration_ms = Some(outcome.duration_ms);
-        self.seal(made)
+        self.seal_answered(made, approval)
     }
 }
