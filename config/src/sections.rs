@@ -63,6 +63,8 @@ pub struct Edge {
     pub limit_new_agents_per_hour: u32,
     /// Requests a minute altogether; 0, which is off.
     pub limit_global_per_minute: u32,
+    /// Who is asked for the records that prove agents' links; the system's resolver.
+    pub dns: Dns,
 }
 
 impl Default for Edge {
@@ -74,7 +76,44 @@ impl Default for Edge {
             limit_ip_per_minute: 6000,
             limit_new_agents_per_hour: 60,
             limit_global_per_minute: 0,
+            dns: Dns::System,
         }
+    }
+}
+
+/// Who is asked for the records that prove agents' links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dns {
+    /// Nobody: `off`.
+    Off,
+    /// Whom the system asks: `system`.
+    System,
+    /// A server's address, with port 53 unless another is written.
+    Server(SocketAddr),
+}
+
+impl FromStr for Dns {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "off" => Ok(Self::Off),
+            "system" => Ok(Self::System),
+            _ => text
+                .parse()
+                .or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53)))
+                .map(Self::Server)
+                .map_err(|_| {
+                    format!("\"{text}\" is no resolver: use system, off, or a server's address such as 192.0.2.53 or 127.0.0.1:5353")
+                }),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Dns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use smoltbot_config::{
-    Config, ConfigError, Env, Home, IdentityKeys, MAX_SOCKET_PATH_BYTES, PublishLevel, Sidecar,
+    Config, ConfigError, Dns, Env, Home, IdentityKeys, MAX_SOCKET_PATH_BYTES, PublishLevel, Sidecar,
 };
 
 /// A home with `file` in it, and an environment.
@@ -71,6 +71,7 @@ fn without_a_file_everything_is_the_default() {
         ),
         (100, 6000, 60, 0)
     );
+    assert_eq!(config.edge.dns, Dns::System);
     assert_eq!(config.conscience.budget_ms, 250);
     assert_eq!(config.publish.level, None);
     assert!(config.enabled);
@@ -121,6 +122,7 @@ fn the_environment_overrides_the_file() {
                 "SMOLTBOT_EDGE__DATABASE_URL",
                 "postgres://me:hunter2@db/traces",
             ),
+            ("SMOLTBOT_EDGE__DNS", "192.0.2.53"),
             ("SMOLTBOT_CONSCIENCE__BUDGET_MS", "60000"),
             ("SMOLTBOT_PUBLISH__LEVEL", "none"),
             ("SMOLTBOT_ENABLED", "false"),
@@ -150,6 +152,8 @@ fn the_environment_overrides_the_file() {
         "0.0.0.0:8787",
         "what is not overridden stays"
     );
+    let server = "192.0.2.53:53".parse().unwrap();
+    assert_eq!(config.edge.dns, Dns::Server(server));
     assert_eq!(config.conscience.budget_ms, 60_000);
     assert_eq!(config.publish.level, Some(PublishLevel::None));
     assert!(!config.enabled);
@@ -484,4 +488,21 @@ fn a_long_socket_path_becomes_a_short_one() {
     );
     let directory = fs::metadata(socket.parent().unwrap()).unwrap();
     assert_eq!(directory.permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn a_resolver_is_a_word_or_an_address() {
+    assert_eq!("off".parse(), Ok(Dns::Off));
+    assert_eq!("system".parse(), Ok(Dns::System));
+    let own = "127.0.0.1:5353".parse().unwrap();
+    assert_eq!("127.0.0.1:5353".parse(), Ok(Dns::Server(own)));
+    for wrong in [
+        "",
+        "dns.example.com",
+        "https://192.0.2.1/dns-query",
+        "1.2.3",
+    ] {
+        let said = wrong.parse::<Dns>().unwrap_err();
+        assert!(said.contains("use system, off"), "{said}");
+    }
 }

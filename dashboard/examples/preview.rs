@@ -15,6 +15,7 @@ use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use dashboard::proof::Proofs;
 use serde_json::{Value, json};
 use trace_store::conformance::{Agent, flat, flat_batch, now, send};
 use trace_store::{TraceRow, TraceWriter};
@@ -237,7 +238,8 @@ async fn main() -> Result<()> {
     let since = move || i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
     let (sender, _) = tokio::sync::broadcast::channel::<Bytes>(64);
     let live = sender.clone();
-    let pages = dashboard::router(Arc::new(store.clone()), Arc::new(move || now(since())));
+    let clock = Arc::new(move || now(since()));
+    let pages = dashboard::router(Arc::new(store.clone()), clock, Proofs::off());
     let app = pages.fallback(dashboard::not_found).route(
         "/v1/live",
         get(move || {

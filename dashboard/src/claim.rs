@@ -1,9 +1,8 @@
 //! The name and the link that an agent claims on its card, under `extensions.smoltbot`.
 //!
-//! A name is not unique and proves nothing; whoever shows one shows the id beside it. A link is shown as text: nothing here
-//! asks the DNS whether its owner agrees, so a page must not send people there. [`Claim::proof`] says how they can ask.
+//! A name is not unique and proves nothing; whoever shows one shows the id beside it. A link is shown as text, so that a page
+//! sends nobody there, until its owner agrees; whether he does is [`crate::proof`]'s to ask.
 
-use aap::AgentId;
 use serde_json::Value;
 use trace_store::CardRow;
 
@@ -41,15 +40,6 @@ impl Claim {
     /// The host of the link.
     pub(crate) fn host(&self) -> Option<&str> {
         self.link.as_deref()?.split(['/', ':']).next()
-    }
-
-    /// What to ask the DNS, and the answer that would prove the claim.
-    pub(crate) fn proof(&self, agent: AgentId) -> Option<(String, String)> {
-        let host = self.host()?;
-        Some((
-            format!("dig +short TXT _smoltbot.{host}"),
-            format!("\"agent={agent}\""),
-        ))
     }
 }
 
@@ -106,15 +96,18 @@ mod tests {
     }
 
     #[test]
-    fn the_proof_names_host_and_agent() {
-        let claim = Claim {
+    fn the_host_is_what_is_proven() {
+        let claim = |link: &str| Claim {
             name: None,
-            link: Some("a.example.com:8443/x".to_owned()),
+            link: Some(link.to_owned()),
         };
-        let agent = AgentId::from_bytes([1; 16]);
-        let (ask, answer) = claim.proof(agent).unwrap();
-        assert_eq!(ask, "dig +short TXT _smoltbot.a.example.com");
-        assert_eq!(answer, format!("\"agent={agent}\""));
-        assert_eq!(Claim::default().proof(agent), None);
+        for (link, host) in [
+            ("a.example.com:8443/x", "a.example.com"),
+            ("a.example.com/x:y", "a.example.com"),
+            ("a.example.com", "a.example.com"),
+        ] {
+            assert_eq!(claim(link).host(), Some(host), "{link}");
+        }
+        assert_eq!(Claim::default().host(), None);
     }
 }

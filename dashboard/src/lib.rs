@@ -14,6 +14,7 @@ use axum::Router;
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use proof::Proofs;
 use trace_store::TraceReader;
 
 mod answer;
@@ -26,6 +27,7 @@ mod json;
 mod origin;
 mod pages;
 mod paging;
+pub mod proof;
 mod query;
 mod text;
 mod words;
@@ -34,6 +36,7 @@ mod words;
 pub(crate) struct App<R> {
     pub(crate) reader: Arc<R>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub(crate) proofs: Proofs,
 }
 
 impl<R> App<R> {
@@ -49,6 +52,7 @@ impl<R> Clone for App<R> {
         Self {
             reader: Arc::clone(&self.reader),
             clock: Arc::clone(&self.clock),
+            proofs: self.proofs.clone(),
         }
     }
 }
@@ -57,6 +61,7 @@ impl<R> Clone for App<R> {
 pub fn router<R: TraceReader>(
     reader: Arc<R>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    proofs: Proofs,
 ) -> Router {
     Router::new()
         .route("/", get(pages::home::show::<R>))
@@ -83,7 +88,11 @@ pub fn router<R: TraceReader>(
         .route("/assets/{name}", get(assets::serve))
         .route("/favicon.ico", get(assets::favicon))
         .layer(map_response(answer::secure))
-        .with_state(App { reader, clock })
+        .with_state(App {
+            reader,
+            clock,
+            proofs,
+        })
 }
 
 /// The page for an address that leads nowhere, with the same headers as all pages; for the host's fallback.

@@ -15,7 +15,6 @@ use crate::App;
 use crate::answer::{PageError, page};
 use crate::calls::Call;
 use crate::chart::{Chart, activity};
-use crate::claim::Claim;
 use crate::identicon::identicon;
 use crate::origin::Origin;
 use crate::pages::groups::Group;
@@ -26,10 +25,12 @@ use crate::text::{Shown, is_honest, line, plain, short};
 use crate::words::{counted, number, percent, time};
 
 mod card;
+mod claimed;
 mod parts;
 mod score;
 
 use card::Card;
+use claimed::Said;
 use parts::{Chain, Session, Tool};
 use score::{Drift, LOOKED_AT, Score};
 
@@ -45,9 +46,7 @@ const RULES: usize = 6;
 struct AgentPage {
     id: AgentId,
     short: String,
-    name: Option<String>,
-    site: Option<String>,
-    proof: Option<(String, String)>,
+    said: Said,
     title: String,
     icon: Shown,
     since: Shown,
@@ -132,15 +131,13 @@ pub(crate) async fn show<R: TraceReader>(
     let path = params.link(&here);
     let (rows, pager) = turn(documents, asked, &path, "calls");
     let runtime = evidence.iter().find_map(|row| row.row.runtime.as_deref());
-    let claim = Claim::of(known.card.as_ref());
+    let said = Said::of(app.proofs.of(known.card.as_ref(), id), now);
     let promised = known.promised.as_ref();
     page(&AgentPage {
         id,
         short: short(&id),
-        title: claim.name.clone().unwrap_or_else(|| short(&id)),
-        proof: claim.proof(id),
-        site: claim.link,
-        name: claim.name,
+        title: said.name.clone().unwrap_or_else(|| short(&id)),
+        said,
         icon: identicon(id),
         since: time(agent.first_seen, now),
         seen: time(agent.last_seen, now),

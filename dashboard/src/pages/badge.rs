@@ -18,6 +18,8 @@ use crate::words::{counted, number};
 
 /// Characters of a name that fit on the card.
 const CARD_NAME_CHARS: usize = 24;
+/// Characters of a proven host that fit on the card.
+const CARD_HOST_CHARS: usize = 32;
 
 /// Answers `GET /badge/{agent}.svg`.
 pub(crate) async fn show<R: TraceReader>(
@@ -103,7 +105,13 @@ fn draw_card(told: &Told) -> String {
     let name = xml(&told.name(), CARD_NAME_CHARS);
     let (signed, calls, refusals) = (seal(agent), number(agent.traces), number(agent.denied));
     let errors = number(agent.errors);
-    let label = format!("{name}: {calls} calls, {refusals} refused, {errors} errors, {signed}");
+    let host = told.proven().map(|host| xml(host, CARD_HOST_CHARS));
+    let at = host.as_ref().map(|host| format!(", of {host}"));
+    let at = at.unwrap_or_default();
+    let label = format!("{name}{at}: {calls} calls, {refusals} refused, {errors} errors, {signed}");
+    let host = host.map_or_else(String::new, |host| {
+        format!("<text x=\"18\" y=\"138\" fill=\"#1b7a4a\">{host}, proven</text>")
+    });
     let seal_colour = if agent.signed == 0 {
         "#656975"
     } else {
@@ -123,7 +131,7 @@ fn draw_card(told: &Told) -> String {
 <text x=\"80\" y=\"60\" font-size=\"12\" fill=\"#656975\" font-family=\"ui-monospace,Menlo,Consolas,monospace\">{id}</text>\
 <g font-size=\"22\" font-weight=\"640\"><text x=\"18\" y=\"104\">{calls}</text>\
 <text x=\"108\" y=\"104\" fill=\"#b3213b\">{refusals}</text><text x=\"186\" y=\"104\" fill=\"#8a5300\">{errors}</text></g>\
-<g font-size=\"12\" fill=\"#656975\"><text x=\"18\" y=\"122\">calls</text><text x=\"108\" y=\"122\">refused</text><text x=\"186\" y=\"122\">errors</text>\
+<g font-size=\"12\" fill=\"#656975\"><text x=\"18\" y=\"122\">calls</text><text x=\"108\" y=\"122\">refused</text><text x=\"186\" y=\"122\">errors</text>{host}\
 <text x=\"422\" y=\"138\" text-anchor=\"end\">smoltbot · last 7 days</text></g>\
 <text x=\"422\" y=\"38\" font-size=\"12\" font-weight=\"580\" text-anchor=\"end\" fill=\"{seal_colour}\">{signed}</text></g>\
 <svg x=\"254\" y=\"76\" width=\"168\" height=\"44\" viewBox=\"0 0 {columns} 64\" preserveAspectRatio=\"none\">\

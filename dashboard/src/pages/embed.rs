@@ -29,6 +29,8 @@ struct Embed {
     short: String,
     icon: Shown,
     seal: &'static str,
+    /// The host of its link, once that is proven.
+    host: String,
     signed: bool,
     total: String,
     denied: String,
@@ -64,6 +66,7 @@ pub(crate) async fn show<R: TraceReader>(
         short: short(&id),
         icon: identicon(id),
         seal: seal(agent),
+        host: told.proven().unwrap_or_default().to_owned(),
         signed: agent.signed > 0,
         total: number(agent.traces),
         denied: number(agent.denied),

@@ -13,7 +13,7 @@ use trace_store::{AgentRow, Filter, TraceReader};
 use crate::App;
 use crate::answer::PageError;
 use crate::chart::activity;
-use crate::claim::Claim;
+use crate::proof::{Claimed, Verdict};
 use crate::query::{Params, agent_id};
 use crate::text::short;
 
@@ -23,7 +23,7 @@ pub(crate) const FRESH: Duration = Duration::from_mins(5);
 /// What a card, a frame or a picture tells of an agent.
 pub(crate) struct Told {
     pub(crate) agent: AgentRow,
-    pub(crate) claim: Claim,
+    pub(crate) claim: Option<Claimed>,
     /// Spans of the last seven days: allowed, refused, failed.
     pub(crate) bars: Vec<[u64; 3]>,
 }
@@ -55,7 +55,7 @@ impl Told {
         }
         Ok(Self {
             agent: agent.ok_or_else(|| unknown(id))?,
-            claim: Claim::of(card.as_ref()),
+            claim: app.proofs.of(card.as_ref(), id),
             bars,
         })
     }
@@ -69,7 +69,16 @@ impl Told {
     /// Its name, else its id in short.
     pub(crate) fn name(&self) -> String {
         let short = || short(&self.agent.agent_id);
-        self.claim.name.clone().unwrap_or_else(short)
+        let name = self.claim.as_ref().and_then(|claim| claim.name.clone());
+        name.unwrap_or_else(short)
+    }
+
+    /// The host of its link, once that is proven.
+    pub(crate) fn proven(&self) -> Option<&str> {
+        let claim = self.claim.as_ref()?;
+        let proof = claim.dns.as_ref()?;
+        let host = proof.record.as_deref()?.split_once('.')?.1;
+        (proof.verdict == Verdict::Proven).then_some(host)
     }
 }
 

@@ -37,10 +37,11 @@ async fn a_claimed_name_stands_beside_the_id_and_is_called_claimed() {
     let page = site.page(&format!("/agent/{}", agent.id)).await;
     for said in [
         "<bdi>Billing helper</bdi>",
-        "Name and link are claimed, not proven",
+        "The link is claimed, not checked",
+        "This server does not ask the DNS",
         "<code>agents.example.com/b</code>",
         "dig +short TXT _smoltbot.agents.example.com",
-        &format!("agent={}", agent.id),
+        &format!("smoltbot-agent={}", agent.id),
         "<title>Agent Billing helper",
     ] {
         assert!(page.contains(said), "lacks {said}");

@@ -9,4 +9,5 @@ mod explore;
 mod hostile;
 mod left_out;
 mod pages;
+mod proof;
 mod support;

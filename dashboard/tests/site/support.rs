@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use dashboard::proof::Proofs;
 use http_body_util::BodyExt as _;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -29,9 +30,14 @@ pub(crate) struct Answer {
 impl Site {
     /// An empty one, at `now(0)`.
     pub(crate) fn open() -> Self {
+        Self::proving(Proofs::off())
+    }
+
+    /// One that asks for proofs of links.
+    pub(crate) fn proving(proofs: Proofs) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&directory.path().join("traces.db")).unwrap();
-        let pages = dashboard::router(Arc::new(store.clone()), Arc::new(|| now(0)))
+        let pages = dashboard::router(Arc::new(store.clone()), Arc::new(|| now(0)), proofs)
             .fallback(dashboard::not_found);
         Self {
             store,

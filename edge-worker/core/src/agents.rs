@@ -7,6 +7,7 @@ use aap::limits::{DEFAULT_PAGE, MAX_PAGE};
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
+use dashboard::proof::Claimed;
 use serde::Serialize;
 use trace_store::{AgentRow, Equivocation, SessionRow, StreamRow, TraceReader, TraceWriter};
 
@@ -25,6 +26,8 @@ pub(crate) struct Agent {
     missing_links: u64,
     /// Places of its chains for which it signed two contents.
     equivocations: usize,
+    /// The name and link that its card claims, and how far the link is proven.
+    claimed: Option<Claimed>,
 }
 
 /// The agent, or a 404.
@@ -45,6 +48,11 @@ pub(crate) async fn one<S: TraceReader + TraceWriter, L: Limiter>(
     let row = find(&edge, &id).await?;
     let streams = edge.ports.store.streams(row.agent_id).await?;
     let equivocations = edge.ports.store.equivocations(row.agent_id).await?.len();
+    let card = match row.card_id {
+        Some(_) => edge.ports.store.card(row.agent_id).await?,
+        None => None,
+    };
+    let claimed = edge.ports.proofs.of(card.as_ref(), row.agent_id);
     let missing = streams
         .iter()
         .map(|stream| stream.last_seq.saturating_sub(stream.links));
@@ -54,6 +62,7 @@ pub(crate) async fn one<S: TraceReader + TraceWriter, L: Limiter>(
         streams,
         missing_links,
         equivocations,
+        claimed,
     }))
 }
 

@@ -19,6 +19,7 @@ use aap::paths;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, get, post, put};
+use dashboard::proof::Proofs;
 use trace_store::{TraceReader, TraceWriter};
 
 mod agents;
@@ -47,6 +48,7 @@ mod tests;
 mod traces;
 
 pub use body::BODY_TIMEOUT;
+pub use dashboard::proof;
 pub use edge::KNOWN_AGENTS;
 pub use export::{EXPORT_PAGE, MAX_EXPORT_TIME, MAX_EXPORTS, MAX_EXPORTS_PER_NETWORK};
 #[cfg(not(target_arch = "wasm32"))]
@@ -79,6 +81,8 @@ pub struct Ports<S, L> {
     /// Whether pages of other sites may read the API in a browser. Not on a loopback address: what is there is its
     /// machine's own business, and every site that its user visits could ask.
     pub readable_by_other_sites: bool,
+    /// Who looks up what proves the links that agents claim.
+    pub proofs: Proofs,
 }
 
 /// The routes that never count against a limit.
@@ -137,7 +141,8 @@ fn of<S: TraceReader + TraceWriter, L: Limiter>(routes: Routes<S, L>) -> Router<
 
 /// The whole edge: API, live events, pages. Every request may carry a [`ClientNet`] among its extensions.
 pub fn router<S: TraceReader + TraceWriter, L: Limiter>(ports: Ports<S, L>) -> Router {
-    let pages = dashboard::router(Arc::clone(&ports.store), Arc::clone(&ports.clock));
+    let (store, clock) = (Arc::clone(&ports.store), Arc::clone(&ports.clock));
+    let pages = dashboard::router(store, clock, ports.proofs.clone());
     let edge = Arc::new(Edge::new(ports));
     let api = of(limited())
         .route("/v1", any(ops::no_route))

@@ -142,6 +142,7 @@ fn edge_readable(readable_by_other_sites: bool) -> Router {
         sleep: Arc::new(|_| Box::pin(std::future::ready(()))),
         render_metrics: Arc::new(|| "smoltbot_test 1\n".to_owned()),
         live: Arc::new(Live::new()),
+        proofs: dashboard::proof::Proofs::off(),
     })
 }
 

@@ -41,6 +41,7 @@ impl Edge {
             render_metrics: Arc::new(String::new),
             live: Arc::new(Live::new()),
             readable_by_other_sites: true,
+            proofs: edge_core::proof::Proofs::off(),
         });
         Self {
             router,

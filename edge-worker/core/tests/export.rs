@@ -54,6 +54,7 @@ impl Edge {
                 render_metrics: Arc::new(String::new),
                 live: Arc::new(Live::new()),
                 readable_by_other_sites: true,
+                proofs: edge_core::proof::Proofs::off(),
             }),
             clock,
             _directory: directory,

@@ -1,7 +1,7 @@
 //! The edge router on a native server.
 //!
 //! **In scope.** Connections and their time limits, the counts behind the rate limits ([`limits`]), the process's metrics
-//! recorder ([`metrics`]), packed answers, clocks, an orderly end. **Out of scope.** What requests mean (`edge-core`), the store behind it,
+//! recorder ([`metrics`]), packed answers, clocks, the DNS ([`Dns`]), an orderly end. **Out of scope.** What requests mean (`edge-core`), the store behind it,
 //! configuration and signals (`smoltbot`).
 //!
 //! The client's address is that of the connection. Headers such as `X-Forwarded-For` are not believed: behind a reverse
@@ -20,12 +20,14 @@ use tokio_util::sync::CancellationToken;
 use trace_store::{TraceReader, TraceWriter};
 
 mod connections;
+mod dns;
 pub mod limits;
 pub mod metrics;
 mod pack;
 mod stall;
 
 pub use connections::{DRAIN_TIMEOUT, HEADER_TIMEOUT, MAX_CONNECTIONS};
+pub use dns::Dns;
 pub use limits::{Counts, Limits};
 pub use stall::WRITE_TIMEOUT;
 
@@ -53,10 +55,12 @@ pub async fn serve<S: TraceReader + TraceWriter>(
     limits: Limits,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
-    serve_with(listener, store, limits, Arc::new(Live::new()), shutdown).await
+    let live = Arc::new(Live::new());
+    serve_with(listener, store, limits, live, Dns::Off, shutdown).await
 }
 
-/// The same with live streams that others may wake, too: whoever hears that another process has stored something.
+/// The same with live streams that others may wake, too, whoever hears that another process has stored something; and with
+/// somebody to ask for what proves agents' links.
 ///
 /// # Errors
 /// As [`serve`].
@@ -65,6 +69,7 @@ pub async fn serve_with<S: TraceReader + TraceWriter>(
     store: Arc<S>,
     limits: Limits,
     live: Arc<Live>,
+    dns: Dns,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr()?;
@@ -79,6 +84,7 @@ pub async fn serve_with<S: TraceReader + TraceWriter>(
         render_metrics: Arc::new(move || render.render()),
         live: Arc::clone(&live),
         readable_by_other_sites: !address.ip().to_canonical().is_loopback(),
+        proofs: dns.proofs(),
     };
     let router = edge_core::router(ports).layer(axum::middleware::from_fn(pack::answers));
     tracing::info!(%address, "the edge listens");

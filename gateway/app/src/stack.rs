@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aap::Gate;
 use anyhow::{Context as _, bail};
-use edge_server::{Limits, Live};
+use edge_server::{Dns, Limits, Live};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -173,22 +173,27 @@ impl Stack {
             new_agents_per_hour: edge.limit_new_agents_per_hour,
             global_per_minute: edge.limit_global_per_minute,
         };
+        let dns = match edge.dns {
+            smoltbot_config::Dns::Off => Dns::Off,
+            smoltbot_config::Dns::System => Dns::System,
+            smoltbot_config::Dns::Server(address) => Dns::Server(address),
+        };
         match database {
             Database::Sqlite(path) => {
                 let store = Arc::new(SqliteStore::open(&path)?);
-                self.serve_edge(listener, store, limits, Arc::default());
+                self.serve_edge(listener, store, limits, Arc::default(), dns);
             }
             Database::Postgres(url) => {
                 let (store, upkeep) = postgres::open(&url).await?;
                 let live = Arc::new(Live::new());
                 let Some(upkeep) = upkeep else {
-                    self.serve_edge(listener, Arc::new(store), limits, live);
+                    self.serve_edge(listener, Arc::new(store), limits, live, dns);
                     return output::line(&format!("edge       http://{address}"));
                 };
                 let woken = Arc::clone(&live);
                 // Other processes store in the same database.
                 let heard = store.connections().listen(move || woken.wake());
-                self.serve_edge(listener, Arc::new(store), limits, live);
+                self.serve_edge(listener, Arc::new(store), limits, live, dns);
                 let stop = CancellationToken::new();
                 let stopped = stop.clone();
                 let work = async move {
@@ -208,9 +213,10 @@ impl Stack {
         store: Arc<S>,
         limits: Limits,
         live: Arc<Live>,
+        dns: Dns,
     ) {
         let stop = CancellationToken::new();
-        let serving = edge_server::serve_with(listener, store, limits, live, stop.clone());
+        let serving = edge_server::serve_with(listener, store, limits, live, dns, stop.clone());
         self.add("edge", async move { Ok(serving.await?) }, stop);
     }
 

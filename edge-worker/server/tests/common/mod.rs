@@ -169,6 +169,7 @@ pub fn in_process(limits: Limits) -> InProcess {
         render_metrics: Arc::new(String::new),
         live: Arc::new(Live::new()),
         readable_by_other_sites: true,
+        proofs: edge_core::proof::Proofs::off(),
     });
     InProcess {
         router,

@@ -121,6 +121,8 @@ fn ports(store: Store, limiter: Counting, live: Arc<Live>) -> Ports<Store, Count
         }),
         live,
         readable_by_other_sites: true,
+        // The Worker asks for no names; its pages tell how to.
+        proofs: edge_core::proof::Proofs::off(),
     }
 }
 
