@@ -1,5 +1,6 @@
 //! From the crate `edge-worker` to a bundle: cargo, wasm-bindgen, wasm-opt, esbuild; and what its host serves as files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -38,6 +39,13 @@ pub(crate) fn build() -> Result<Sizes> {
     let lock = File::create(target.join(".lock"))?;
     lock.lock()
         .context("waiting for another build of the Worker")?;
+    let staging = target.join("bundle");
+    if staging.exists() {
+        fs::remove_dir_all(&staging)?;
+    }
+    // The module holds the files' names, which are made from their contents. So they are written before it is compiled, and
+    // once more after it: whoever edits one in between would get pages that ask for files which are not there.
+    write_files(&staging.join(STATIC))?;
     toolchain
         .cargo_build()
         .args([
@@ -50,10 +58,9 @@ pub(crate) fn build() -> Result<Sizes> {
         .arg(&target)
         .run()?;
     let module = target.join(TARGET).join("wasm/edge_worker.wasm");
-    let staging = target.join("bundle");
-    if staging.exists() {
-        fs::remove_dir_all(&staging)?;
-    }
+    let after = staging.join("files-after");
+    write_files(&after)?;
+    unedited(&staging.join(STATIC), &after)?;
     let bound = staging.join("bound");
     fs::create_dir_all(&bound)?;
     Line::cargo()
@@ -70,10 +77,6 @@ pub(crate) fn build() -> Result<Sizes> {
         .args([&wasm, &bound.join("index_bg.wasm")])
         .run()?;
     bundle(&tools, &bound, &staging.join("index.js"))?;
-    Line::cargo()
-        .args(["run", "--quiet", "--package", "worker-files", "--"])
-        .arg(staging.join(STATIC))
-        .run()?;
     let sizes = Sizes::of(&tools, &staging, &FILES)?;
     sizes.check()?;
     fs::create_dir_all(dir())?;
@@ -89,6 +92,49 @@ pub(crate) fn build() -> Result<Sizes> {
     }
     copy_dir(&staging.join(STATIC), &files)?;
     Ok(sizes)
+}
+
+/// What the host serves as files, as the sources have it now.
+fn write_files(to: &Path) -> Result<()> {
+    Line::cargo()
+        .args(["run", "--quiet", "--package", "worker-files", "--"])
+        .arg(to)
+        .run()
+}
+
+/// Checks that the files from before and from after the module was compiled are the same.
+fn unedited(before: &Path, after: &Path) -> Result<()> {
+    let (before, after) = (contents(before)?, contents(after)?);
+    let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let edited: Vec<_> = names
+        .into_iter()
+        .filter(|name| before.get(*name) != after.get(*name))
+        .map(|name| name.display().to_string())
+        .collect();
+    ensure!(
+        edited.is_empty(),
+        "files that the host serves were edited while the Worker was compiled, so its pages would ask for others than there \
+         are: {}; the last bundle stays where it is, build once more",
+        edited.join(", ")
+    );
+    Ok(())
+}
+
+/// Every file below a directory, by its path there.
+fn contents(dir: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let (mut found, mut dirs) = (BTreeMap::new(), vec![dir.to_owned()]);
+    while let Some(at) = dirs.pop() {
+        for entry in fs::read_dir(&at).with_context(|| format!("reading {}", at.display()))? {
+            let path = entry?.path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else {
+                let name = path.strip_prefix(dir).unwrap_or(&path).to_owned();
+                found.insert(name, fs::read(&path)?);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Copies a directory with all that is in it.
@@ -162,6 +208,27 @@ mod tests {
             text.contains("export const LiveHub = durableObject(\"LiveHub\");"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_file_that_was_edited_meanwhile_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let (before, after) = (dir.path().join("before"), dir.path().join("after"));
+        for side in [&before, &after] {
+            fs::create_dir_all(side.join("assets")).unwrap();
+            fs::write(side.join("assets/a.1.css"), "a").unwrap();
+            fs::write(side.join("_headers"), "h").unwrap();
+        }
+        unedited(&before, &after).unwrap();
+        // What an edit does: another content under another name.
+        fs::rename(after.join("assets/a.1.css"), after.join("assets/a.2.css")).unwrap();
+        let told = unedited(&before, &after).unwrap_err().to_string();
+        assert!(told.contains("assets/a.1.css, assets/a.2.css"), "{told}");
+        assert!(told.contains("build once more"), "{told}");
+        fs::rename(after.join("assets/a.2.css"), after.join("assets/a.1.css")).unwrap();
+        fs::write(after.join("_headers"), "other").unwrap();
+        let told = unedited(&before, &after).unwrap_err().to_string();
+        assert!(told.contains(": _headers;"), "{told}");
     }
 
     /// wasm-bindgen refuses a module that was made for another version of itself.

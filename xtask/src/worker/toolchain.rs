@@ -14,6 +14,8 @@ pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 /// A compiler that is new enough for the workspace, the sources of its standard library, and `wasm-ld`.
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "lld"];
+/// The environment variable that chooses one, `own` or `debian`, where both are there.
+const CHOICE: &str = "SMOLTBOT_WASM_TOOLCHAIN";
 
 /// How to compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,51 +27,75 @@ pub(crate) enum Toolchain {
 }
 
 impl Toolchain {
-    /// The first that is there, or can be made to be there.
+    /// The one that is named in [`CHOICE`], else the first that is there, or can be made to be there.
     ///
     /// # Errors
-    /// When there is none; the message says what to install.
+    /// When there is none, or no such one; the message says what to install.
     pub(crate) fn ensure() -> Result<Self> {
-        if let Some(found) = Self::found() {
+        let choice = std::env::var_os(CHOICE);
+        let choice = choice.as_ref().map(|value| value.to_string_lossy());
+        let chosen = Self::chosen(choice.as_deref().unwrap_or_default())?;
+        if let Some(found) = Self::found(chosen) {
             return Ok(found);
         }
-        if Line::new("rustup").arg("--version").succeeds() {
+        let may = |one| chosen.is_none_or(|chosen| chosen == one);
+        if may(Self::Own) && Line::new("rustup").arg("--version").succeeds() {
             // Without a network this fails; then Debian may help.
             let _ = Line::new("rustup").args(["target", "add", TARGET]).run();
         }
-        let root = nix::unistd::geteuid().is_root();
-        if Self::found().is_none() && root && Line::new("apt-get").arg("--version").succeeds() {
+        let root = nix::unistd::geteuid().is_root() && may(Self::Debian);
+        if Self::found(chosen).is_none() && root && Line::new("apt-get").arg("--version").succeeds()
+        {
             let quiet = |line: Line| line.env("DEBIAN_FRONTEND", "noninteractive");
             let _ = quiet(Line::new("apt-get").arg("update")).run();
             let install = ["install", "--yes", "--no-install-recommends"];
             let line = Line::new("apt-get").args(install).args(DEBIAN_PACKAGES);
             let _ = quiet(line).run();
         }
-        match Self::found() {
+        match Self::found(chosen) {
             Some(found) => Ok(found),
-            None => bail!(
-                "nothing here compiles Rust to WebAssembly; install one of\n   \
-                 with rustup: rustup target add {TARGET}\n   \
-                 on Debian: sudo apt-get install {}",
-                DEBIAN_PACKAGES.join(" ")
+            None => bail!("{}", missing(chosen)),
+        }
+    }
+
+    /// What somebody asks for by `value`; none when it is empty.
+    fn chosen(value: &str) -> Result<Option<Self>> {
+        match value {
+            "" => Ok(None),
+            "own" => Ok(Some(Self::Own)),
+            "debian" => Ok(Some(Self::Debian)),
+            other => bail!(
+                "{CHOICE} is {other:?}; it can be `own` (the compiler on the PATH) or `debian`"
             ),
         }
     }
 
-    fn found() -> Option<Self> {
-        let libdir = ask(
-            Path::new("rustc"),
-            &["--print", "target-libdir", "--target", TARGET],
-        );
-        if libdir.is_some_and(|dir| Path::new(&dir).is_dir()) {
-            return Some(Self::Own);
+    /// Of those that may be taken, the first that is there.
+    fn found(chosen: Option<Self>) -> Option<Self> {
+        let taken = |one| chosen.is_none_or(|chosen| chosen == one);
+        [Self::Own, Self::Debian]
+            .into_iter()
+            .find(|one| taken(*one) && one.is_there())
+    }
+
+    fn is_there(self) -> bool {
+        match self {
+            Self::Own => {
+                let args = ["--print", "target-libdir", "--target", TARGET];
+                let libdir = ask(Path::new("rustc"), &args);
+                libdir.is_some_and(|dir| Path::new(&dir).is_dir())
+            }
+            Self::Debian => {
+                let rustc = Path::new(DEBIAN_RUSTC);
+                let version = ask(rustc, &["--version"]).and_then(|text| parse_version(&text));
+                let sources = ask(rustc, &["--print", "sysroot"]).map(|sysroot| {
+                    PathBuf::from(sysroot).join("lib/rustlib/src/rust/library/Cargo.lock")
+                });
+                version.is_some_and(|version| version >= oldest())
+                    && sources.is_some_and(|sources| sources.is_file())
+                    && Line::new("wasm-ld").arg("--version").succeeds()
+            }
         }
-        let rustc = Path::new(DEBIAN_RUSTC);
-        let new_enough = parse_version(&ask(rustc, &["--version"])?)? >= oldest();
-        let sysroot = PathBuf::from(ask(rustc, &["--print", "sysroot"])?);
-        let sources = sysroot.join("lib/rustlib/src/rust/library/Cargo.lock");
-        let linker = Line::new("wasm-ld").arg("--version").succeeds();
-        (new_enough && sources.is_file() && linker).then_some(Self::Debian)
     }
 
     /// `cargo build` for the target.
@@ -86,6 +112,27 @@ impl Toolchain {
                 // Compiling the standard library along is not stable yet.
                 .env("RUSTC_BOOTSTRAP", "1")
                 .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld"),
+        }
+    }
+}
+
+/// What to install for `chosen`, or for any.
+fn missing(chosen: Option<Toolchain>) -> String {
+    let own = format!("with rustup: rustup target add {TARGET}");
+    let debian = format!(
+        "on Debian: sudo apt-get install {}",
+        DEBIAN_PACKAGES.join(" ")
+    );
+    match chosen {
+        None => format!(
+            "nothing here compiles Rust to WebAssembly; install one of\n   {own}\n   {debian}"
+        ),
+        Some(one) => {
+            let (word, install) = match one {
+                Toolchain::Own => ("own", own),
+                Toolchain::Debian => ("debian", debian),
+            };
+            format!("{CHOICE} is `{word}`, which is not here or too old; install it\n   {install}")
         }
     }
 }
@@ -138,6 +185,34 @@ mod tests {
             Some((1, 96))
         );
         assert_eq!(parse_version("clang 14"), None);
+    }
+
+    #[test]
+    fn one_can_be_chosen_and_nothing_else_is_taken_then() {
+        assert_eq!(Toolchain::chosen("").unwrap(), None);
+        assert_eq!(Toolchain::chosen("own").unwrap(), Some(Toolchain::Own));
+        assert_eq!(
+            Toolchain::chosen("debian").unwrap(),
+            Some(Toolchain::Debian)
+        );
+        let told = Toolchain::chosen("Debian").unwrap_err().to_string();
+        assert!(
+            told.contains("SMOLTBOT_WASM_TOOLCHAIN is \"Debian\""),
+            "{told}"
+        );
+        for one in [Toolchain::Own, Toolchain::Debian] {
+            assert!(Toolchain::found(Some(one)).is_none_or(|found| found == one));
+        }
+        let told = missing(Some(Toolchain::Debian));
+        assert!(
+            told.contains("rustc-web") && !told.contains("rustup"),
+            "{told}"
+        );
+        let told = missing(None);
+        assert!(
+            told.contains("rustc-web") && told.contains("rustup"),
+            "{told}"
+        );
     }
 
     #[test]
