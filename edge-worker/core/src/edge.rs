@@ -120,6 +120,10 @@ impl<S: TraceReader + TraceWriter, L: Limiter> Edge<S, L> {
 
     /// The limits behind the signature: each agent's, new agents of the network, all.
     pub(crate) async fn admit(&self, agents: &[AgentId], caller: &Caller) -> Result<(), Problem> {
+        // Each agent's own limit first, though on Cloudflare that makes an object for an identity that is refused as new right
+        // after: only this object remembers that its agent is known. Asked of the store instead, every known agent would cost
+        // a read wherever it is heard of first, and be refused while the store is away, though its batches could wait. An
+        // object that remembers no agent forgets its count, and with it all that it stored.
         for agent in agents {
             self.allow(LimitKey::Agent(*agent), &caller.decisions)
                 .await?;
