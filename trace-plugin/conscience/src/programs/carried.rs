@@ -2,8 +2,12 @@
 
 use super::args::Call;
 use crate::{
+    code::Language,
     escape,
-    shell::{Shell, flow::Flow},
+    shell::{
+        Shell,
+        flow::{Field, Flow},
+    },
 };
 
 /// Programs, and their options whose value is a command.
@@ -31,6 +35,9 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("gdb", &["-ex", "-iex", "--eval-command"]),
     ("lldb", &["-o", "--one-line"]),
     ("expect", &["-c"]),
+    ("npm", &["-c", "--call"]),
+    ("nix-shell", &["--run", "--command"]),
+    ("ansible", &["-a", "--args"]),
 ];
 
 /// Programs whose script may start commands, with the word before each.
@@ -104,39 +111,89 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) {
                 shell.subshell(recipe.trim_start_matches(['@', '-', '+']), &Flow::default());
             }
         }
-        "less" | "more" | "vim" | "vi" | "nvim" => {
-            for command in call.args.iter().filter_map(|arg| {
-                let command = arg.text.strip_prefix('+')?;
-                command.trim_start_matches(':').strip_prefix('!')
-            }) {
-                shell.subshell(command, &Flow::default());
-            }
-        }
+        "less" | "more" | "vim" | "vi" | "nvim" | "ex" | "view" | "gvim" => editor(shell, call),
         "sed" | "gsed" => {
             // The flag `e` of `s` runs what the line has become.
-            for script in call.args.iter().filter(|arg| arg.text.starts_with('s')) {
-                let mut chars = script.text[1..].chars();
-                let Some(mark) = chars.next().filter(|mark| !mark.is_alphanumeric()) else {
-                    continue;
-                };
-                if let [_, replacement, flags] =
-                    chars.as_str().splitn(3, mark).collect::<Vec<_>>()[..]
-                    && flags
-                        .chars()
-                        .take_while(char::is_ascii_alphanumeric)
-                        .any(|c| c == 'e')
-                {
-                    shell.subshell(replacement, &Flow::default());
-                }
+            for script in call.args.iter().filter(|arg| arg.is_known()) {
+                sed(shell, &script.text);
             }
         }
         _ => {}
     }
 }
 
+/// Commands of an editor: `:!command`, `:call system("command")`.
+fn editor(shell: &mut Shell<'_>, call: &Call<'_>) {
+    let given = call.values(&["-c", "--cmd"]);
+    let plus = call
+        .args
+        .iter()
+        .filter_map(|arg| arg.text.strip_prefix('+'));
+    for command in given.iter().map(|field| field.text.as_str()).chain(plus) {
+        let command = command.trim_start_matches([':', ' ']);
+        let command = command.strip_prefix("silent ").unwrap_or(command);
+        match command.trim_start_matches(['%', '.']).strip_prefix('!') {
+            Some(line) => {
+                shell.subshell(line.trim_start_matches('!'), &Flow::default());
+            }
+            None => shell.read_code(command, Language::Lua, call.name),
+        }
+    }
+}
+
+/// `s/…/command/e` runs what the line has become; `w file` writes to a file.
+fn sed(shell: &mut Shell<'_>, script: &str) {
+    for command in script.split(['\n', ';']) {
+        let command = command.trim().trim_start_matches(|c: char| {
+            c.is_ascii_digit() || matches!(c, '$' | ',' | '{' | '!' | ' ')
+        });
+        if let Some(file) = command.strip_prefix("w ") {
+            shell.write(
+                &Field::known(file.trim()),
+                false,
+                &Flow::unforeseen(),
+                "sed",
+            );
+        }
+    }
+    let mut chars = script.chars();
+    if chars.next() != Some('s') {
+        return;
+    }
+    let Some(mark) = chars.next().filter(|mark| !mark.is_alphanumeric()) else {
+        return;
+    };
+    let mut parts: [String; 3] = Default::default();
+    let mut part = 0;
+    while let Some(c) = chars.next() {
+        if c == mark && part < 2 {
+            part += 1;
+        } else if c == '\\' {
+            match chars.next() {
+                Some(next) if next == mark => parts[part].push(next),
+                next => {
+                    parts[part].push('\\');
+                    parts[part].extend(next);
+                }
+            }
+        } else {
+            parts[part].push(c);
+        }
+    }
+    let [_, replacement, flags] = &parts;
+    if part == 2
+        && flags
+            .chars()
+            .take_while(char::is_ascii_alphanumeric)
+            .any(|c| c == 'e')
+    {
+        shell.subshell(replacement, &Flow::default());
+    }
+}
+
 /// Pipes within awk: `print "text" | "command"` and `"command" | getline`.
 pub(crate) fn awk_pipes(shell: &mut Shell<'_>, code: &str) {
-    if !code.contains('|') {
+    if !code.contains(['|', '>']) {
         return;
     }
     // Text literals are every second piece.
@@ -147,6 +204,10 @@ pub(crate) fn awk_pipes(shell: &mut Shell<'_>, code: &str) {
         if before.ends_with('|') && !before.ends_with("||") {
             let input = at.checked_sub(2).map_or("", |at| pieces[at]);
             shell.subshell(literal, &Flow::text(escape::unescape(input)));
+        } else if before.ends_with('>') && before.contains("print") {
+            let append = before.ends_with(">>");
+            let target = Field::known(*literal);
+            shell.write(&target, append, &Flow::unforeseen(), "awk");
         } else if after.starts_with('|') && after.contains("getline") {
             shell.subshell(literal, &Flow::default());
         }

@@ -79,6 +79,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
                 .map_or("", |field| field.text.as_str());
             if (name != "format" || call.args.iter().any(|arg| arg.text.ends_with(':')))
                 && !call.has('V', "help")
+                && !call.args.iter().any(|arg| is_image(&arg.text))
             {
                 emit(shell, EffectKind::DiskWrite, target, "format");
             }
@@ -259,6 +260,15 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         }
     }
     Some(Flow::unforeseen())
+}
+
+/// Whether a file system is made within a file of the working directory, not on a device.
+fn is_image(target: &str) -> bool {
+    let file = target.rsplit('/').next().unwrap_or(target);
+    !target.starts_with("/dev/")
+        && [".img", ".iso", ".raw", ".ext4", ".qcow2", ".dmg", ".disk"]
+            .iter()
+            .any(|ending| file.ends_with(ending))
 }
 
 fn kill(shell: &mut Shell<'_>, call: &Call<'_>) {

@@ -114,6 +114,17 @@ impl Shell<'_> {
         } else {
             "command"
         };
+        // `$(npm bin)/eslint`: the directory is open, the program is not.
+        if let Some((_, name)) = first
+            .text
+            .rsplit_once(")/")
+            .filter(|(_, name)| !name.is_empty() && !name.contains(['$', '/', '*']))
+            .filter(|_| manner == "substituted" && first.text.starts_with("$("))
+        {
+            let known = Field::known(name);
+            let argv: Vec<Field> = std::iter::once(known).chain(args.iter().cloned()).collect();
+            return self.invoke(&argv, stdin);
+        }
         self.emit(
             Effect::new(EffectKind::Opaque, first.text.clone())
                 .manner(manner)

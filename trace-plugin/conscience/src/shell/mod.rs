@@ -4,8 +4,10 @@
 pub(crate) mod flow;
 mod invoke;
 mod parse;
+mod plain;
 mod redirect;
 mod remote;
+mod rights;
 mod scan;
 mod walk;
 mod word;
@@ -247,7 +249,13 @@ impl<'a> Shell<'a> {
 
     /// Notes that `field` is written over, or added to, with `content`.
     pub(crate) fn write(&mut self, field: &Field, append: bool, content: &Flow, program: &str) {
-        let path = self.path(&field.text);
+        let mut path = self.path(&field.text);
+        // Writing to a link writes to what it leads to; making one replaces what was there.
+        if program != "ln"
+            && let Some((_, target)) = self.links.iter().find(|(link, _)| *link == path)
+        {
+            path = target.clone();
+        }
         let place = self.place(&path, true);
         let display = path.display();
         if !display.starts_with("/dev/") {

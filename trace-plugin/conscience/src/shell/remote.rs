@@ -70,10 +70,18 @@ impl Shell<'_> {
             );
         }
         for option in call.values(&["-o"]) {
-            if let Some(command) = option.text.strip_prefix("ProxyCommand=") {
+            let (name, command) = option
+                .text
+                .split_once(['=', ' '])
+                .unwrap_or((&option.text, ""));
+            if ["ProxyCommand", "LocalCommand", "KnownHostsCommand"]
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+            {
                 self.subshell(command, &Flow::default());
             }
         }
+        self.reverse_tunnel(call);
         let rest = after_options(call.args, SSH_VALUES, false, 0);
         let Some((host, command)) = rest.split_first() else {
             return Flow::unforeseen();
@@ -97,9 +105,37 @@ impl Shell<'_> {
         }
         let scope = self.scope.clone();
         self.scope.cwd = crate::path::Path::here();
-        let out = self.text_of(command);
+        let text: Vec<&str> = command.iter().map(|word| word.text.as_str()).collect();
+        let out = match &call.stdin.text {
+            // A shell over there that reads its program from here.
+            Some(_) if command.iter().all(Field::is_known) => {
+                self.subshell(&text.join(" "), call.stdin)
+            }
+            _ => self.text_of(command),
+        };
         self.scope = scope;
         out
+    }
+
+    /// A forwarding from the other machine back to a port of this one through which it can be steered, or to all.
+    fn reverse_tunnel(&mut self, call: &Call<'_>) {
+        let mut words = call.args.iter().map(|arg| arg.text.as_str());
+        let mut forwards = Vec::new();
+        while let Some(word) = words.next() {
+            if let Some(rest) = word.strip_prefix("-R").filter(|rest| !rest.is_empty()) {
+                forwards.push(rest);
+            } else if word.starts_with('-') && !word.starts_with("--") && word.ends_with('R') {
+                forwards.extend(words.next());
+            }
+        }
+        let steers = forwards.iter().any(|forward| {
+            let port = forward.rsplit(':').next().unwrap_or(forward);
+            !forward.contains([':', '/'])
+                || matches!(port, "22" | "23" | "3389" | "5900" | "5985" | "5986")
+        });
+        if steers {
+            self.emit(Effect::new(EffectKind::RemoteShell, "whoever connects").program(call.name));
+        }
     }
 
     pub(super) fn container(&mut self, call: &Call<'_>) -> Option<Flow> {
@@ -126,8 +162,35 @@ impl Shell<'_> {
         let argv: Vec<Field> = entry.into_iter().chain(inner.iter().cloned()).collect();
         let scope = self.scope.clone();
         self.scope.cwd = crate::path::Path::here();
+        let before = self.found.effects.len();
         let out = self.inner(&argv, call.stdin);
         self.scope = scope;
+        // What a fresh container does to its own files ends with it, unless it is given some of the machine's.
+        if verb == "run"
+            && matches!(call.name, "docker" | "podman" | "nerdctl")
+            && !call.args.iter().any(|arg| {
+                arg.text.starts_with("-v")
+                    || arg.text.starts_with("--vol")
+                    || arg.text.starts_with("--mount")
+                    || arg.text.starts_with("--device")
+                    || arg.text.starts_with("--privileged")
+                    || arg.text.starts_with("--pid")
+            })
+        {
+            let mut at = 0;
+            self.found.effects.retain(|effect| {
+                at += 1;
+                at <= before
+                    || !matches!(
+                        effect.kind,
+                        EffectKind::Delete
+                            | EffectKind::Overwrite
+                            | EffectKind::ChangePermissions
+                            | EffectKind::Persistence
+                            | EffectKind::HideTracks
+                    )
+            });
+        }
         Some(out)
     }
 
@@ -161,9 +224,24 @@ impl Shell<'_> {
                 self.execute(&flow_of(operand), call.name);
             }
         }
-        if call.name == "screen" && !operands.is_empty() {
-            let words: Vec<Field> = operands.into_iter().cloned().collect();
-            return self.inner(&words, call.stdin);
+        let values = &[
+            "-S", "-dmS", "-DmS", "-t", "-e", "-h", "-p", "-s", "-T", "-c", "-n", "-x", "-y", "-F",
+            "-L",
+        ];
+        if call.name == "screen" {
+            return self.inner(after_options(call.args, values, false, 0), call.stdin);
+        }
+        let started = call.args.iter().position(|arg| {
+            matches!(
+                arg.text.as_str(),
+                "new" | "new-session" | "neww" | "new-window" | "splitw" | "split-window"
+            )
+        });
+        if let Some(at) = started {
+            let words = after_options(&call.args[at + 1..], values, false, 0);
+            if words.len() > 1 {
+                return self.inner(words, call.stdin);
+            }
         }
         Flow::unforeseen()
     }

@@ -4,6 +4,7 @@
 use super::{
     Shell,
     flow::{Field, Flow, Taint, flow_of},
+    plain::PLAIN,
 };
 use crate::{
     code,
@@ -13,56 +14,6 @@ use crate::{
         args::{after_options, is_assignment},
     },
 };
-
-/// Wrappers of the plain form `name [options] [operands] command…`: options with a value, operands before the command.
-const PLAIN: &[(&str, &[&str], usize)] = &[
-    ("nice", &["-n", "--adjustment"], 0),
-    ("ionice", &["-c", "-n", "-p", "--class", "--classdata"], 0),
-    ("nohup", &[], 0),
-    ("timeout", &["-s", "-k", "--signal", "--kill-after"], 1),
-    ("gtimeout", &["-s", "-k"], 1),
-    ("stdbuf", &["-i", "-o", "-e"], 0),
-    ("setsid", &[], 0),
-    ("time", &["-f", "-o"], 0),
-    ("builtin", &[], 0),
-    ("exec", &["-a"], 0),
-    ("busybox", &[], 0),
-    ("toybox", &[], 0),
-    ("chroot", &[], 1),
-    ("unbuffer", &[], 0),
-    ("xvfb-run", &["-n", "-s", "-e", "-f", "-p", "-w"], 0),
-    ("gosu", &[], 1),
-    ("caffeinate", &["-t", "-w"], 0),
-    ("taskset", &[], 1),
-    ("chrt", &[], 1),
-    ("numactl", &[], 0),
-    ("strace", &["-o", "-e", "-p", "-s"], 0),
-    ("ltrace", &["-o", "-e"], 0),
-    ("fakeroot", &[], 0),
-    ("firejail", &[], 0),
-    ("proxychains", &["-f"], 0),
-    ("proxychains4", &["-f"], 0),
-    ("torsocks", &[], 0),
-    (
-        "systemd-run",
-        &["-p", "--property", "-u", "--unit", "--on-active"],
-        0,
-    ),
-    ("dbus-run-session", &[], 0),
-    ("pkexec", &["--user"], 0),
-    ("doas", &["-u", "-C"], 0),
-    ("systemd-inhibit", &[], 0),
-    ("unshare", &[], 0),
-    ("setarch", &[], 1),
-    ("linux64", &[], 0),
-    ("coproc", &[], 0),
-    ("npx", &["-p", "--package"], 0),
-    ("entr", &[], 0),
-    ("then", &[], 0),
-    ("prlimit", &[], 0),
-    ("cgexec", &["-g"], 0),
-    ("rtk", &[], 0),
-];
 
 impl Shell<'_> {
     /// Reads a command that runs another; none if `call` is not such a one.
@@ -79,6 +30,66 @@ impl Shell<'_> {
             return Some(self.inner(inner, call.stdin));
         }
         match call.name {
+            name if name.starts_with("ld-linux") || name.starts_with("ld-musl") => {
+                Some(self.inner(
+                    after_options(
+                        call.args,
+                        &["--preload", "--library-path", "--argv0"],
+                        false,
+                        0,
+                    ),
+                    call.stdin,
+                ))
+            }
+            "perf" => Some(self.inner(
+                after_options(
+                    after_options(call.args, &[], false, 1),
+                    &["-e", "-o", "-F", "-r", "-C", "-g"],
+                    false,
+                    0,
+                ),
+                call.stdin,
+            )),
+            "hyperfine" => {
+                let named = call.values(&["-p", "--prepare", "-s", "--setup", "-c", "--cleanup"]);
+                let plain = call.operands(&[
+                    "-w",
+                    "-r",
+                    "-m",
+                    "-M",
+                    "-p",
+                    "-s",
+                    "-c",
+                    "-n",
+                    "-P",
+                    "-L",
+                    "-S",
+                    "-i",
+                    "--warmup",
+                    "--runs",
+                    "--min-runs",
+                    "--max-runs",
+                    "--prepare",
+                    "--setup",
+                    "--cleanup",
+                    "--export-json",
+                    "--export-markdown",
+                    "--command-name",
+                    "--shell",
+                ]);
+                for text in named.iter().chain(plain) {
+                    self.execute(&flow_of(text), call.name);
+                }
+                Some(Flow::unforeseen())
+            }
+            "entr" if call.has('s', "") => {
+                Some(self.text_of(after_options(call.args, &[], false, 0)))
+            }
+            "entr" => Some(self.inner(after_options(call.args, &[], false, 0), &Flow::default())),
+            "git" if call.operand(0) == "bisect" && call.operand(1) == "run" => {
+                let at = call.args.iter().position(|arg| arg.text == "run")?;
+                Some(self.inner(&call.args[at + 1..], &Flow::default()))
+            }
             "sudo" | "gsudo" => Some(self.sudo(call)),
             "su" | "runuser" => Some(self.su(call)),
             "env" => Some(self.env(call)),
@@ -116,10 +127,12 @@ impl Shell<'_> {
                     } else {
                         Some((None, arg.text.as_str()))
                     };
-                    if let Some((name, body)) =
-                        text.filter(|(_, body)| arg.is_known() && body.contains(' '))
-                    {
-                        self.subshell(body, &Flow::default());
+                    if let Some((name, body)) = text.filter(|(name, body)| {
+                        arg.is_known() && (name.is_some() || body.contains(' '))
+                    }) {
+                        if body.contains(' ') {
+                            self.subshell(body, &Flow::default());
+                        }
                         if let Some(name) = name {
                             self.scope.aliases.insert(name.to_owned(), body.to_owned());
                         }
@@ -175,6 +188,17 @@ impl Shell<'_> {
             }
             "tmux" | "screen" => Some(self.terminal(call)),
             "cmd" | "powershell" | "pwsh" => Some(self.windows(call)),
+            "npm" | "yarn" | "bun" if matches!(call.operand(0), "exec" | "x" | "dlx") => {
+                Some(self.inner(
+                    after_options(
+                        after_options(call.args, &[], false, 1),
+                        &["-p", "--package", "-c", "--call"],
+                        true,
+                        0,
+                    ),
+                    call.stdin,
+                ))
+            }
             "uv" | "poetry" | "pipenv" | "pnpm" | "bundle" | "hatch" | "rye" | "mise"
             | "direnv" | "nix"
                 if call.any(&["run", "exec", "x"]) =>
@@ -226,102 +250,6 @@ impl Shell<'_> {
         }
     }
 
-    fn sudo(&mut self, call: &Call<'_>) -> Flow {
-        let values = &[
-            "-u", "-g", "-h", "-p", "-C", "-r", "-t", "-T", "-U", "-D", "-R", "--user", "--group",
-            "--host", "--prompt", "--chdir",
-        ];
-        let before: Vec<&str> = call
-            .args
-            .iter()
-            .map(|arg| arg.text.as_str())
-            .take_while(|text| text.starts_with('-'))
-            .collect();
-        if before.iter().any(|text| {
-            matches!(
-                *text,
-                "-l" | "-v" | "-k" | "-K" | "-V" | "--list" | "--validate" | "--version"
-            )
-        }) {
-            return Flow::unforeseen();
-        }
-        for arg in call.args {
-            match arg.text.split_once('=') {
-                Some((name, value)) if is_assignment(&arg.text) => {
-                    self.assigned(name, &Field::known(value));
-                }
-                _ if arg.text.starts_with('-') => {}
-                _ => break,
-            }
-        }
-        let inner = after_options(call.args, values, true, 0);
-        if before.contains(&"-e") {
-            inner
-                .iter()
-                .for_each(|file| self.write(file, false, &Flow::unforeseen(), "sudo"));
-            return Flow::unforeseen();
-        }
-        if inner.is_empty() {
-            if before
-                .iter()
-                .any(|text| matches!(*text, "-i" | "-s" | "--login" | "--shell"))
-            {
-                self.emit(
-                    Effect::new(EffectKind::RaisePrivileges, "root")
-                        .manner("root_shell")
-                        .program("sudo"),
-                );
-                if call.stdin.connected {
-                    return self.execute(&call.stdin.clone(), "sudo");
-                }
-            }
-            return Flow::unforeseen();
-        }
-        let plain_shell = matches!(
-            inner[0].text.rsplit('/').next(),
-            Some("bash" | "sh" | "zsh" | "fish" | "su")
-        );
-        if plain_shell && inner.len() == 1 && !call.stdin.connected {
-            self.emit(
-                Effect::new(EffectKind::RaisePrivileges, "root")
-                    .manner("root_shell")
-                    .program("sudo"),
-            );
-        }
-        self.inner(inner, call.stdin)
-    }
-
-    fn su(&mut self, call: &Call<'_>) -> Flow {
-        let texts = call.values(&["-c", "--command"]);
-        for text in &texts {
-            self.execute(&flow_of(text), call.name);
-        }
-        if call.name == "runuser" && texts.is_empty() {
-            return self.inner(
-                after_options(call.args, &["-u", "-g"], false, 0),
-                call.stdin,
-            );
-        }
-        if texts.is_empty() {
-            if call.stdin.connected {
-                return self.execute(&call.stdin.clone(), call.name);
-            }
-            let user = call
-                .operands(&[])
-                .iter()
-                .find(|field| field.text != "-")
-                .map_or("root", |field| field.text.as_str());
-            if user == "root" {
-                self.emit(
-                    Effect::new(EffectKind::RaisePrivileges, "root")
-                        .manner("root_shell")
-                        .program(call.name),
-                );
-            }
-        }
-        Flow::unforeseen()
-    }
-
     fn env(&mut self, call: &Call<'_>) -> Flow {
         for text in call.values(&["-S", "--split-string"]) {
             self.execute(&flow_of(&text), "env");
@@ -344,7 +272,16 @@ impl Shell<'_> {
                 ..Taint::default()
             });
         }
-        self.inner(inner, call.stdin)
+        let scope = self.scope.clone();
+        let directory = call.values(&["-C", "--chdir"]);
+        if let Some(directory) = directory.first().filter(|field| field.is_known()) {
+            self.scope.cwd = self.path(&directory.text);
+        }
+        let out = self.inner(inner, call.stdin);
+        if !directory.is_empty() {
+            self.scope.cwd = scope.cwd;
+        }
+        out
     }
 
     fn xargs(&mut self, call: &Call<'_>) -> Flow {
@@ -373,18 +310,23 @@ impl Shell<'_> {
             Some(at) => (&inner[..at], Some(&inner[at + 1..])),
             None => (inner, None),
         };
-        let items: Vec<Field> = match (listed, &call.stdin.text) {
+        let from_file = call
+            .values(&["-a", "--arg-file"])
+            .first()
+            .and_then(|file| self.script(file));
+        let stdin = from_file.as_ref().unwrap_or(call.stdin);
+        let items: Vec<Field> = match (listed, &stdin.text) {
             (Some(listed), _) => listed.to_vec(),
             (None, Some(text)) => text.split_whitespace().take(64).map(Field::known).collect(),
-            (None, None) if call.stdin.taint.listing.is_some() => {
+            (None, None) if stdin.taint.listing.is_some() => {
                 vec![Field {
-                    taint: call.stdin.taint.clone(),
-                    ..Field::known(call.stdin.taint.listing.clone().unwrap_or_default())
+                    taint: stdin.taint.clone(),
+                    ..Field::known(stdin.taint.listing.clone().unwrap_or_default())
                 }]
             }
             (None, None) => {
                 let mut field = Field {
-                    taint: call.stdin.taint.clone(),
+                    taint: stdin.taint.clone(),
                     ..Field::default()
                 };
                 field.push_unknown("$(stdin)", true);
