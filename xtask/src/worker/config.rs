@@ -110,6 +110,26 @@ mod tests {
         }
     }
 
+    /// Without it Cloudflare drops a batch that failed too often, though its sender was told that it waits.
+    #[test]
+    fn no_queued_batch_is_dropped_when_it_failed_too_often() {
+        let config = read().unwrap();
+        let mut letters = BTreeSet::new();
+        for env in [
+            &config,
+            &config["env"]["staging"],
+            &config["env"]["production"],
+        ] {
+            let queues = &env["queues"];
+            let produced = &queues["producers"][0]["queue"];
+            let consumer = &queues["consumers"][0];
+            assert_eq!(&consumer["queue"], produced);
+            let dead = consumer["dead_letter_queue"].as_str().unwrap();
+            assert_eq!(dead, format!("{}-dead", produced.as_str().unwrap()));
+            assert!(letters.insert(dead), "{dead} is of another environment");
+        }
+    }
+
     #[test]
     fn every_class_is_migrated_to() {
         let config = read().unwrap();

@@ -57,7 +57,7 @@ fn program(variable: &str) -> PathBuf {
         None => panic!(
             "{variable} is not set: these tests start the built programs. `cargo xtask test` does all of it; by hand, after \
              `cargo build -p smoltbot -p xtask && cargo xtask worker build`: SMOLTBOT_BIN=target/debug/smoltbot \
-             SMOLTBOT_XTASK=target/debug/xtask cargo test -p edge-e2e --test faults"
+             SMOLTBOT_XTASK=target/debug/xtask cargo test -p edge-e2e --test http_faults"
         ),
     }
 }

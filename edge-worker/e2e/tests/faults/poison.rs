@@ -123,6 +123,13 @@ async fn queued_poison_holds_nobody_up(kind: Kind) {
         (known == count.to_string()).then_some(())
     })
     .await;
+    // It comes again until it is a dead letter, and people are told why.
+    within(crate::wait::PATIENCE, "the poison is told", async || {
+        let log = edge.log();
+        (log.contains("a message comes again") && log.contains("cannot hold this trace"))
+            .then_some(())
+    })
+    .await;
     let answer = oracle.submit(&client, body_of(&others)).await.expect(201);
     assert_eq!(answer.statuses(), vec!["duplicate"; others.len()]);
     settle(&edge.address(), &database, &[&oracle]).await;
