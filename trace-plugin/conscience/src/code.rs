@@ -99,6 +99,7 @@ const DELETES_TREE: &[&str] = &[
     "remove_dir_all",
     ".rm",
     ".rmdir",
+    "rm_rf!",
     "fs.rm",
     "emptyDirSync",
 ];
@@ -111,6 +112,7 @@ const DELETES_FILE: &[&str] = &[
     "rmdir",
     "Deno.remove",
     "os.unlink",
+    "file.remove",
 ];
 
 /// Calls that list what is in a directory.
@@ -134,8 +136,13 @@ const WRITES: &[&str] = &[
     "File.write",
     "appendFileSync",
     "truncate",
+    "truncateSync",
+    "createWriteStream",
     "write_text",
 ];
+
+/// Calls that move the first path to the second, as `mv` does.
+const MOVES: &[&str] = &["os.rename", "os.replace", "shutil.move", "renameSync"];
 
 const NETWORK: &[&str] = &[
     "urllib",
@@ -470,6 +477,10 @@ impl Shell<'_> {
                 .is_some_and(|mode| mode.starts_with('a'));
             let target = first.trim_start_matches('>').trim();
             self.write(&Field::known(target), append, &Flow::unforeseen(), program);
+        } else if call.is(MOVES) && call.literals.len() == 2 {
+            let words = std::iter::once("mv").chain(call.literals.iter().map(String::as_str));
+            let argv: Vec<Field> = words.map(Field::known).collect();
+            self.invoke(&argv, &Flow::default());
         }
     }
 }
