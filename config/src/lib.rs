@@ -23,6 +23,7 @@ pub use identity::IdentityKeys;
 pub use load::Config;
 pub use secret::Secret;
 pub use sections::{
-    Conscience, Dns, Edge, Gateway, MAX_BUDGET_MS, Publish, PublishLevel, Sidecar, UnknownLevel,
+    Conscience, Dns, Edge, Gateway, MAX_BUDGET_MS, PACKS, Publish, PublishLevel, Sidecar,
+    UnknownLevel,
 };
 pub use settings::{DEFAULT_BATCH_SIZE, DEFAULT_TIMEOUT_MS, MAX_BATCH_SIZE, MAX_TIMEOUT_MS};

@@ -257,8 +257,11 @@ fn override_with(
     Ok(overrides)
 }
 
-/// A variable's text as the type of its key: limits and milliseconds are numbers.
+/// A variable's text as the type of its key: limits and milliseconds are numbers, packs a list with commas.
 fn typed(key: &str, text: String) -> Value {
+    if key == "packs" {
+        return text.split(',').map(str::trim).collect();
+    }
     let is_number = key.starts_with("limit_") || key.ends_with("_ms");
     match text.trim().parse::<i64>() {
         Ok(number) if is_number => number.into(),

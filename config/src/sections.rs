@@ -7,8 +7,21 @@ use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::secret::Secret;
+
+/// The packs of built-in rules. What they hold is `conscience`'s business; the words are the same.
+pub const PACKS: [&str; 8] = [
+    "core",
+    "git",
+    "secrets",
+    "network",
+    "cloud",
+    "database",
+    "kubernetes",
+    "paranoid",
+];
 
 /// The longest hook budget, in milliseconds: agents give up on a hook after a minute.
 pub const MAX_BUDGET_MS: u64 = 60_000;
@@ -124,11 +137,17 @@ pub struct Conscience {
     /// Milliseconds that the hook may cost before the card's mode decides; 250, from 1 to [`MAX_BUDGET_MS`].
     #[serde(deserialize_with = "budget")]
     pub budget_ms: u64,
+    /// The packs of built-in rules that are on, each one of [`PACKS`] and `core` among them; unset means all but `paranoid`.
+    #[serde(deserialize_with = "packs")]
+    pub packs: Option<Vec<String>>,
 }
 
 impl Default for Conscience {
     fn default() -> Self {
-        Self { budget_ms: 250 }
+        Self {
+            budget_ms: 250,
+            packs: None,
+        }
     }
 }
 
@@ -266,5 +285,34 @@ fn budget<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         Err(D::Error::custom(format_args!(
             "{ms} is out of range: write 1 to {MAX_BUDGET_MS} milliseconds"
         )))
+    }
+}
+
+/// A list of packs. Read as a whole, so that what is wrong in it is told at its key.
+fn packs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let wrong = |problem: fmt::Arguments<'_>| {
+        let known = PACKS.join("\", \"");
+        Err(D::Error::custom(format_args!(
+            "{problem}: write a list of packs out of \"{known}\""
+        )))
+    };
+    let value = Value::deserialize(deserializer)?;
+    let Value::Array(names) = &value else {
+        return wrong(format_args!("{value} is no list"));
+    };
+    let mut packs: Vec<String> = Vec::new();
+    for name in names {
+        match name.as_str() {
+            Some(name) if packs.iter().any(|pack| pack == name) => {
+                return wrong(format_args!("\"{name}\" is there twice"));
+            }
+            Some(name) if PACKS.contains(&name) => packs.push(name.to_owned()),
+            _ => return wrong(format_args!("{name} is no pack")),
+        }
+    }
+    if packs.iter().any(|pack| pack == "core") {
+        Ok(Some(packs))
+    } else {
+        wrong(format_args!("\"core\" is missing and cannot be switched off"))
     }
 }

@@ -73,6 +73,7 @@ fn without_a_file_everything_is_the_default() {
     );
     assert_eq!(config.edge.dns, Dns::System);
     assert_eq!(config.conscience.budget_ms, 250);
+    assert_eq!(config.conscience.packs, None);
     assert_eq!(config.publish.level, None);
     assert!(config.enabled);
     assert_eq!(
@@ -124,6 +125,7 @@ fn the_environment_overrides_the_file() {
             ),
             ("SMOLTBOT_EDGE__DNS", "192.0.2.53"),
             ("SMOLTBOT_CONSCIENCE__BUDGET_MS", "60000"),
+            ("SMOLTBOT_CONSCIENCE__PACKS", "core, paranoid"),
             ("SMOLTBOT_PUBLISH__LEVEL", "none"),
             ("SMOLTBOT_ENABLED", "false"),
             ("SMOLTBOT_BATCH_SIZE", "500"),
@@ -155,6 +157,8 @@ fn the_environment_overrides_the_file() {
     let server = "192.0.2.53:53".parse().unwrap();
     assert_eq!(config.edge.dns, Dns::Server(server));
     assert_eq!(config.conscience.budget_ms, 60_000);
+    let packs = config.conscience.packs.as_deref().unwrap();
+    assert_eq!(packs, ["core", "paranoid"]);
     assert_eq!(config.publish.level, Some(PublishLevel::None));
     assert!(!config.enabled);
     assert_eq!(
@@ -209,6 +213,12 @@ fn errors_name_file_line_column_and_key() {
         @r#"config.json:1:14: sidecar.socket: "x.sock" is no absolute path: begin it with /"#);
     assert_snapshot!(error("{\"conscience\": {\"budget_ms\": 0}}", &[]),
         @"config.json:1:17: conscience.budget_ms: 0 is out of range: write 1 to 60000 milliseconds");
+    assert_snapshot!(error("{\"conscience\": {\n  \"packs\": [\"core\", \"gti\"]}}", &[]), @r#"config.json:2:3: conscience.packs: "gti" is no pack: write a list of packs out of "core", "git", "secrets", "network", "cloud", "database", "kubernetes", "paranoid""#);
+    assert_snapshot!(error("{\"conscience\": {\n  \"packs\": [\"git\"]}}", &[]), @r#"config.json:2:3: conscience.packs: "core" is missing and cannot be switched off: write a list of packs out of "core", "git", "secrets", "network", "cloud", "database", "kubernetes", "paranoid""#);
+    assert_snapshot!(error("{\"conscience\": {\n  \"packs\": [\"core\", 5]}}", &[]), @r#"config.json:2:3: conscience.packs: 5 is no pack: write a list of packs out of "core", "git", "secrets", "network", "cloud", "database", "kubernetes", "paranoid""#);
+    assert_snapshot!(error("{\"conscience\": {\n  \"packs\": [\"core\", \"core\"]}}", &[]), @r#"config.json:2:3: conscience.packs: "core" is there twice: write a list of packs out of "core", "git", "secrets", "network", "cloud", "database", "kubernetes", "paranoid""#);
+    assert_snapshot!(error("{\"conscience\": {\n  \"packs\": \"core\"}}", &[]), @r#"config.json:2:3: conscience.packs: "core" is no list: write a list of packs out of "core", "git", "secrets", "network", "cloud", "database", "kubernetes", "paranoid""#);
+    assert_snapshot!(error("{}", &[("SMOLTBOT_CONSCIENCE__PACKS", "core,gti")]), @r#"environment variable SMOLTBOT_CONSCIENCE__PACKS: "gti" is no pack: write a list of packs out of "core", "git", "secrets", "network", "cloud", "database", "kubernetes", "paranoid""#);
     assert_snapshot!(error("{\"publish\": {\"level\": \"all\"}}", &[]),
         @r#"config.json:1:14: publish.level: "all" is no publish level: use none, shape, preview or full"#);
     assert_snapshot!(error("{\"agentId\": \"x\", \"createdAt\": \"\", \"version\": \"\"}", &[]),

@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use aap::card::AlignmentCard;
 use anyhow::{Context as _, bail};
-use conscience::{Conscience, PolicyFile};
+use conscience::Conscience;
 use redact::{Level, Redactor};
 use smoltbot_config::{Config, Home, IdentityKeys, PublishLevel};
 use trace_plugin::world::Machine;
 use trace_plugin::{Identity, Judge, clock};
+
+use crate::policies;
 
 /// The version of `config.json` that is written.
 const CONFIG_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -141,7 +143,7 @@ impl Agent {
 
     /// The judge of this agent's calls, with the user's policies; what is wrong with those is said, and the rest holds.
     pub(crate) fn judge(&self, roots: Vec<String>) -> Arc<Judge> {
-        let (conscience, complaints) = conscience(&self.config.home);
+        let (conscience, complaints) = policies::conscience(&self.config);
         for complaint in complaints {
             tracing::warn!("{complaint}");
         }
@@ -169,41 +171,6 @@ pub(crate) fn judge(
     let machine = Machine::new(roots);
     let redactor = Redactor::new(level).with_home(machine.home_dir().map(str::to_owned));
     Arc::new(Judge::new(Arc::new(conscience), machine, redactor, card))
-}
-
-/// The built-in packs and the user's policies, and what is wrong with the latter.
-pub(crate) fn conscience(home: &Home) -> (Conscience, Vec<String>) {
-    let mut files = Vec::new();
-    let mut complaints = Vec::new();
-    let entries = match fs::read_dir(home.conscience_dir()) {
-        Ok(entries) => entries
-            .filter_map(Result::ok)
-            .map(|entry| entry.path())
-            .collect(),
-        Err(_) => Vec::new(), // No such directory: no policies of the user's.
-    };
-    for path in entries {
-        if path
-            .extension()
-            .is_none_or(|extension| extension != "cedar")
-        {
-            continue;
-        }
-        let name = path.display().to_string();
-        match fs::read_to_string(&path) {
-            Ok(text) => files.push(PolicyFile { name, text }),
-            Err(error) => {
-                complaints.push(format!("{name}: {error}; the other policies stay in force"));
-            }
-        }
-    }
-    files.sort_by(|one, other| one.name.cmp(&other.name));
-    if files.is_empty() {
-        return (Conscience::builtin(), complaints);
-    }
-    let (conscience, errors) = Conscience::with_policies(files);
-    complaints.extend(errors.iter().map(ToString::to_string));
-    (conscience, complaints)
 }
 
 /// The gateway's token: the configured one, else the one in its file, which the first call makes.

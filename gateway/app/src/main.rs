@@ -10,6 +10,7 @@ mod database;
 mod http;
 mod lock;
 mod output;
+mod policies;
 mod postgres;
 mod stack;
 

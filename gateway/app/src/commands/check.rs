@@ -13,6 +13,7 @@ use trace_plugin::world::Machine;
 use crate::agent;
 use crate::cli::Check;
 use crate::output;
+use crate::policies;
 
 /// A line of `--stdin`.
 #[derive(Deserialize)]
@@ -26,7 +27,7 @@ struct Line {
 
 pub(crate) fn run(check: Check) -> anyhow::Result<ExitCode> {
     let config = agent::config()?;
-    let (conscience, complaints) = agent::conscience(&config.home);
+    let (conscience, complaints) = policies::conscience(&config);
     for complaint in complaints {
         tracing::warn!("{complaint}");
     }

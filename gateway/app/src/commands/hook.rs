@@ -17,6 +17,7 @@ use trace_plugin::{Identity, client, clock};
 
 use crate::agent::{self, Agent};
 use crate::output;
+use crate::policies;
 
 /// Reads standard input, answers, and leaves with the dialect's exit code. Never breaks the agent: whatever is wrong here,
 /// it gets an answer.
@@ -63,7 +64,7 @@ fn answer(dialect: Dialect, input: &[u8]) -> Reply {
     }
     match desk(config.clone(), budget) {
         Ok(mut desk) => hook::run(&mut desk, dialect, input),
-        Err(error) => judged_only(dialect, input, agent::conscience(&config.home).0, &error),
+        Err(error) => judged_only(dialect, input, policies::conscience(&config).0, &error),
     }
 }
 

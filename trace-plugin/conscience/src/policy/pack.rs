@@ -19,7 +19,7 @@ pub enum Pack {
     Database,
     /// Clusters of containers.
     Kubernetes,
-    /// Asks for whatever cannot be told, writes outside of the workspace, goes to the network or installs. Off unless chosen.
+    /// Asks for whatever cannot be told beforehand. Off unless chosen.
     Paranoid,
 }
 
@@ -67,9 +67,7 @@ impl Pack {
             Self::Cloud => "clouds, hosted services, registries, container engines",
             Self::Database => "databases that are dropped or emptied",
             Self::Kubernetes => "clusters of containers",
-            Self::Paranoid => {
-                "asks for whatever cannot be told, is written outside of the workspace, goes to the network or is installed"
-            }
+            Self::Paranoid => "asks for whatever cannot be told beforehand; off unless chosen",
         }
     }
 
