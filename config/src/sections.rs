@@ -313,6 +313,8 @@ fn packs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String
     if packs.iter().any(|pack| pack == "core") {
         Ok(Some(packs))
     } else {
-        wrong(format_args!("\"core\" is missing and cannot be switched off"))
+        wrong(format_args!(
+            "\"core\" is missing and cannot be switched off"
+        ))
     }
 }
