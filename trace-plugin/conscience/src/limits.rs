@@ -11,6 +11,10 @@ pub const MAX_DEPTH: usize = 12;
 /// so this also bounds the stack.
 pub const MAX_NESTING: usize = 24;
 
+/// How deep round brackets may nest that are no `$(…)`: the parser tries `((…))` both as arithmetic and as two subshells, so each
+/// further level doubles its work. At this depth that is far below a millisecond.
+pub const MAX_SUBSHELLS: usize = 10;
+
 /// How many simple commands one call may come to, loops and functions unrolled.
 pub const MAX_COMMANDS: usize = 2_000;
 

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use brush_parser::{ParserOptions, ast::Program};
 
-use crate::limits::{MAX_NESTING, MAX_TEXT_BYTES};
+use crate::limits::{MAX_NESTING, MAX_SUBSHELLS, MAX_TEXT_BYTES};
 
 /// Why a text could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) fn parse(text: &str) -> Result<Program, Unread> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(Unread::TooLong);
     }
-    if nesting(text) > MAX_NESTING {
+    if nesting(text) > MAX_NESTING || subshells(text) > MAX_SUBSHELLS {
         return Err(Unread::TooDeep);
     }
     let options = ParserOptions::default();
@@ -46,6 +46,24 @@ pub(crate) fn parse(text: &str) -> Result<Program, Unread> {
     .ok()
     .flatten()
     .ok_or(Unread::Unparsable)
+}
+
+/// How deep round brackets nest that are not part of `$(`; quotes are not looked at, and `$((` counts one.
+fn subshells(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0usize);
+    let mut before = ' ';
+    for c in text.chars() {
+        match c {
+            '(' if before != '$' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        before = c;
+    }
+    deepest
 }
 
 /// An upper bound on how deep brackets and compound commands nest. Quotes are not looked at: too high is safe.
@@ -82,5 +100,23 @@ fn nesting(text: &str) -> usize {
         usize::MAX
     } else {
         deepest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subshells_nest_up_to_their_limit() {
+        let nested = |depth: usize| format!("{}ls{}", "( ".repeat(depth), " )".repeat(depth));
+        assert!(parse(&nested(MAX_SUBSHELLS)).is_ok());
+        assert_eq!(
+            parse(&nested(MAX_SUBSHELLS + 1)).err(),
+            Some(Unread::TooDeep)
+        );
+        // Substitutions do not count: the parser reads each by itself.
+        let substituted = format!("echo {}date{}", "$(".repeat(12), ")".repeat(12));
+        assert!(parse(&substituted).is_ok());
     }
 }
