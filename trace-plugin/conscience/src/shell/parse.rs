@@ -35,6 +35,14 @@ pub(crate) fn parse(text: &str) -> Result<Program, Unread> {
     if nesting(text) > MAX_NESTING || subshells(text) > MAX_SUBSHELLS {
         return Err(Unread::TooDeep);
     }
+    // The tokenizer never ends on a here-document without a delimiter (`<<'' `) that no line break follows.
+    let ended;
+    let text = if text.contains("<<") && !text.ends_with('\n') {
+        ended = format!("{text}\n");
+        &ended
+    } else {
+        text
+    };
     let options = ParserOptions::default();
     // The parser unwraps a few conversions, of descriptors with twenty digits for instance. Such a text is
     // unparsable, not a reason to fall over.
@@ -106,6 +114,22 @@ fn nesting(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_here_document_without_a_delimiter_ends() {
+        for text in [
+            "cat <<'' ",
+            "cat <<\"\" ",
+            "cat <<-'' ",
+            "cat << '' ",
+            "cat <<\"\"'' ",
+            "cat <<\"\\\n\" ",
+            "a<<<<<''''<<<<<<<<<<<<<< | tar ",
+        ] {
+            // That it comes back at all is what counts.
+            let _ = parse(text);
+        }
+    }
 
     #[test]
     fn subshells_nest_up_to_their_limit() {
