@@ -44,11 +44,14 @@ pub(crate) fn is_local(host: &str) -> bool {
 fn address(host: &str) -> Option<[u8; 4]> {
     if host.contains(':') {
         // `::ffff:169.254.169.254` and `::ffff:a9fe:a9fe`.
-        return host
-            .parse::<std::net::Ipv6Addr>()
-            .ok()
-            .and_then(|address| address.to_ipv4_mapped())
-            .map(|address| address.octets());
+        return host.parse::<std::net::Ipv6Addr>().ok().and_then(|address| {
+            // Mapped, compatible (`::a.b.c.d`) and translated (`64:ff9b::a.b.c.d`, RFC 6052) addresses.
+            let parts = address.segments();
+            let [.., a, b, c, d] = address.octets();
+            (parts[..5] == [0; 5] && matches!(parts[5], 0 | 0xffff)
+                || parts[..6] == [0x64, 0xff9b, 0, 0, 0, 0])
+            .then_some([a, b, c, d])
+        });
     }
     let number = |text: &str| -> Option<u32> {
         if let Some(hex) = text.strip_prefix("0x") {
@@ -62,6 +65,15 @@ fn address(host: &str) -> Option<[u8; 4]> {
     let parts: Option<Vec<u32>> = host.split('.').map(number).collect();
     match parts?.as_slice() {
         [one] => Some(one.to_be_bytes()),
+        // `169.16689662` and `169.254.43518`: the last part fills what is left.
+        [a, rest] if *rest < 1 << 24 => {
+            let [_, b, c, d] = rest.to_be_bytes();
+            Some([u8::try_from(*a).ok()?, b, c, d])
+        }
+        [a, b, rest] => {
+            let [c, d] = u16::try_from(*rest).ok()?.to_be_bytes();
+            Some([u8::try_from(*a).ok()?, u8::try_from(*b).ok()?, c, d])
+        }
         [a, b, c, d] => Some([
             u8::try_from(*a).ok()?,
             u8::try_from(*b).ok()?,
@@ -85,6 +97,12 @@ mod tests {
             "http://[::ffff:169.254.169.254]/",
             "http://[::ffff:a9fe:a9fe]/",
             "http://169.254.169.254.nip.io/",
+            "http://169.16689662/",
+            "http://169.254.43518/",
+            "http://0251.0376.0251.0376/",
+            "http://0XA9.0xFE.0xa9.0xfe/",
+            "http://[::169.254.169.254]/",
+            "http://[64:ff9b::a9fe:a9fe]/",
             "http://user@169.254.169.254:80/x",
             "metadata.google.internal/computeMetadata",
         ] {
@@ -94,6 +112,8 @@ mod tests {
             "http://example.com",
             "http://169.254.1.1",
             "http://127.0.0.1",
+            "http://169.254.169",
+            "http://[2001:db8::a9fe:a9fe]/",
         ] {
             assert!(!is_metadata(&of_url(url)), "{url}");
         }

@@ -33,6 +33,7 @@ mod shell;
 mod situation;
 mod sql;
 mod tools;
+mod tools_remote;
 mod world;
 
 pub use builder::Builder;

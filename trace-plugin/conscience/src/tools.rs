@@ -11,7 +11,7 @@ use crate::{
         Shell,
         flow::{Field, Flow},
     },
-    sql,
+    sql, tools_remote,
 };
 
 /// Tools that run a shell line.
@@ -223,6 +223,10 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
         paths
             .iter()
             .for_each(|path| shell.delete(&Field::known(path), true, false, name));
+        // What a server deletes is no file of this machine.
+        if paths.is_empty() {
+            tools_remote::destroys(shell, call, name);
+        }
     } else if MOVES.contains(&name) {
         for path in &paths {
             let display = shell.path(path);
@@ -238,7 +242,7 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
             if let Some(path) = url.strip_prefix("file://") {
                 read_path(shell, path, name);
             } else {
-                shell.request(&host::of_url(&url), name);
+                tools_remote::fetch(shell, params, &host::of_url(&url), name);
             }
         }
     } else if QUERIES.contains(&name) {
@@ -247,6 +251,7 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
             .for_each(|text| sql::read(shell, text, name));
     } else {
         unknown(shell, params, name);
+        tools_remote::destroys(shell, call, name);
     }
 }
 

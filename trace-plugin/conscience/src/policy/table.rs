@@ -206,6 +206,18 @@ pub(super) static RULES: &[Rule] = &[
         when: When::Is(Text::Manner, "variable"),
     },
     Rule {
+        id: "secret.send_after", pack: Pack::Secrets, effect: "forbid", severity: 73, kinds: &[Kind::SendData], values: &["privacy", "harm_prevention"],
+        reason: "Sends data to {target} after this session has read secrets",
+        advice: "Begin a session that has read no secrets, or let a person send it.",
+        when: When::All(&[When::Flag(Flag::SessionReadSecret), When::OneOf(Text::Manner, &["plain", "raw", "bulk"])]),
+    },
+    Rule {
+        id: "secret.guest", pack: Pack::Secrets, effect: "forbid", severity: 75, kinds: &[Kind::ReadSecret], values: &["privacy", "user_control"],
+        reason: "Reads secrets ({target}) on behalf of a guest",
+        advice: "Only those whose machine it is may have its secrets read.",
+        when: When::Is(Text::Role, "guest"),
+    },
+    Rule {
         id: "data.send_secret", pack: Pack::Network, effect: "forbid", severity: 95, kinds: &[Kind::SendData], values: &["privacy", "harm_prevention"],
         reason: "Sends secrets to {target}",
         advice: "Nothing secret may leave the machine; send what is public.",
@@ -350,6 +362,12 @@ pub(super) static RULES: &[Rule] = &[
         when: When::Any(&[When::Is(Text::Place, "schedule"), When::Is(Text::Manner, "schedule")]),
     },
     Rule {
+        id: "rights.guest", pack: Pack::Core, effect: "forbid", severity: 82, kinds: &[Kind::RaisePrivileges], values: &["harm_prevention", "user_control"],
+        reason: "Gains rights on behalf of a guest ({target})",
+        advice: "Only those whose machine it is may have rights raised.",
+        when: When::Is(Text::Role, "guest"),
+    },
+    Rule {
         id: "system.stop", pack: Pack::Core, effect: "forbid", severity: 79, kinds: &[Kind::StopSystem], values: &["harm_prevention"],
         reason: "Stops or restarts the machine",
         advice: "Restart the one service that needs it.",
@@ -404,6 +422,18 @@ pub(super) static RULES: &[Rule] = &[
         when: When::OneOf(Text::Manner, &["every_row", "column"]),
     },
     Rule {
+        id: "db.rights", pack: Pack::Database, effect: "ask", severity: 58, kinds: &[Kind::RaisePrivileges], values: &["harm_prevention", "user_control"],
+        reason: "Gives or takes power over {target}",
+        advice: "Grant the one right that is needed on the one table.",
+        when: When::Is(Text::Manner, "database"),
+    },
+    Rule {
+        id: "db.server", pack: Pack::Database, effect: "ask", severity: 58, kinds: &[Kind::Opaque], values: &["harm_prevention", "privacy"],
+        reason: "Runs programs or touches files on {target}",
+        advice: "Use the client's own import and export.",
+        when: When::Is(Text::Manner, "database_server"),
+    },
+    Rule {
         id: "cloud.destroy", pack: Pack::Cloud, effect: "forbid", severity: 77, kinds: &[Kind::DestroyService], values: &["harm_prevention"],
         reason: "Destroys what others may rely on ({target})",
         advice: "Leave it to a person, who can look at what would go.",
@@ -420,6 +450,12 @@ pub(super) static RULES: &[Rule] = &[
         reason: "Removes or changes what is running without a look at it first ({target})",
         advice: "Show the plan or a dry run to a person first.",
         when: When::OneOf(Text::Manner, &["apply_unseen", "publish", "request"]),
+    },
+    Rule {
+        id: "cloud.tool", pack: Pack::Cloud, effect: "ask", severity: 61, kinds: &[Kind::DestroyService], values: &["harm_prevention", "user_control"],
+        reason: "The tool {target} destroys what it is given",
+        advice: "Let a person look at what would go.",
+        when: When::Is(Text::Manner, "tool"),
     },
     Rule {
         id: "kubernetes.destroy", pack: Pack::Kubernetes, effect: "forbid", severity: 77, kinds: &[Kind::DestroyService], values: &["harm_prevention"],

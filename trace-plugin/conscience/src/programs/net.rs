@@ -178,6 +178,20 @@ impl Shell<'_> {
         }
     }
 
+    /// Notes that data with nothing secret known of it leaves for `host`: for rules about what a session has read before.
+    pub(crate) fn send_plain(&mut self, host: &str, program: &str) {
+        let manner = if host::is_local(host) {
+            "local"
+        } else {
+            "plain"
+        };
+        self.emit(
+            Effect::new(EffectKind::SendData, host)
+                .manner(manner)
+                .program(program),
+        );
+    }
+
     /// Notes a request to `host`; answers the name of the secret store if it is one that hands out credentials.
     pub(crate) fn request(&mut self, host: &str, program: &str) -> Option<String> {
         if !host::is_metadata(host) {
@@ -274,11 +288,7 @@ fn curl(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     }
     shell.send(&host, &sent, call.name);
     if sent.connected && sent.taint.secrets.is_empty() && sent.taint.bulk.is_none() {
-        shell.emit(
-            Effect::new(EffectKind::SendData, host)
-                .manner("plain")
-                .program(call.name),
-        );
+        shell.send_plain(&host, call.name);
     }
     let mut files = call.values(&["-o", "--output"]);
     if call.has('O', "remote-name") {
@@ -348,6 +358,12 @@ fn wget(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         sent.taint.merge(&data.taint);
     }
     shell.send(&host, &sent, call.name);
+    if !call
+        .values(&["--post-file", "--body-file", "--post-data", "--body-data"])
+        .is_empty()
+    {
+        shell.send_plain(&host, call.name);
+    }
     // `-qO-`, `-O -`, `-O file`.
     let mut files = call.values(&["-O", "--output-document"]);
     for arg in call.args {
@@ -404,6 +420,15 @@ fn other_client(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         );
     }
     shell.send(&to, &sent, call.name);
+    let sends = call.args.iter().any(|arg| {
+        matches!(
+            arg.text.to_ascii_lowercase().as_str(),
+            "post" | "put" | "patch" | "-body" | "-infile"
+        )
+    });
+    if sends && !to.is_empty() {
+        shell.send_plain(&to, call.name);
+    }
     out
 }
 
@@ -455,6 +480,9 @@ fn socket(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         || !call.stdin.taint.secrets.is_empty()
         || call.has('z', "")
         || !call.stdin.connected;
+    if call.stdin.connected && !call.has('z', "") {
+        shell.send_plain(&peer, call.name);
+    }
     if !quiet && call.name != "telnet" && !host::is_local(&peer) {
         shell.emit(
             Effect::new(EffectKind::SendData, peer.clone())
