@@ -63,6 +63,12 @@ fn catches_what_is_dangerous_and_lets_honest_work_pass() {
 fn every_rule_fires_for_some_dangerous_call() {
     let conscience = Conscience::builtin();
     let mut fired = BTreeSet::new();
+    // Rules about the situation are called for in the gravest one.
+    let situation = conscience::Situation {
+        role: Some("guest".to_owned()),
+        secrets_read: vec!["~/.ssh/id_rsa".to_owned()],
+        ..conscience::Situation::default()
+    };
     let long = common::shell(&format!(
         "echo {}",
         "x".repeat(conscience::limits::MAX_TEXT_BYTES)
@@ -75,7 +81,7 @@ fn every_rule_fires_for_some_dangerous_call() {
     {
         fired.extend(
             conscience
-                .explain(&call, &NoWorld)
+                .explain_in(&call, &NoWorld, &situation)
                 .objections
                 .into_iter()
                 .map(|objection| objection.rule.id),
