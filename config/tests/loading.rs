@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use smoltbot_config::{
-    Config, ConfigError, Dns, Env, Home, IdentityKeys, MAX_SOCKET_PATH_BYTES, PublishLevel, Sidecar,
+    Config, ConfigError, Env, Home, IdentityKeys, MAX_SOCKET_PATH_BYTES, PublishLevel, Sidecar,
 };
 
 /// A home with `file` in it, and an environment.
@@ -498,21 +498,4 @@ fn a_long_socket_path_becomes_a_short_one() {
     );
     let directory = fs::metadata(socket.parent().unwrap()).unwrap();
     assert_eq!(directory.permissions().mode() & 0o777, 0o700);
-}
-
-#[test]
-fn a_resolver_is_a_word_or_an_address() {
-    assert_eq!("off".parse(), Ok(Dns::Off));
-    assert_eq!("system".parse(), Ok(Dns::System));
-    let own = "127.0.0.1:5353".parse().unwrap();
-    assert_eq!("127.0.0.1:5353".parse(), Ok(Dns::Server(own)));
-    for wrong in [
-        "",
-        "dns.example.com",
-        "https://192.0.2.1/dns-query",
-        "1.2.3",
-    ] {
-        let said = wrong.parse::<Dns>().unwrap_err();
-        assert!(said.contains("use system, off"), "{said}");
-    }
 }
