@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use smoltbot_config::{
-    Config, ConfigError, Env, Home, IdentityKeys, MAX_SOCKET_PATH_BYTES, PublishLevel, Sidecar,
+    Config, ConfigError, Dns, Env, Home, IdentityKeys, MAX_SOCKET_PATH_BYTES, PublishLevel, Sidecar,
 };
 
 /// A home with `file` in it, and an environment.
