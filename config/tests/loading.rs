@@ -486,8 +486,7 @@ fn a_long_socket_path_becomes_a_short_one() {
     let socket = long.socket(&sidecar).unwrap();
     assert!(
         socket.as_os_str().len() <= MAX_SOCKET_PATH_BYTES,
-        "{}",
-        socket.display()
+        "{socket:?}"
     );
     assert_eq!(socket, long.socket(&sidecar).unwrap());
     assert_ne!(
