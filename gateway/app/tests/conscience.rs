@@ -15,9 +15,9 @@ fn decision(home: &Home, packs: &str, line: &str) -> Value {
         .smoltbot(&["check", "exec", &params, "--json"])
         .env("SMOLTBOT_CONSCIENCE__PACKS", packs)
         .output()
-        .unwrap();
+        .expect("smoltbot runs");
     assert!(output.status.success(), "{}", stderr(&output));
-    serde_json::from_str::<Value>(&stdout(&output)).unwrap()["verdict"].clone()
+    serde_json::from_str::<Value>(&stdout(&output)).expect("a verdict")["verdict"].clone()
 }
 
 #[test]
