@@ -96,22 +96,25 @@ export class Smoltbot {
     return output.trim().split("\n").map((line) => JSON.parse(line));
   }
 
-  /** Runs `smoltbot ARGS` in this home and returns what it printed. */
-  async run(args, input = "") {
-    const { code, out, err } = await this.ends(args, input);
-    if (code !== 0) throw new Error(`\`smoltbot ${args.join(" ")}\` ended with ${code}:\n${out}${err}`);
+  /** Runs `smoltbot ARGS` in this home and returns what it printed; `input` is what it reads, and all of it must be read. */
+  async run(args, input) {
+    const { code, out, err, unread } = await this.ends(args, input);
+    const what = `\`smoltbot ${args.join(" ")}\``;
+    if (code !== 0) throw new Error(`${what} ended with ${code}:\n${out}${err}`);
+    if (unread) throw new Error(`${what} ended well and did not read its input (${unread.code}):\n${out}${err}`);
     return out;
   }
 
-  /** The same, however it ends: `{ code, out, err }`. */
-  async ends(args, input = "") {
-    const child = spawn(binary, args, { env: this.env, stdio: ["pipe", "pipe", "pipe"] });
-    let [out, err] = ["", ""];
+  /** The same, however it ends: `{ code, out, err }`, and `unread` where it did not read its input to the end. */
+  async ends(args, input) {
+    // A command that is told nothing gets no pipe: it may have ended before anything, even nothing, is written into one.
+    const child = spawn(binary, args, { env: this.env, stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"] });
+    let [out, err, unread] = ["", ""];
     child.stdout.on("data", (data) => (out += data));
     child.stderr.on("data", (data) => (err += data));
-    child.stdin.end(input);
+    child.stdin?.on("error", (error) => (unread = error)).end(input);
     const [code] = await once(child, "close");
-    return { code, out, err };
+    return { code, out, err, unread };
   }
 
   /** The traces that the edge lists, newest first, as soon as `enough(traces)` holds. */
