@@ -63,7 +63,7 @@ impl Operator {
     }
 
     #[expect(clippy::float_cmp, reason = "AAP compares exactly")]
-    fn holds(self, value: f64, limit: f64) -> bool {
+    pub(crate) fn holds(self, value: f64, limit: f64) -> bool {
         match self {
             Self::Above => value > limit,
             Self::AtLeast => value >= limit,
@@ -102,22 +102,11 @@ impl Condition {
         if is_word(text) {
             return Ok(Self::Flag(text.to_owned()));
         }
-        let is_operator = |c: char| matches!(c, '>' | '<' | '=' | '!');
-        let start = text.find(is_operator).ok_or_else(wrong)?;
-        let (field, rest) = text.split_at(start);
-        let end = rest.find(|c| !is_operator(c)).ok_or_else(wrong)?;
-        let (operator, limit) = rest.split_at(end);
-        let (field, limit) = (field.trim_end(), limit.trim_start());
-        let (whole, part) = limit.split_once('.').unwrap_or((limit, "0"));
-        let digits =
-            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_word(field) || !digits(whole) || !digits(part) {
-            return Err(wrong());
-        }
+        let (field, operator, limit) = comparison(text, is_word).ok_or_else(wrong)?;
         Ok(Self::Number {
             field: field.to_owned(),
-            operator: Operator::parse(operator).ok_or_else(wrong)?,
-            limit: limit.parse().map_err(|_| wrong())?,
+            operator,
+            limit,
         })
     }
 
@@ -141,19 +130,40 @@ impl Condition {
     }
 }
 
+/// Field, operator and number of `field <op> number`, where `is_word` says what a field is. The number is digits, and at most one
+/// point with digits on both sides.
+pub(crate) fn comparison(
+    text: &str,
+    is_word: impl Fn(&str) -> bool,
+) -> Option<(&str, Operator, f64)> {
+    let is_operator = |c: char| matches!(c, '>' | '<' | '=' | '!');
+    let (field, rest) = text.split_at(text.find(is_operator)?);
+    let (operator, limit) = rest.split_at(rest.find(|c| !is_operator(c))?);
+    let (field, limit) = (field.trim_end(), limit.trim_start());
+    let (whole, part) = limit.split_once('.').unwrap_or((limit, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_word(field) && digits(whole) && digits(part))
+        .then(|| Some((field, Operator::parse(operator)?, limit.parse().ok()?)))?
+}
+
 fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// A number, also one that is written as text.
+/// A number, also one that is written as text; not one without an end.
 pub fn number(value: &Value) -> Option<f64> {
+    any_number(value).filter(|number| number.is_finite())
+}
+
+/// As [`number`], with what verifiers take besides: `Infinity` and `NaN` as texts.
+pub(crate) fn any_number(value: &Value) -> Option<f64> {
     value
         .as_f64()
         .or_else(|| value.as_str()?.trim().parse().ok())
-        .filter(|number: &f64| number.is_finite())
 }
 
-fn truthy(value: &Value) -> bool {
+/// Whether a value says yes.
+pub(crate) fn truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(flag) => *flag,
