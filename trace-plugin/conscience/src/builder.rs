@@ -1,7 +1,9 @@
 //! Puts a [`Conscience`] together out of what others have read. Reads nothing itself.
 
+use std::sync::Arc;
+
 use crate::Conscience;
-use crate::policy::{self, Packs, PolicyError, PolicyFile};
+use crate::policy::{self, Owner, Packs, PolicyError, PolicyFile, Rules};
 
 /// A conscience in the making.
 #[derive(Debug, Default)]
@@ -19,7 +21,7 @@ impl Builder {
         self
     }
 
-    /// The operator's own files, in the order in which they count.
+    /// The operator's own files, in the order in which they count. They may forbid, ask, and lift what other rules say.
     #[must_use]
     pub fn user(mut self, files: Vec<PolicyFile>) -> Self {
         self.user = files;
@@ -35,10 +37,29 @@ impl Builder {
 
     /// The conscience, and what is wrong with the files. A file that is wrong is left out as a whole; the built-in rules and
     /// the other files are in force.
-    pub fn build(mut self) -> (Conscience, Vec<PolicyError>) {
-        self.user.append(&mut self.project);
-        let (user, errors) = policy::load(&self.user);
-        let packs = self.packs;
-        (Conscience { packs, user }, errors)
+    pub fn build(self) -> (Conscience, Vec<PolicyError>) {
+        let (operator, mut errors) = policy::load(&self.user, Owner::Operator, &[]);
+        let conscience = Conscience {
+            packs: self.packs,
+            operator: Arc::new(operator),
+            project: Rules::default(),
+        };
+        let (conscience, more) = conscience.for_project(&self.project);
+        errors.extend(more);
+        (conscience, errors)
+    }
+}
+
+impl Conscience {
+    /// The same conscience in a workspace with these files, which replace those of any other workspace. The operator's files
+    /// are not read again.
+    pub fn for_project(&self, files: &[PolicyFile]) -> (Self, Vec<PolicyError>) {
+        let (project, errors) = policy::load(files, Owner::Project, &[&self.operator]);
+        let conscience = Self {
+            packs: self.packs,
+            operator: Arc::clone(&self.operator),
+            project,
+        };
+        (conscience, errors)
     }
 }

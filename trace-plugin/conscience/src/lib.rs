@@ -40,10 +40,13 @@ pub use builder::Builder;
 pub use effect::{Effect, EffectKind};
 pub use place::Place;
 pub use policy::{
-    Objection, Pack, Packs, PacksError, PolicyError, PolicyFile, RuleInfo, STANDARD_VALUES,
+    Exception, Lifted, Objection, Pack, Packs, PacksError, PolicyError, PolicyFile, RuleInfo,
+    STANDARD_VALUES, Source,
 };
 pub use situation::Situation;
 pub use world::{NoWorld, World};
+
+use std::sync::Arc;
 
 use aap::{Decision, ToolCall, Verdict};
 use policy::{Judge, Rules};
@@ -52,7 +55,8 @@ use shell::{Found, Shell};
 /// The judge of tool calls. Cheap to share in an `Arc`.
 pub struct Conscience {
     packs: Packs,
-    user: Vec<Rules>,
+    operator: Arc<Rules>,
+    project: Rules,
 }
 
 /// The way to a verdict.
@@ -66,6 +70,8 @@ pub struct Explanation {
     pub effects: Vec<Effect>,
     /// Every rule that objected, gravest first.
     pub objections: Vec<Objection>,
+    /// What the operator's exceptions lifted, gravest first.
+    pub lifted: Vec<Lifted>,
     /// What it would read that is secret, as effects' targets: what [`Situation::remember`] takes once the call has run.
     pub secrets_read: Vec<String>,
 }
@@ -75,7 +81,8 @@ impl Conscience {
     pub fn builtin() -> Self {
         Self {
             packs: Packs::default(),
-            user: Vec::new(),
+            operator: Arc::default(),
+            project: Rules::default(),
         }
     }
 
@@ -97,7 +104,8 @@ impl Conscience {
 
     /// The verdict on `call`. The same call in the same world and situation always gets the same one.
     pub fn judge_in(&self, call: &ToolCall, world: &dyn World, situation: &Situation) -> Verdict {
-        self.judge_effects(call, &read(call, world), situation).0
+        self.judge_effects(call, &read(call, world), situation)
+            .verdict
     }
 
     /// As [`judge_in`](Self::judge_in), with what the call would read that is secret: for
@@ -109,7 +117,7 @@ impl Conscience {
         situation: &Situation,
     ) -> (Verdict, Vec<String>) {
         let found = read(call, world);
-        let (verdict, _) = self.judge_effects(call, &found, situation);
+        let verdict = self.judge_effects(call, &found, situation).verdict;
         (verdict, secrets_read(&found))
     }
 
@@ -126,7 +134,11 @@ impl Conscience {
         situation: &Situation,
     ) -> Explanation {
         let found = read(call, world);
-        let (verdict, objections) = self.judge_effects(call, &found, situation);
+        let Judged {
+            verdict,
+            objections,
+            lifted,
+        } = self.judge_effects(call, &found, situation);
         let secrets_read = secrets_read(&found);
         let commands = found.runs.into_iter().map(|run| run.target).collect();
         Explanation {
@@ -134,75 +146,110 @@ impl Conscience {
             commands,
             effects: found.effects,
             objections,
+            lifted,
             secrets_read,
         }
     }
 
     /// Every rule in force, built-in ones first.
     pub fn rules(&self) -> Vec<RuleInfo> {
-        let user = self.user.iter().flat_map(|rules| rules.infos().cloned());
-        policy::builtin_infos(self.packs).chain(user).collect()
+        let files = self.operator.infos().chain(self.project.infos()).cloned();
+        policy::builtin_infos(self.packs).chain(files).collect()
     }
 
-    fn judge_effects(
-        &self,
-        call: &ToolCall,
-        found: &Found,
-        situation: &Situation,
-    ) -> (Verdict, Vec<Objection>) {
-        let runs: &[Effect] = if self.user.is_empty() {
-            &[]
-        } else {
+    /// The built-in rules of the packs that are off.
+    pub fn rules_off(&self) -> Vec<RuleInfo> {
+        policy::builtin_infos(Packs::ALL)
+            .filter(|rule| matches!(rule.source, Source::Pack(pack) if !self.packs.has(pack)))
+            .collect()
+    }
+
+    /// The operator's exceptions, also those that have no force any more.
+    pub fn exceptions(&self) -> Vec<Exception> {
+        self.operator.exceptions().cloned().collect()
+    }
+
+    fn judge_effects(&self, call: &ToolCall, found: &Found, situation: &Situation) -> Judged {
+        // No built-in rule looks at what is merely run.
+        let run = EffectKind::Run;
+        let runs: &[Effect] = if self.operator.look_at(run) || self.project.look_at(run) {
             &found.runs
+        } else {
+            &[]
         };
+        let (mut objections, mut lifted) = (Vec::new(), Vec::new());
         if found.effects.is_empty() && runs.is_empty() {
-            return (Verdict::allow(ALLOWED), Vec::new());
+            return Judged {
+                verdict: Verdict::allow(ALLOWED),
+                objections,
+                lifted,
+            };
         }
-        let judge = Judge::new(call, situation, &found.effects, self.packs, &self.user);
-        let mut objections: Vec<Objection> = found
-            .effects
-            .iter()
-            .chain(runs)
-            .flat_map(|effect| judge.judge(effect))
-            .collect();
+        let files = (&*self.operator, &self.project);
+        let judge = Judge::new(call, situation, &found.effects, self.packs, files);
+        for effect in found.effects.iter().chain(runs) {
+            judge.judge(effect, &mut objections, &mut lifted);
+        }
         // Refusals before questions, the gravest first; the sort is stable, so the first found wins a tie.
-        objections.sort_by_key(|objection| {
-            std::cmp::Reverse((
-                objection.rule.decision() == Decision::Deny,
-                objection.rule.severity,
-            ))
-        });
+        objections.sort_by_key(gravity);
+        lifted.sort_by_key(|lifted| gravity(&lifted.objection));
         let mut effects: Vec<String> = found.effects.iter().map(ToString::to_string).collect();
         effects.sort_unstable();
         effects.dedup();
-        let verdict = match objections.first() {
-            None => Verdict {
+        let exception = lifted.first().map(|lifted| &lifted.exception);
+        let verdict = match (objections.first(), exception) {
+            (None, None) => Verdict {
                 effects,
                 ..Verdict::allow(ALLOWED)
             },
-            Some(gravest) => {
-                let mut values: Vec<String> = Vec::new();
-                for value in objections
-                    .iter()
-                    .flat_map(|objection| &objection.rule.values)
-                {
-                    if !values.contains(value) {
-                        values.push(value.clone());
-                    }
-                }
-                Verdict {
-                    decision: gravest.rule.decision(),
-                    reason: gravest.reason.clone(),
-                    values_violated: values,
-                    rule_id: Some(gravest.rule.id.clone()),
-                    advice: gravest.rule.advice.clone(),
-                    effects,
-                    exception: None,
-                }
-            }
+            (None, Some(exception)) => Verdict {
+                effects,
+                exception: Some(exception.id.clone()),
+                ..Verdict::allow(format!("Allowed by an exception: {}", exception.reason))
+            },
+            (Some(gravest), exception) => Verdict {
+                decision: gravest.rule.decision(),
+                reason: gravest.reason.clone(),
+                values_violated: values(&objections),
+                rule_id: Some(gravest.rule.id.clone()),
+                advice: gravest.rule.advice.clone(),
+                effects,
+                exception: exception.map(|exception| exception.id.clone()),
+            },
         };
-        (verdict, objections)
+        Judged {
+            verdict,
+            objections,
+            lifted,
+        }
     }
+}
+
+/// A verdict and what led to it.
+struct Judged {
+    verdict: Verdict,
+    objections: Vec<Objection>,
+    lifted: Vec<Lifted>,
+}
+
+/// Sorts refusals before questions, the gravest first.
+fn gravity(objection: &Objection) -> std::cmp::Reverse<(bool, u32)> {
+    let rule = &objection.rule;
+    std::cmp::Reverse((rule.decision() == Decision::Deny, rule.severity))
+}
+
+/// The values that running the call would violate, each once.
+fn values(objections: &[Objection]) -> Vec<String> {
+    let mut values: Vec<String> = Vec::new();
+    for value in objections
+        .iter()
+        .flat_map(|objection| &objection.rule.values)
+    {
+        if !values.contains(value) {
+            values.push(value.clone());
+        }
+    }
+    values
 }
 
 /// The reason of an allowance.

@@ -35,3 +35,7 @@ pub const MAX_PARAMS_DEPTH: usize = 4;
 
 /// How many secrets that a session has read are remembered, the newest ones. That there were any is what rules ask.
 pub const MAX_SESSION_SECRETS: usize = 32;
+
+/// How many signs that combine (`&&`, `||`, `!`, brackets, dots, sums, commas) one policy of a file may have. Cedar follows each
+/// with a call of its own, so this bounds its stack; a policy that a person wrote has a few dozen.
+pub const MAX_POLICY_SIGNS: usize = 500;

@@ -4,9 +4,10 @@
 //! more than everything else that it does to judge. The policies' text stays the source of truth: `compile` (tests only)
 //! makes the table in `table.rs` out of it, and holds the two equal, in words and in verdicts, against Cedar itself.
 
+use super::About;
 use super::pack::{Pack, Packs};
+use super::rule::{RuleInfo, Source};
 use super::table::RULES;
-use super::{About, RuleInfo};
 use crate::effect::{Effect, EffectKind};
 
 /// A built-in rule.
@@ -45,11 +46,7 @@ pub(super) enum When {
 }
 
 /// The texts of an effect and of its call.
-#[derive(Debug, Clone, Copy)]
-#[allow(
-    dead_code,
-    reason = "policies may ask for any of them; which they do changes with the policies"
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Text {
     Target,
     Place,
@@ -58,14 +55,11 @@ pub(super) enum Text {
     Role,
     Channel,
     Runtime,
+    Cwd,
 }
 
 /// The flags of an effect and of its call.
-#[derive(Debug, Clone, Copy)]
-#[allow(
-    dead_code,
-    reason = "policies may ask for any of them; which they do changes with the policies"
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Flag {
     Recursive,
     Forced,
@@ -79,9 +73,7 @@ impl When {
             Self::Always => true,
             Self::Is(text, word) => text.of(effect, about) == *word,
             Self::OneOf(text, words) => words.contains(&text.of(effect, about)),
-            Self::Flag(Flag::Recursive) => effect.recursive,
-            Self::Flag(Flag::Forced) => effect.forced,
-            Self::Flag(Flag::SessionReadSecret) => !about.situation.secrets_read.is_empty(),
+            Self::Flag(flag) => flag.of(effect, about),
             Self::Also(kind) => about.kinds.contains(kind),
             Self::Not(when) => !when.holds(effect, about),
             Self::All(whens) => whens.iter().all(|when| when.holds(effect, about)),
@@ -91,7 +83,23 @@ impl When {
 }
 
 impl Text {
-    fn of<'a>(self, effect: &'a Effect, about: &About<'a>) -> &'a str {
+    /// The one that policies call so.
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "target" => Self::Target,
+            "place" => Self::Place,
+            "manner" => Self::Manner,
+            "program" => Self::Program,
+            "role" => Self::Role,
+            "channel" => Self::Channel,
+            "runtime" => Self::Runtime,
+            "cwd" => Self::Cwd,
+            _ => return None,
+        })
+    }
+
+    /// What it says of `effect` and the call that `about` tells of.
+    pub(super) fn of<'a>(self, effect: &'a Effect, about: &About<'a>) -> &'a str {
         match self {
             Self::Target => &effect.target,
             Self::Place => effect.place.as_str(),
@@ -100,6 +108,28 @@ impl Text {
             Self::Role => about.situation.role.as_deref().unwrap_or_default(),
             Self::Channel => about.situation.channel.as_deref().unwrap_or_default(),
             Self::Runtime => &about.call.runtime,
+            Self::Cwd => about.call.cwd.as_deref().unwrap_or_default(),
+        }
+    }
+}
+
+impl Flag {
+    /// The one that policies call so.
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "recursive" => Self::Recursive,
+            "forced" => Self::Forced,
+            "session_read_secret" => Self::SessionReadSecret,
+            _ => return None,
+        })
+    }
+
+    /// Whether it is up for `effect` and the call that `about` tells of.
+    pub(super) fn of(self, effect: &Effect, about: &About<'_>) -> bool {
+        match self {
+            Self::Recursive => effect.recursive,
+            Self::Forced => effect.forced,
+            Self::SessionReadSecret => !about.situation.secrets_read.is_empty(),
         }
     }
 }
@@ -119,6 +149,7 @@ impl Rule {
                 .iter()
                 .map(|kind| kind.as_str().to_owned())
                 .collect(),
+            source: Source::Pack(self.pack),
         }
     }
 }
@@ -132,6 +163,16 @@ pub(super) fn matching<'a>(
     RULES.iter().filter(move |rule| {
         rule.kinds.contains(&effect.kind) && packs.has(rule.pack) && rule.when.holds(effect, about)
     })
+}
+
+/// The conditions of the built-in rules of `packs`, with the kinds that they look at.
+pub(super) fn conditions(
+    packs: Packs,
+) -> impl Iterator<Item = (RuleInfo, &'static [EffectKind], &'static When)> {
+    RULES
+        .iter()
+        .filter(move |rule| packs.has(rule.pack))
+        .map(|rule| (rule.info(), rule.kinds, &rule.when))
 }
 
 /// Every built-in rule of `packs`.

@@ -7,13 +7,15 @@ use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 
-use cedar_policy::{Authorizer, Entities, PolicySet, Request};
+use cedar_policy::{Policy, PolicySet};
 use serde_json::Value;
 
+use super::About;
 use super::builtin::{self, When};
+use super::cedar::{Answer, Cedar};
 use super::pack::{Pack, Packs};
+use super::rule::{self, RuleInfo, Source};
 use super::table::RULES;
-use super::{About, Cedar, Rules};
 use crate::effect::{Effect, EffectKind};
 use crate::place::Place;
 use crate::situation::Situation;
@@ -45,6 +47,25 @@ fn policies(file: &str) -> PolicySet {
     PolicySet::from_str(&text).expect("built-in policies parse")
 }
 
+/// The policies of a file in their order, read as those of users' files are, so that a wrong annotation is told in the same words.
+fn rules(file: &str) -> Vec<(Policy, RuleInfo)> {
+    let mut numbered: Vec<(usize, Policy, RuleInfo)> = policies(file)
+        .policies()
+        .map(|policy| {
+            let info = rule::read(policy, Source::Pack(pack(file)))
+                .unwrap_or_else(|what| panic!("{file}.cedar: {}: {what}", policy.id()));
+            let number = policy.id().to_string();
+            let number = number.trim_start_matches("policy").parse();
+            (number.expect("policies are numbered"), policy.clone(), info)
+        })
+        .collect();
+    numbered.sort_by_key(|(number, _, _)| *number);
+    numbered
+        .into_iter()
+        .map(|(_, policy, info)| (policy, info))
+        .collect()
+}
+
 /// The table's text.
 fn table() -> String {
     let mut out = "//! The built-in rules, made from `policies/*/*.cedar` by `compile`: change those, then run\n\
@@ -56,38 +77,32 @@ fn table() -> String {
          pub(super) static RULES: &[Rule] = &[\n"
         .to_owned();
     for file in FILES {
-        let set = policies(file);
-        // The same reading as for users' policies, so that a wrong annotation is told in the same words.
-        let rules = Rules::new(set.clone())
-            .unwrap_or_else(|(id, what)| panic!("{file}.cedar: {id}: {what}"));
-        let mut numbered: Vec<(usize, String)> = rules
-            .infos
-            .iter()
-            .map(|(id, info)| {
-                let number = id.to_string().trim_start_matches("policy").parse();
-                let json = set.policy(id).expect("a policy").to_json().expect("JSON");
-                for scope in ["principal", "resource"] {
-                    assert_eq!(json[scope]["op"], "All", "{}: {scope} is constrained", info.id);
-                }
-                let kinds: Vec<String> = info.effects.iter().map(|effect| kind(effect)).collect();
-                let advice = info.advice.as_deref().expect("built-in rules advise");
-                let row = format!(
-                    "    Rule {{\n        id: {:?}, pack: Pack::{:?}, effect: {:?}, severity: {}, kinds: &[{}], values: &{:?},\n        \
-                     reason: {:?},\n        advice: {advice:?},\n        when: {},\n    }},\n",
-                    info.id,
-                    pack(file),
-                    info.effect,
-                    info.severity,
-                    kinds.join(", "),
-                    info.values,
-                    info.reason,
-                    conditions(&json["conditions"]),
+        for (policy, info) in rules(file) {
+            let json = policy.to_json().expect("JSON");
+            for scope in ["principal", "resource"] {
+                assert_eq!(
+                    json[scope]["op"], "All",
+                    "{}: {scope} is constrained",
+                    info.id
                 );
-                (number.expect("policies are numbered"), row)
-            })
-            .collect();
-        numbered.sort();
-        numbered.iter().for_each(|(_, row)| out.push_str(row));
+            }
+            let kinds: Vec<String> = info.effects.iter().map(|effect| kind(effect)).collect();
+            write!(
+                out,
+                "    Rule {{\n        id: {:?}, pack: Pack::{:?}, effect: {:?}, severity: {}, kinds: &[{}], values: &{:?},\n        \
+                 reason: {:?},\n        advice: {:?},\n        when: {},\n    }},\n",
+                info.id,
+                pack(file),
+                info.effect,
+                info.severity,
+                kinds.join(", "),
+                info.values,
+                info.reason,
+                info.advice.as_deref().expect("built-in rules advise"),
+                conditions(&json["conditions"]),
+            )
+            .expect("a string takes it");
+        }
     }
     out.push_str("];\n");
     out
@@ -230,20 +245,19 @@ fn manners(when: &When, into: &mut Vec<&'static str>) {
 
 #[test]
 fn the_table_judges_as_cedar_does() {
-    let authorizer = Authorizer::new();
-    let entities = Entities::empty();
-    let sets: Vec<Rules> = FILES
+    let all: Vec<(PolicySet, RuleInfo)> = FILES
         .iter()
-        .map(|file| Rules::new(policies(file)).expect("complete"))
+        .flat_map(|file| rules(file))
+        .map(|(policy, info)| (PolicySet::from_policies([policy]).expect("a set"), info))
         .collect();
     let call = aap::ToolCall::new("test", "exec", Value::Null);
-    let cedar = Cedar::new(&call, &[]);
+    let cedar = Cedar::new(&call);
     let unknown = Situation::default();
     let guest = Situation {
         role: Some("guest".to_owned()),
         channel: Some("discord".to_owned()),
         secrets_read: vec!["~/.ssh/id_rsa".to_owned()],
-        ..Situation::default()
+        at: Some(aap::Timestamp::from_millis(0)),
     };
     let (mut asked, mut objected) = (0, 0);
     for kind in EffectKind::ALL {
@@ -253,14 +267,9 @@ fn the_table_judges_as_cedar_does() {
         }
         words.sort_unstable();
         words.dedup();
-        // Files of policies without a rule for this kind cannot object.
-        let of_kind: Vec<&Rules> = sets
+        let of_kind: Vec<&(PolicySet, RuleInfo)> = all
             .iter()
-            .filter(|rules| {
-                rules
-                    .infos()
-                    .any(|info| info.effects.iter().any(|effect| effect == kind.as_str()))
-            })
+            .filter(|(_, info)| info.effects.iter().any(|effect| effect == kind.as_str()))
             .collect();
         for place in Place::ALL {
             for &manner in &words {
@@ -281,12 +290,11 @@ fn the_table_judges_as_cedar_does() {
                         situation: if flags & 8 == 0 { &unknown } else { &guest },
                         kinds,
                     };
-                    let context = Cedar::context(&effect, &about).expect("a context");
-                    let request: Request = cedar.request(&effect, context).expect("a request");
-                    let by_cedar: Vec<String> = of_kind
+                    let request = cedar.request(&effect, &about).expect("a request");
+                    let by_cedar: Vec<&str> = of_kind
                         .iter()
-                        .flat_map(|rules| rules.matching(&authorizer, &request, &entities))
-                        .map(|info| info.id)
+                        .filter(|(policy, _)| cedar.ask(policy, &request) == Answer::Matches)
+                        .map(|(_, info)| info.id.as_str())
                         .collect();
                     let by_table: Vec<&str> = builtin::matching(&effect, &about, Packs::ALL)
                         .map(|rule| rule.id)
@@ -309,10 +317,8 @@ fn what_people_read_of_a_rule_is_the_same() {
     let by_table: Vec<_> = builtin::infos(Packs::ALL).collect();
     let by_cedar: Vec<_> = FILES
         .iter()
-        .flat_map(|file| {
-            let rules = Rules::new(policies(file)).expect("complete");
-            rules.infos().cloned().collect::<Vec<_>>()
-        })
+        .flat_map(|file| rules(file))
+        .map(|(_, info)| info)
         .collect();
     assert_eq!(by_table, by_cedar);
 }
