@@ -1,7 +1,7 @@
 //! Archives: chains and contents in one file that anybody can check without asking anybody.
 //!
-//! An archive is NDJSON: a manifest, the agents' keys and cards, each chain link by link with the notes that sign it, the
-//! documents that were selected, and an end that counts the lines. `docs/archive.md` describes it for other implementations.
+//! An archive is NDJSON: a manifest, the agents' keys and each of their cards that something names, each chain link by link
+//! with the notes that sign it, the documents that were selected, and an end that counts the lines. `docs/archive.md` describes it for other implementations.
 //! Here are the lines' shapes, the [`Writer`] that counts and digests them, and the [`Verifier`] that checks them one by one
 //! as they are read. Files and networks are the caller's.
 
@@ -73,7 +73,7 @@ pub struct Agent {
     pub public_key: Option<String>,
 }
 
-/// An agent's card as it was put, `"kind":"card"`.
+/// A version of an agent's card as it was put, `"kind":"card"`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Card {
     /// Whose.
@@ -107,6 +107,19 @@ pub struct Link {
     pub note: Option<String>,
 }
 
+/// Links that the edge had and keeps no more, in their place, `"kind":"dropped"`. An edge may keep traces for a time only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// Whose.
+    pub agent_id: AgentId,
+    /// The chain.
+    pub stream: StreamId,
+    /// The first of them.
+    pub from: u64,
+    /// The last of them.
+    pub to: u64,
+}
+
 /// A second content for a place of a chain, which the edge has seen, `"kind":"equivocation"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecondContent {
@@ -137,6 +150,8 @@ pub enum Absence {
     HeldBack,
     /// It was taken out of the store.
     Erased,
+    /// Its link stands beside dropped ones, and no note covers it without them.
+    Dropped,
 }
 
 /// A content that was selected and is not there, `"kind":"missing"`.
@@ -181,6 +196,7 @@ kinds! {
     Card => "card",
     Stream => "stream",
     Link => "link",
+    Dropped => "dropped",
     SecondContent => "equivocation",
     Document<'_> => "document",
     Missing => "missing",

@@ -76,6 +76,7 @@ function opened(note, agent, key) {
 class Archive {
   faults = new Set();
   keys = new Map();
+  cards = new Map();
   chains = new Map();
   current = null;
   ended = false;
@@ -112,7 +113,11 @@ class Archive {
       key && agentOf(key.raw) === line.agent_id && card.agent_id === line.agent_id && signature.algorithm === "ed25519" &&
       Object.keys(more).length === 0 && Object.keys(signature).length === 3 &&
       holds(key, Buffer.from(canonical(card)), Buffer.from(signature.value, "base64"));
-    if (!believed) this.fault("bad_card");
+    if (!believed) return this.fault("bad_card");
+    const name = `${line.agent_id}/${card.card_id}`;
+    const before = this.cards.get(name) ?? canonical(card);
+    if (before !== canonical(card)) return this.fault("bad_card");
+    this.cards.set(name, before);
   }
 
   stream(line) {
@@ -120,7 +125,7 @@ class Archive {
     if (!this.keys.has(line.agent_id)) this.fault("wrong_key");
     const name = `${line.agent_id}/${line.stream}`;
     if (this.chains.has(name)) return this.fault("out_of_order");
-    this.chains.set(name, { ...line, links: new Map(), last: 0, head: null, whole: true, proven: 0 });
+    this.chains.set(name, { ...line, links: new Map(), dropped: [], since: 1, last: 0, head: null, whole: true, proven: 0 });
     this.current = name;
   }
 
@@ -146,13 +151,31 @@ class Archive {
     else if (chain.whole) chain.proven = header.seq;
   }
 
+  dropped({ agent_id: agent, stream, from, to }) {
+    const chain = this.chains.get(`${agent}/${stream}`);
+    if (!chain || this.current !== `${agent}/${stream}`) return this.fault("out_of_order");
+    if (from <= chain.last || to < from || to > chain.last_seq) return this.fault("out_of_order");
+    this.covered(chain);
+    if (from !== chain.last + 1) {
+      this.fault("gap");
+      chain.whole = false;
+    }
+    chain.dropped.push([from, to]);
+    [chain.since, chain.last, chain.head] = [to + 1, to, null];
+  }
+
+  /** The links since the chain's begin, or since the last dropped ones, are under notes. */
+  covered(chain) {
+    if (chain.last >= Math.max(chain.since, chain.proven + 1)) this.fault("not_signed");
+  }
+
   close() {
     const chain = this.chains.get(this.current);
     this.current = null;
     if (!chain) return;
     if (chain.last !== chain.last_seq) this.fault("gap");
-    else if (chain.last > 0 && chain.head !== chain.digest) this.fault("broken_chain");
-    if (chain.proven < chain.last) this.fault("not_signed");
+    else if (chain.head !== null && chain.head !== chain.digest) this.fault("broken_chain");
+    this.covered(chain);
   }
 
   equivocation() {
@@ -204,7 +227,10 @@ class Archive {
     if (line.stream === null || line.seq === null) return;
     const chains = [...this.chains.values()].filter((chain) => chain.stream === line.stream);
     const link = chains[0]?.links.get(line.seq);
-    if (link?.header.trace_id === line.trace_id) link.answered = true;
+    if (line.why === "dropped") {
+      const gone = chains[0]?.dropped.some(([from, to]) => from <= line.seq && line.seq <= to);
+      if (!gone) this.fault("not_in_chain");
+    } else if (link?.header.trace_id === line.trace_id) link.answered = true;
     else this.fault("not_in_chain");
   }
 
@@ -220,6 +246,7 @@ const SHAPES = {
   card: (line) => UUID.test(line.agent_id) && typeof line.signed_card === "object",
   stream: (line) => UUID.test(line.agent_id) && UUID.test(line.stream) && Number.isInteger(line.last_seq) && DIGEST.test(line.digest),
   link: (line) => DIGEST.test(line.digest) && DIGEST.test(line.header?.prev) && DIGEST.test(line.header?.commitment),
+  dropped: (line) => UUID.test(line.agent_id) && UUID.test(line.stream) && Number.isInteger(line.from) && Number.isInteger(line.to),
   equivocation: (line) => UUID.test(line.agent_id) && typeof line.second_note === "string",
   document: (line) => line.document !== undefined,
   missing: (line) => UUID.test(line.trace_id),

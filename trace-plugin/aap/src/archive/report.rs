@@ -21,7 +21,7 @@ pub enum Fault {
     Checksum,
     /// A key is not the one that its agent's id is derived from, or there is none.
     WrongKey,
-    /// A card is not signed by its agent.
+    /// A card is not signed by its agent, or the agent has signed two under one id.
     BadCard,
     /// Links are missing.
     Gap,
@@ -73,7 +73,9 @@ pub struct Counts {
     pub streams: u64,
     /// Links.
     pub links: u64,
-    /// Of these, refusals.
+    /// Links that the edge says it had and keeps no more.
+    pub dropped: u64,
+    /// Of the links in here, refusals.
     pub refusals: u64,
     /// Notes whose signature holds.
     pub notes: u64,
@@ -102,9 +104,11 @@ pub struct Chain {
     pub stream: StreamId,
     /// Its links in here.
     pub links: u64,
-    /// Of these, refusals.
+    /// Links that the edge says it had and keeps no more.
+    pub dropped: u64,
+    /// Of the links in here, refusals.
     pub refusals: u64,
-    /// Everything from 1 up to this link is as the agent has signed it; 0 for nothing.
+    /// Everything in here up to this link is as the agent has signed it; 0 for nothing.
     pub proven_to: u64,
 }
 

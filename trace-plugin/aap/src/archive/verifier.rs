@@ -30,7 +30,7 @@ pub struct Verifier {
     /// Whether headers can tell what the selection asks for.
     countable: bool,
     keys: HashMap<AgentId, Option<VerifyingKey>>,
-    cards: HashMap<String, AlignmentCard>,
+    cards: HashMap<(AgentId, String), AlignmentCard>,
     chains: BTreeMap<(AgentId, StreamId), LinksRead>,
     /// The chain whose links are being read.
     current: Option<(AgentId, StreamId)>,
@@ -80,6 +80,7 @@ impl Verifier {
                 "card" => self.shaped(&line, Self::card),
                 "stream" => self.shaped(&line, Self::stream),
                 "link" => self.shaped(&line, Self::link),
+                "dropped" => self.shaped(&line, Self::dropped),
                 "equivocation" => self.shaped(&line, Self::second_content),
                 "document" => self.document(&line),
                 "missing" => self.shaped(&line, Self::missing),
@@ -115,6 +116,7 @@ impl Verifier {
                 agent_id: *agent_id,
                 stream: *stream,
                 links: chain.read.len() as u64,
+                dropped: chain.gone(),
                 refusals: chain.refusals,
                 proven_to: chain.proven_to,
             })
@@ -210,8 +212,16 @@ impl Verifier {
             });
         match opened {
             Ok((card, _)) => {
+                let name = (id, card.card_id.clone());
+                if self.cards.get(&name).is_some_and(|other| *other != card) {
+                    let what = format!(
+                        "agent {id} has signed two cards under the id {}: which of them judged cannot be told",
+                        card.card_id.escape_debug()
+                    );
+                    return self.fault(Fault::BadCard, what);
+                }
                 self.counts.cards += 1;
-                self.cards.insert(card.card_id.clone(), card);
+                self.cards.insert(name, card);
             }
             Err(why) => self.fault(
                 Fault::BadCard,
@@ -224,9 +234,12 @@ impl Verifier {
         self.ended = true;
         if end.lines + 1 != self.lines {
             let what = format!(
-                "there should be {} lines before the end and are {}",
-                end.lines,
-                self.lines - 1
+                "{} should stand before the end, and {} there",
+                sentences::number(end.lines, "line"),
+                match self.lines - 1 {
+                    1 => "1 is".to_owned(),
+                    lines => format!("{lines} are"),
+                }
             );
             self.fault(Fault::Truncated, what);
         } else if Digest::from_bytes(self.digest.clone().finalize().into()) != end.sha256 {

@@ -202,6 +202,12 @@ pub(super) fn archive(agents: &[&Acting]) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
+/// A line as the writer has it.
+pub(super) fn line<L: Line>(shape: &L) -> String {
+    let text = serde_json::to_string(shape).unwrap();
+    format!("{{\"kind\":\"{}\",{}", L::KIND, &text[1..])
+}
+
 /// Writes the end anew, as somebody would who changes more than a byte.
 pub(super) fn resealed(lines: &[String]) -> Vec<String> {
     let mut lines: Vec<_> = lines

@@ -2,7 +2,8 @@
 
 use super::Verifier;
 use crate::archive::report::Fault;
-use crate::archive::{Link, SecondContent, Stream, selects};
+use crate::archive::sentences::number;
+use crate::archive::{Dropped, Link, SecondContent, Stream, selects};
 use crate::chain::Digest;
 use crate::id::{AgentId, StreamId, TraceId};
 use crate::note::{Checkpoint, NoteError};
@@ -13,9 +14,17 @@ use crate::trace::ActionType;
 pub(super) struct LinksRead {
     pub(super) announced: Stream,
     pub(super) read: Vec<LinkRead>,
-    /// Whether each link so far follows the one before, from the first on.
+    /// Whether each link so far follows the one before, from the first on, or from behind dropped ones.
     pub(super) whole: bool,
+    /// The first place behind the last dropped one.
+    pub(super) since: u64,
+    /// The last place that was told, by a link or as dropped.
+    pub(super) last: u64,
+    /// The last link's digest; none where the next link has nothing before it to follow.
+    pub(super) head: Option<Digest>,
     pub(super) proven_to: u64,
+    /// First and last of links that were dropped, in their order.
+    pub(super) dropped: Vec<(u64, u64)>,
     pub(super) refusals: u64,
 }
 
@@ -51,7 +60,11 @@ impl Verifier {
             announced: stream.clone(),
             read: Vec::new(),
             whole: true,
+            since: 1,
+            last: 0,
+            head: None,
             proven_to: 0,
+            dropped: Vec::new(),
             refusals: 0,
         };
         self.chains.insert(place, links);
@@ -70,8 +83,7 @@ impl Verifier {
             let what = format!("link {seq} of {stream} stands outside of its chain");
             return self.fault(Fault::OutOfOrder, what);
         };
-        let last = chain.read.last();
-        let next = last.map_or(1, |last| last.seq + 1);
+        let next = chain.last + 1;
         let mut faults = Vec::new();
         if seq > next {
             let missing = span(next, seq - 1);
@@ -80,7 +92,7 @@ impl Verifier {
         } else if seq < next {
             let what = format!("link {seq} of {stream} stands where link {next} should");
             return self.fault(Fault::OutOfOrder, what);
-        } else if last.is_some_and(|last| last.digest != header.prev) {
+        } else if chain.head.is_some_and(|head| head != header.prev) {
             let what = format!(
                 "link {seq} of {stream} does not follow link {}: it names another digest",
                 seq - 1
@@ -96,6 +108,7 @@ impl Verifier {
             faults.push((Fault::WrongDigest, what));
         }
         chain.whole &= faults.is_empty();
+        (chain.last, chain.head) = (seq, Some(digest));
         let wanted = selects(&self.selection, header) == Some(true);
         chain.read.push(LinkRead {
             seq,
@@ -114,6 +127,42 @@ impl Verifier {
         }
         if let Some(note) = &link.note {
             self.note(place, seq, digest, note);
+        }
+    }
+
+    /// Links that are dropped: the next one follows nothing that is here.
+    pub(super) fn dropped(&mut self, dropped: &Dropped) {
+        let place = (dropped.agent_id, dropped.stream);
+        let (stream, told) = (dropped.stream, span(dropped.from, dropped.to));
+        let chain = self.chains.get_mut(&place);
+        let Some(chain) = chain.filter(|_| self.current == Some(place)) else {
+            let what = format!("{told} of {stream} are told to be dropped outside of their chain");
+            return self.fault(Fault::OutOfOrder, what);
+        };
+        let next = chain.last + 1;
+        if dropped.from < next || dropped.to < dropped.from || dropped.to > chain.announced.last_seq
+        {
+            let what =
+                format!("{told} of {stream} are told to be dropped where link {next} should stand");
+            return self.fault(Fault::OutOfOrder, what);
+        }
+        let uncovered = chain.uncovered();
+        let missing = (dropped.from > next).then(|| span(next, dropped.from - 1));
+        chain.whole &= missing.is_none();
+        (chain.since, chain.last, chain.head) = (dropped.to + 1, dropped.to, None);
+        chain.dropped.push((dropped.from, dropped.to));
+        self.counts.dropped += dropped.to - dropped.from + 1;
+        if let Some(missing) = missing {
+            let what = format!("missing before dropped {told} of {stream}: {missing}");
+            self.fault(Fault::Gap, what);
+        }
+        self.not_signed(stream, uncovered);
+    }
+
+    fn not_signed(&mut self, stream: StreamId, uncovered: Option<(u64, u64)>) {
+        if let Some((from, to)) = uncovered {
+            let what = format!("no note that holds covers {} of {stream}", span(from, to));
+            self.fault(Fault::NotSigned, what);
         }
     }
 
@@ -185,29 +234,38 @@ impl Verifier {
             digest,
             ..
         } = chain.announced;
-        let (last, head) = chain
-            .read
-            .last()
-            .map_or((0, None), |last| (last.seq, Some(last.digest)));
-        let proven = chain.proven_to;
+        let (last, head, uncovered) = (chain.last, chain.head, chain.uncovered());
         if last != last_seq {
-            self.fault(
-                Fault::Gap,
-                format!(
-                    "the chain {stream} should have {last_seq} links and ends with link {last}"
-                ),
-            );
-        } else if last > 0 && head != Some(digest) {
+            let links = number(last_seq, "link");
+            let what = format!("the chain {stream} should have {links} and ends with link {last}");
+            self.fault(Fault::Gap, what);
+        } else if head.is_some_and(|head| head != digest) {
             self.fault(
                 Fault::BrokenChain,
                 format!("the chain {stream} ends in another digest than its first line says"),
             );
         }
-        if proven < last {
-            let open = span(proven + 1, last);
-            let what = format!("no note that holds covers {open} of {stream}");
-            self.fault(Fault::NotSigned, what);
-        }
+        self.not_signed(stream, uncovered);
+    }
+}
+
+impl LinksRead {
+    /// How many were dropped.
+    pub(super) fn gone(&self) -> u64 {
+        self.dropped.iter().map(|(from, to)| to - from + 1).sum()
+    }
+
+    /// Whether this one was.
+    pub(super) fn is_gone(&self, seq: u64) -> bool {
+        self.dropped
+            .iter()
+            .any(|(from, to)| (*from..=*to).contains(&seq))
+    }
+
+    /// The first and the last of the links behind the last dropped ones that no note covers.
+    fn uncovered(&self) -> Option<(u64, u64)> {
+        let from = self.since.max(self.proven_to + 1);
+        (self.head.is_some() && from <= self.last).then_some((from, self.last))
     }
 }
 

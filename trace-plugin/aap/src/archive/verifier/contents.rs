@@ -2,8 +2,8 @@
 
 use super::Verifier;
 use super::chains::LinkRead;
-use crate::archive::Missing;
 use crate::archive::report::Fault;
+use crate::archive::{Absence, Missing};
 use crate::chain::genesis;
 use crate::id::{AgentId, StreamId, TraceId};
 use crate::json::Json;
@@ -81,7 +81,8 @@ impl Verifier {
             );
             self.fault(Fault::BrokenChain, what);
         }
-        self.against_card(document, facts.card_id.as_deref(), facts.action_type, id);
+        let card = (facts.agent_id, facts.card_id.as_deref());
+        self.against_card(document, card, facts.action_type, id);
     }
 
     /// Marks the link that a document says it is as answered for.
@@ -123,11 +124,11 @@ impl Verifier {
     fn against_card(
         &mut self,
         document: &Json<'_>,
-        card: Option<&str>,
+        (agent, card): (AgentId, Option<&str>),
         action: ActionType,
         id: TraceId,
     ) {
-        let Some(card) = card.and_then(|card| self.cards.get(card)) else {
+        let Some(card) = card.and_then(|card| self.cards.get(&(agent, card.to_owned()))) else {
             self.without_card += 1;
             return;
         };
@@ -152,12 +153,17 @@ impl Verifier {
             return;
         };
         let id = missing.trace_id;
-        let agents = self.chains.keys().filter(|(_, other)| *other == stream);
-        let answered = match agents.map(|(agent, _)| *agent).next() {
-            Some(agent) => self.answer(agent, stream, seq, |read| read.trace_id == id),
-            None => None,
+        let mut chains = self.chains.iter();
+        let found = chains.find(|((_, other), _)| *other == stream);
+        let known = match found {
+            Some((_, chain)) if missing.why == Absence::Dropped => chain.is_gone(seq),
+            Some(((agent, _), _)) => {
+                let agent = *agent;
+                self.answer(agent, stream, seq, |read| read.trace_id == id) == Some(true)
+            }
+            None => false,
         };
-        if answered != Some(true) {
+        if !known {
             let what = format!(
                 "trace {id} is said to be missing at link {seq} of {stream}, which is not here"
             );
