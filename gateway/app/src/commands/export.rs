@@ -1,6 +1,7 @@
 //! `smoltbot export`: what the edge has, in a file.
 
 mod archive;
+mod chain;
 mod target;
 
 use std::io::Write as _;

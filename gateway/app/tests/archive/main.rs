@@ -2,6 +2,7 @@
 //! `docs/archive.md` alone, which must say the same of every archive.
 #![allow(clippy::unwrap_used, reason = "a failed assertion is the message")]
 
+mod dropped;
 mod sender;
 #[path = "../support/mod.rs"]
 mod support;
@@ -133,7 +134,7 @@ async fn what_was_refused_is_exported_and_holds() {
     let said = stdout(&output);
     for words in [
         "This archive holds.",
-        "The chains are whole",
+        "The chain is whole",
         "Nothing that was selected (action_type=deny",
         "Not proven:",
     ] {

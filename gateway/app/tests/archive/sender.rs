@@ -34,6 +34,13 @@ impl Sender {
         }
     }
 
+    /// Its card from now on, under another id.
+    pub(crate) fn change_card(&mut self, change: impl FnOnce(&mut AlignmentCard)) {
+        change(&mut self.card);
+        self.card.card_id.push_str("-next");
+        self.card.issued_at = Timestamp::from_millis(self.card.issued_at.millis() + 1);
+    }
+
     pub(crate) fn id(&self) -> AgentId {
         self.card.agent_id
     }
@@ -49,7 +56,7 @@ impl Sender {
     /// Makes so many calls and sends none of them; the note on the last.
     pub(crate) fn note_of(&mut self, calls: usize) -> String {
         for call in 0..calls {
-            self.link(call % 2 == 0);
+            self.link(call % 2 == 0, 0);
         }
         let checkpoint = Checkpoint {
             agent_id: self.id(),
@@ -64,7 +71,7 @@ impl Sender {
     pub(crate) async fn act(&mut self, calls: usize, edge: &str, held_back: &[usize]) {
         let items: Vec<_> = (0..calls)
             .map(|call| {
-                let mut item = self.link(call % 2 == 0);
+                let mut item = self.link(call % 2 == 0, 0);
                 if held_back.contains(&call) {
                     item.document = None;
                 }
@@ -75,8 +82,16 @@ impl Sender {
         post(edge, body).await;
     }
 
-    fn link(&mut self, denied: bool) -> Item {
-        let (agent_id, trace_id) = (self.card.agent_id, clock::trace_id(clock::now()));
+    /// Sends refusals as one batch, each so many days old.
+    pub(crate) async fn refuse(&mut self, days_ago: &[i64], edge: &str) {
+        let items = days_ago.iter().map(|days| self.link(true, *days));
+        let batch = Batch::new(items.collect()).unwrap();
+        post(edge, batch.sign(&self.key).into_body()).await;
+    }
+
+    fn link(&mut self, denied: bool, days_ago: i64) -> Item {
+        let timestamp = Timestamp::from_millis(clock::now().millis() - days_ago * 86_400_000);
+        let (agent_id, trace_id) = (self.card.agent_id, clock::trace_id(timestamp));
         let (decision, action_type, outcome) = if denied {
             (Decision::Deny, ActionType::Deny, "refused")
         } else {
@@ -86,7 +101,7 @@ impl Sender {
             Made {
                 trace_id,
                 agent_id,
-                timestamp: clock::now(),
+                timestamp,
                 tool: "exec \"\u{fc}\u{1f980}\n".to_owned(),
                 params: Some(
                     json!({"n": [1.0, 1e21, 1e-7, 0.1, -0.0, 9_007_199_254_740_993_u64], "\u{20ac}": 1, "a\u{1}": "\u{7f}\u{2028}", "\u{1f600}": 2, "\u{fb33}": 3}),

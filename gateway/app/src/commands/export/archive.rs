@@ -3,13 +3,12 @@
 //! Documents wait in a file without a name, so that memory does not grow with them. What comes in between asking for documents
 //! and asking for links is asked for one by one: the archive is whole for the moment at which its links were read.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, Write};
 
 use aap::archive::{
-    Absence, Agent, Card, Document, FORMAT, Link, Manifest, Missing, SecondContent, Selection,
-    Stream, Writer, selects,
+    Absence, Agent, Card, Document, FORMAT, Manifest, Missing, SecondContent, Selection, Writer,
 };
 use aap::chain::Digest;
 use aap::{AgentId, StreamId, TraceId, paths};
@@ -21,6 +20,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use trace_plugin::clock;
 
+use super::chain::{self, Places};
 use super::{piece, query};
 use crate::http;
 
@@ -42,24 +42,6 @@ struct AgentRow {
 }
 
 #[derive(Deserialize)]
-struct Streams {
-    streams: Vec<StreamRow>,
-}
-
-#[derive(Deserialize)]
-struct StreamRow {
-    stream: StreamId,
-    last_seq: u64,
-    digest: Digest,
-}
-
-#[derive(Deserialize)]
-struct Links {
-    links: Vec<Link>,
-    next_after: Option<u64>,
-}
-
-#[derive(Deserialize)]
 struct Equivocations {
     equivocations: Vec<Equivocation>,
 }
@@ -73,13 +55,13 @@ struct Equivocation {
 }
 
 /// Who is asked.
-struct Edge<'a> {
+pub(super) struct Edge<'a> {
     client: &'a Client,
     base: &'a str,
 }
 
 impl Edge<'_> {
-    async fn json<T: DeserializeOwned>(
+    pub(super) async fn json<T: DeserializeOwned>(
         &self,
         path: &str,
         query: &[(&str, &str)],
@@ -99,8 +81,7 @@ impl Edge<'_> {
 struct Selected {
     file: BufWriter<File>,
     agents: BTreeSet<AgentId>,
-    /// Places of chains whose document, or absence, is among the rows.
-    answered: HashSet<(StreamId, u64)>,
+    places: Places,
 }
 
 impl Selected {
@@ -108,7 +89,7 @@ impl Selected {
         let row: Row = serde_json::from_slice(line)?;
         self.agents.insert(row.agent_id);
         if let (Some(stream), Some(seq)) = (row.stream, row.seq) {
-            self.answered.insert((stream, seq));
+            self.places.answered.insert((stream, seq));
         }
         self.file.write_all(line)?;
         self.file.write_all(b"\n")?;
@@ -136,22 +117,14 @@ pub(super) async fn write(
         selection: selection.clone(),
     };
     let mut archive = Writer::begin(to, &manifest)?;
-    let mut late = Vec::new();
-    for agent in std::mem::take(&mut selected.agents) {
-        chains(
-            &edge,
-            agent,
-            selection,
-            &selected.answered,
-            &mut archive,
-            &mut late,
-        )
-        .await?;
+    let mut places = selected.places;
+    for agent in selected.agents {
+        chains(&edge, agent, selection, &mut places, &mut archive).await?;
     }
-    documents(selected.file, &mut archive)?;
-    for id in late {
+    documents(selected.file, &places, &mut archive)?;
+    for id in &places.late {
         let row = edge.json(&format!("{}/{id}", paths::TRACES), &[]).await?;
-        content(row, &mut archive)?;
+        content(row, &places, &mut archive)?;
     }
     archive.end()?;
     Ok(())
@@ -163,7 +136,7 @@ async fn select(edge: &Edge<'_>, selection: &Selection) -> anyhow::Result<Select
     let mut selected = Selected {
         file: BufWriter::new(file),
         agents: BTreeSet::new(),
-        answered: HashSet::new(),
+        places: Places::default(),
     };
     let query = query(selection, "ndjson");
     let mut answer = http::get_patiently(edge.client, edge.base, paths::EXPORT, &query).await?;
@@ -187,14 +160,13 @@ async fn select(edge: &Edge<'_>, selection: &Selection) -> anyhow::Result<Select
     Ok(selected)
 }
 
-/// An agent with its card and its chains; `late` gets the ids of selected links whose rows were not among those that were read.
+/// An agent with its card and its chains.
 async fn chains(
     edge: &Edge<'_>,
     agent_id: AgentId,
     selection: &Selection,
-    answered: &HashSet<(StreamId, u64)>,
+    places: &mut Places,
     archive: &mut Writer<impl Write>,
-    late: &mut Vec<TraceId>,
 ) -> anyhow::Result<()> {
     let path = format!("{}/{agent_id}", paths::AGENTS);
     let row: AgentRow = edge.json(&path, &[]).await?;
@@ -209,34 +181,7 @@ async fn chains(
             signed_card,
         })?;
     }
-    let streams: Streams = edge.json(&format!("{path}/streams"), &[]).await?;
-    for row in streams.streams {
-        archive.line(&Stream {
-            agent_id,
-            stream: row.stream,
-            last_seq: row.last_seq,
-            digest: row.digest,
-        })?;
-        let (stream, mut after) = (row.stream.to_string(), Some(0));
-        while let Some(seq) = after {
-            let seq = seq.to_string();
-            let query = [("stream", stream.as_str()), ("after", seq.as_str())];
-            let page: Links = edge.json(&format!("{path}/links"), &query).await?;
-            after = page.next_after;
-            for link in page.links {
-                // What came in since is not of this archive.
-                if link.header.seq > row.last_seq {
-                    after = None;
-                    break;
-                }
-                archive.line(&link)?;
-                let place = (link.header.stream, link.header.seq);
-                if selects(selection, &link.header) == Some(true) && !answered.contains(&place) {
-                    late.push(link.header.trace_id);
-                }
-            }
-        }
-    }
+    chain::all(edge, agent_id, selection, places, archive).await?;
     let seen: Equivocations = edge.json(&format!("{path}/equivocations"), &[]).await?;
     for second in seen.equivocations {
         archive.line(&SecondContent {
@@ -251,7 +196,11 @@ async fn chains(
 }
 
 /// The rows that were selected, each as its document or as what is said of its absence.
-fn documents(rows: BufWriter<File>, archive: &mut Writer<impl Write>) -> anyhow::Result<()> {
+fn documents(
+    rows: BufWriter<File>,
+    places: &Places,
+    archive: &mut Writer<impl Write>,
+) -> anyhow::Result<()> {
     let mut file = rows
         .into_inner()
         .map_err(std::io::IntoInnerError::into_error)?;
@@ -259,27 +208,27 @@ fn documents(rows: BufWriter<File>, archive: &mut Writer<impl Write>) -> anyhow:
     let mut file = BufReader::new(file);
     let mut line = Vec::new();
     while file.read_until(b'\n', &mut line)? > 0 {
-        content(serde_json::from_slice(&line)?, archive)?;
+        content(serde_json::from_slice(&line)?, places, archive)?;
         line.clear();
     }
     Ok(())
 }
 
-fn content(row: Row, archive: &mut Writer<impl Write>) -> anyhow::Result<()> {
-    match row.trace {
-        Some(document) => archive.line(&Document {
-            document: &document,
-        })?,
-        None => archive.line(&Missing {
-            trace_id: row.id,
-            stream: row.stream,
-            seq: row.seq,
-            why: if row.held_back {
-                Absence::HeldBack
-            } else {
-                Absence::Erased
-            },
-        })?,
-    }
+fn content(row: Row, places: &Places, archive: &mut Writer<impl Write>) -> anyhow::Result<()> {
+    let dropped = row.stream.zip(row.seq);
+    let why = match &row.trace {
+        _ if dropped.is_some_and(|(stream, seq)| places.are_dropped(stream, seq)) => {
+            Absence::Dropped
+        }
+        Some(document) => return Ok(archive.line(&Document { document })?),
+        None if row.held_back => Absence::HeldBack,
+        None => Absence::Erased,
+    };
+    archive.line(&Missing {
+        trace_id: row.id,
+        stream: row.stream,
+        seq: row.seq,
+        why,
+    })?;
     Ok(())
 }
