@@ -12,6 +12,8 @@ use crate::id::{AgentId, StreamId, TraceId};
 use crate::timestamp::Timestamp;
 
 mod making;
+#[cfg(test)]
+mod tests;
 
 pub use making::{Made, make};
 
@@ -45,6 +47,52 @@ impl ActionType {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
+
+/// The word in the metadata of a call whose tool the card does not know.
+pub const NEW_TOOL: &str = "new_tool";
+
+/// What `context` and its metadata hold besides [`NEW_TOOL`]. AAP's verifiers look there first for what a trigger's condition names,
+/// so no condition can be about a parameter of the same name.
+pub const OWN_FIELDS: [&str; 38] = [
+    "session_id",
+    "conversation_turn",
+    "prior_trace_ids",
+    "environment",
+    "metadata",
+    "action_type",
+    "tool_name",
+    "duration_ms",
+    "result",
+    "outcome",
+    "conscience_reason",
+    "values_violated",
+    "rule_id",
+    "advice",
+    "effects",
+    "exception",
+    "error",
+    "exit_code",
+    "runtime",
+    "run_id",
+    "tool_call_id",
+    "params_rewritten",
+    "succeeds",
+    "stream",
+    "seq",
+    "prev",
+    "salt",
+    "commitment",
+    "cwd",
+    "redactions",
+    "conscience",
+    "orphan",
+    "approval",
+    "completes",
+    "shape",
+    "held_back",
+    "channel",
+    "role",
+];
 
 /// A whole AP-Trace.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::card::{AlignmentCard, listed};
 use crate::timestamp::Timestamp;
 
-mod condition;
+pub(crate) mod condition;
 
 /// The version of the algorithm, as both SDKs write it.
 pub const ALGORITHM_VERSION: &str = "1.2.0";

@@ -9,6 +9,7 @@ use super::fields::kind;
 use super::place::member;
 use super::rules::{Part, Rules};
 use super::{Condition, names};
+use crate::trace::OWN_FIELDS;
 
 impl Rules {
     pub(super) fn autonomy(&mut self, part: Part<'_>) {
@@ -98,15 +99,21 @@ impl Rules {
             };
             let trigger = (fields, path.as_str());
             if let Some(condition) = self.text(trigger, "condition", true) {
+                let at = member(&path, "condition");
                 match Condition::parse(condition) {
-                    Err(error) => self.fault(&member(&path, "condition"), &error.to_string()),
+                    Err(error) => self.fault(&at, &error.to_string()),
                     Ok(Condition::ActionType(name))
                         if ACTION_TYPES.contains(&name.as_str()) && name != "execute" =>
                     {
                         let note = format!(
                             "no call is of type {name} before it runs, so nobody is ever asked"
                         );
-                        self.notes.push((member(&path, "condition"), note));
+                        self.notes.push((at, note));
+                    }
+                    Ok(Condition::Number { field, .. } | Condition::Flag(field))
+                        if OWN_FIELDS.contains(&field.as_str()) =>
+                    {
+                        self.fault(&at, &format!("`{field}` is a field that every trace has for itself, so verifiers would look there and not at the call; name a parameter or an effect"));
                     }
                     Ok(_) => {}
                 }

@@ -212,6 +212,14 @@ fn everything_wrong_is_named_by_path_and_line() {
             "autonomy.bounded_actions[0]: AAP reads `, `",
         ),
         (
+            |c| {
+                c["autonomy"]["escalation_triggers"] = json!([
+                    {"condition": "duration_ms > 1000", "action": "escalate", "reason": "slow"},
+                ]);
+            },
+            "autonomy.escalation_triggers[0].condition: `duration_ms` is a field that every trace has",
+        ),
+        (
             |c| c["autonomy"]["forbidden_actions"] = json!(["EXEC: never"]),
             "autonomy.forbidden_actions[0]: `EXEC: never` forbids what bounded_actions allows as `exec`",
         ),

@@ -3,12 +3,14 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Action, ActionType, Alternative, Context, DecisionRecord, Escalation, Metadata, Trace, Trigger,
+    Action, ActionType, Alternative, Context, DecisionRecord, Escalation, Metadata, NEW_TOOL, Trace,
+    Trigger,
 };
 use crate::call::{Decision, OutcomeKind, Verdict};
 use crate::card::AlignmentCard;
 use crate::id::{AgentId, StreamId, TraceId};
 use crate::timestamp::Timestamp;
+use crate::verify::condition;
 
 /// Everything that a trace is made of. What is content (`params`, `result`, `error`, `extra`) comes masked already.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +80,8 @@ impl OutcomeKind {
 /// - An allowed tool that the card lists is `bounded`; one that it does not list is `escalation_trigger` with the
 ///   escalation evaluated and not required, so that a new tool is not reported as a violation of the card.
 /// - AAP splits action names at `", "` and cuts them at `:`, so both are replaced in `action.name`; `tool_name` is exact.
+/// - A tool that the card does not know by any of its names is told as [`NEW_TOOL`].
+/// - Where a trigger that only records holds, the escalation says so; verifiers ask for that whatever the trigger's action is.
 /// - `values_applied` holds declared values only; the rest is still told in `values_violated`.
 pub fn make(made: Made, card: &AlignmentCard) -> Trace {
     let denied = made.action_type == ActionType::Deny;
@@ -98,7 +102,11 @@ pub fn make(made: Made, card: &AlignmentCard) -> Trace {
         values_applied.push("transparency".to_owned());
     }
     let selected = if denied { "deny" } else { "allow" };
-    Trace {
+    let mut extra = made.extra;
+    if !listed && !card.knows(&made.tool) {
+        extra.insert(NEW_TOOL.to_owned(), Value::Bool(true));
+    }
+    let trace = Trace {
         trace_id: made.trace_id,
         agent_id: made.agent_id,
         card_id: card.card_id.clone(),
@@ -148,10 +156,49 @@ pub fn make(made: Made, card: &AlignmentCard) -> Trace {
                 params_rewritten: made.params_rewritten,
                 succeeds: made.succeeds,
                 link: None,
-                extra: made.extra,
+                extra,
             },
         },
+    };
+    recorded(trace, card)
+}
+
+/// `trace` with the triggers that hold and only record, in the reading of AAP's verifiers.
+fn recorded(mut trace: Trace, card: &AlignmentCard) -> Trace {
+    let triggers = card.autonomy.escalation_triggers.iter();
+    let mut recording = triggers
+        .filter(|trigger| trigger.action == "log")
+        .peekable();
+    if recording.peek().is_none() {
+        return trace;
     }
+    // A trace is JSON; one that was not would hold nothing that a trigger could ask for.
+    let document = serde_json::to_value(&trace).unwrap_or_default();
+    let held: Vec<_> = recording
+        .filter(|trigger| condition::fires(&trigger.condition, &document))
+        .collect();
+    let Some(first) = held.first() else {
+        return trace;
+    };
+    let escalation = trace.escalation.get_or_insert_with(|| Escalation {
+        evaluated: true,
+        required: false,
+        reason: String::new(),
+        triggers_checked: Vec::new(),
+        escalation_id: None,
+        escalation_status: None,
+        principal_response: None,
+    });
+    if !escalation.required {
+        escalation.required = true;
+        escalation.reason = format!("the card has this recorded, nobody asked: {}", first.reason);
+    }
+    let checked = held.into_iter().map(|trigger| Trigger {
+        trigger: trigger.condition.clone(),
+        matched: true,
+    });
+    escalation.triggers_checked.extend(checked);
+    trace
 }
 
 fn escalation(denied: bool, listed: bool, verdict: &Verdict) -> Option<Escalation> {

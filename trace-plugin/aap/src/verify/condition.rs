@@ -9,17 +9,17 @@
 
 use serde_json::Value;
 
-use crate::card::condition::{any_number, comparison, truthy};
+use crate::card::condition::{comparison, number, truthy};
 
 /// Whether `condition` holds for `trace`.
-pub(super) fn fires(condition: &str, trace: &Value) -> bool {
+pub(crate) fn fires(condition: &str, trace: &Value) -> bool {
     if let Some(wanted) = action_type(condition) {
         return trace.pointer("/action/type").and_then(Value::as_str) == Some(wanted);
     }
     if let Some((field, operator, limit)) = comparison(condition.trim(), is_word) {
         let places = ["/context", "/context/metadata", "/action/parameters"];
         return lookup(field, &places, trace)
-            .and_then(any_number)
+            .and_then(number)
             .is_some_and(|value| operator.holds(value, limit));
     }
     is_word(condition)

@@ -1,6 +1,7 @@
 //! One real trace of each kind that smoltbot makes, under the card that `init` writes.
 
 use aap::call::{Decision, OutcomeKind, Verdict};
+use aap::card::EscalationTrigger;
 use aap::chain::{Digest, genesis};
 use aap::trace::{ActionType, Link, Made, Trace, make};
 use aap::{
@@ -242,12 +243,61 @@ pub(crate) fn cases() -> Vec<Case> {
     let answered = every_answer()
         .into_iter()
         .map(|(name, made, approval)| (name, make(made, &card).answered(&approval)));
-    plain
-        .chain(answered)
-        .map(|(name, trace)| Case {
-            name,
-            card: document.clone(),
-            trace: linked(trace),
-        })
-        .collect()
+    let ours = plain.chain(answered).map(|(name, trace)| Case {
+        name,
+        card: document.clone(),
+        trace: linked(trace),
+    });
+    ours.chain(limited()).collect()
+}
+
+/// Calls under a card with limits of its own: what it has recorded, asked about and forbidden.
+fn limited() -> Vec<Case> {
+    let mut card = card();
+    let trigger = |condition: &str, action: &str| EscalationTrigger {
+        condition: condition.to_owned(),
+        action: action.to_owned(),
+        reason: "money is not the agent's".to_owned(),
+    };
+    card.autonomy.escalation_triggers = vec![
+        trigger("amount > 10", "log"),
+        trigger("amount > 100", "escalate"),
+        trigger("new_tool", "escalate"),
+    ];
+    card.autonomy.forbidden_actions = vec!["delete_repo: for good".to_owned()];
+    card.card_id = card.derived_id();
+    let pay = |tool: &str, amount: u32| Made {
+        tool: tool.to_owned(),
+        params: Some(json!({"amount": amount})),
+        ..made()
+    };
+    let approval = Approval::new(
+        made().trace_id,
+        ApprovalStatus::Approved,
+        Evidence::Told,
+        Timestamp::from_millis(AT_MS),
+    );
+    let forbidden = Made {
+        tool: "mcp__github__delete_repo".to_owned(),
+        ..denied("refused", Decision::Deny)
+    };
+    let traces = [
+        ("card: recorded", make(pay("exec", 50), &card)),
+        (
+            "card: asked and approved",
+            make(pay("exec", 500), &card).answered(&approval),
+        ),
+        (
+            "card: a new tool, asked and approved",
+            make(pay("mcp__bank__pay", 5), &card).answered(&approval),
+        ),
+        ("card: a forbidden tool refused", make(forbidden, &card)),
+    ];
+    let document = serde_json::to_value(&card).expect("a card is JSON");
+    let case = |(name, trace)| Case {
+        name,
+        card: document.clone(),
+        trace: linked(trace),
+    };
+    traces.into_iter().map(case).collect()
 }
