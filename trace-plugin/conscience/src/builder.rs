@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::Conscience;
+use crate::card::CardRules;
 use crate::policy::{self, Owner, Packs, PolicyError, PolicyFile, Rules};
 
 /// A conscience in the making.
@@ -11,6 +12,7 @@ pub struct Builder {
     packs: Packs,
     user: Vec<PolicyFile>,
     project: Vec<PolicyFile>,
+    card: Option<Arc<CardRules>>,
 }
 
 impl Builder {
@@ -35,6 +37,13 @@ impl Builder {
         self
     }
 
+    /// What the alignment card says. No exception lifts it.
+    #[must_use]
+    pub fn card(mut self, rules: CardRules) -> Self {
+        self.card = Some(Arc::new(rules));
+        self
+    }
+
     /// The conscience, and what is wrong with the files. A file that is wrong is left out as a whole; the built-in rules and
     /// the other files are in force.
     pub fn build(self) -> (Conscience, Vec<PolicyError>) {
@@ -43,6 +52,7 @@ impl Builder {
             packs: self.packs,
             operator: Arc::new(operator),
             project: Rules::default(),
+            card: self.card,
         };
         let (conscience, more) = conscience.for_project(&self.project);
         errors.extend(more);
@@ -59,6 +69,7 @@ impl Conscience {
             packs: self.packs,
             operator: Arc::clone(&self.operator),
             project,
+            card: self.card.clone(),
         };
         (conscience, errors)
     }

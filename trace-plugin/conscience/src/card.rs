@@ -19,8 +19,7 @@ use serde_json::Value;
 use crate::effect::Effect;
 use crate::policy::{Objection, RuleInfo, Source};
 
-/// The word that a trigger's condition may ask for and that the trace's metadata carries: the card does not know the tool.
-pub const NEW_TOOL: &str = "new_tool";
+pub use aap::trace::NEW_TOOL;
 
 /// Severities: a card's refusals are reported before all but the gravest of the policies', its questions before most.
 const FORBIDDEN: u32 = 95;
@@ -236,7 +235,10 @@ fn limit(card: &AlignmentCard) -> Option<Limit> {
 fn unknown(card: &AlignmentCard) -> Option<RuleInfo> {
     let word = card.extensions.get("smoltbot")?.get("unknown_tools")?;
     let (effect, says) = match word.as_str()? {
-        "ask" => ("ask", "wants a person asked about tools that it does not name"),
+        "ask" => (
+            "ask",
+            "wants a person asked about tools that it does not name",
+        ),
         "deny" => ("forbid", "refuses tools that it does not name"),
         _ => return None,
     };

@@ -17,6 +17,7 @@
 )]
 
 mod builder;
+pub mod card;
 mod code;
 mod effect;
 mod escape;
@@ -40,15 +41,16 @@ pub use builder::Builder;
 pub use effect::{Effect, EffectKind};
 pub use place::Place;
 pub use policy::{
-    Exception, Lifted, Objection, Pack, Packs, PacksError, PolicyError, PolicyFile, RuleInfo,
-    STANDARD_VALUES, Source,
+    Exception, Finding, Lifted, Objection, Pack, Packs, PacksError, PolicyError, PolicyFile,
+    RuleInfo, STANDARD_VALUES, Source,
 };
 pub use situation::Situation;
 pub use world::{NoWorld, World};
 
 use std::sync::Arc;
 
-use aap::{Decision, ToolCall, Verdict};
+use aap::{Decision, Timestamp, ToolCall, Verdict};
+use card::CardRules;
 use policy::{Judge, Rules};
 use shell::{Found, Shell};
 
@@ -57,6 +59,7 @@ pub struct Conscience {
     packs: Packs,
     operator: Arc<Rules>,
     project: Rules,
+    card: Option<Arc<CardRules>>,
 }
 
 /// The way to a verdict.
@@ -83,6 +86,7 @@ impl Conscience {
             packs: Packs::default(),
             operator: Arc::default(),
             project: Rules::default(),
+            card: None,
         }
     }
 
@@ -151,10 +155,13 @@ impl Conscience {
         }
     }
 
-    /// Every rule in force, built-in ones first.
+    /// Every rule in force: built-in ones, the card's, the operator's, the project's.
     pub fn rules(&self) -> Vec<RuleInfo> {
-        let files = self.operator.infos().chain(self.project.infos()).cloned();
-        policy::builtin_infos(self.packs).chain(files).collect()
+        let card = self.card.iter().flat_map(|card| card.infos());
+        let files = self.operator.infos().chain(self.project.infos());
+        policy::builtin_infos(self.packs)
+            .chain(card.chain(files).cloned())
+            .collect()
     }
 
     /// The built-in rules of the packs that are off.
@@ -169,6 +176,17 @@ impl Conscience {
         self.operator.exceptions().cloned().collect()
     }
 
+    /// What the authors of the files should look at: rules that never fire or never decide, exceptions that lift nothing.
+    /// `at` is now; none leaves out what has expired.
+    pub fn lint(&self, at: Option<Timestamp>) -> Vec<Finding> {
+        let card: Vec<RuleInfo> = self
+            .card
+            .iter()
+            .flat_map(|card| card.infos().cloned())
+            .collect();
+        policy::lint([&self.operator, &self.project], self.packs, &card, at)
+    }
+
     fn judge_effects(&self, call: &ToolCall, found: &Found, situation: &Situation) -> Judged {
         // No built-in rule looks at what is merely run.
         let run = EffectKind::Run;
@@ -177,8 +195,11 @@ impl Conscience {
         } else {
             &[]
         };
-        let (mut objections, mut lifted) = (Vec::new(), Vec::new());
-        if found.effects.is_empty() && runs.is_empty() {
+        let mut lifted = Vec::new();
+        let mut objections = self.card.as_ref().map_or_else(Vec::new, |card| {
+            card.objections(call, &found.effects, &found.runs)
+        });
+        if objections.is_empty() && found.effects.is_empty() && runs.is_empty() {
             return Judged {
                 verdict: Verdict::allow(ALLOWED),
                 objections,

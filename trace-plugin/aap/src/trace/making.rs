@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Action, ActionType, Alternative, Context, DecisionRecord, Escalation, Metadata, NEW_TOOL, Trace,
-    Trigger,
+    Action, ActionType, Alternative, Context, DecisionRecord, Escalation, Metadata, NEW_TOOL,
+    Trace, Trigger,
 };
 use crate::call::{Decision, OutcomeKind, Verdict};
 use crate::card::AlignmentCard;
