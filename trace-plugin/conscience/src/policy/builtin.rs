@@ -83,19 +83,34 @@ impl When {
 }
 
 impl Text {
+    const ALL: [Self; 8] = [
+        Self::Target,
+        Self::Place,
+        Self::Manner,
+        Self::Program,
+        Self::Role,
+        Self::Channel,
+        Self::Runtime,
+        Self::Cwd,
+    ];
+
+    /// What policies call it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Target => "target",
+            Self::Place => "place",
+            Self::Manner => "manner",
+            Self::Program => "program",
+            Self::Role => "role",
+            Self::Channel => "channel",
+            Self::Runtime => "runtime",
+            Self::Cwd => "cwd",
+        }
+    }
+
     /// The one that policies call so.
     pub(super) fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "target" => Self::Target,
-            "place" => Self::Place,
-            "manner" => Self::Manner,
-            "program" => Self::Program,
-            "role" => Self::Role,
-            "channel" => Self::Channel,
-            "runtime" => Self::Runtime,
-            "cwd" => Self::Cwd,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|text| text.as_str() == name)
     }
 
     /// What it says of `effect` and the call that `about` tells of.
@@ -114,14 +129,20 @@ impl Text {
 }
 
 impl Flag {
+    const ALL: [Self; 3] = [Self::Recursive, Self::Forced, Self::SessionReadSecret];
+
+    /// What policies call it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Recursive => "recursive",
+            Self::Forced => "forced",
+            Self::SessionReadSecret => "session_read_secret",
+        }
+    }
+
     /// The one that policies call so.
     pub(super) fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "recursive" => Self::Recursive,
-            "forced" => Self::Forced,
-            "session_read_secret" => Self::SessionReadSecret,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|flag| flag.as_str() == name)
     }
 
     /// Whether it is up for `effect` and the call that `about` tells of.

@@ -110,6 +110,12 @@ impl Pattern {
     }
 }
 
+impl std::fmt::Display for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.join("*"))
+    }
+}
+
 impl Condition {
     /// The conditions of a policy in Cedar's JSON form.
     pub(super) fn of(policy: &Value) -> Self {

@@ -34,7 +34,16 @@ pub struct Exception {
 impl Exception {
     /// Whether it lifts objections of the rule of that id.
     pub fn names(&self, rule: &str) -> bool {
-        self.lifts.iter().any(|lifted| covers(lifted, rule)) && protected(rule).is_none()
+        self.lifts.iter().any(|lifted| Self::names_by(lifted, rule))
+    }
+
+    /// Whether it lifts them by this entry of its list.
+    pub(super) fn names_by(lifted: &str, rule: &str) -> bool {
+        let covers = match lifted.strip_suffix('*') {
+            Some(beginning) => rule.starts_with(beginning),
+            None => lifted == rule,
+        };
+        covers && protected(rule).is_none()
     }
 
     /// Whether it has no force any more. Where nobody knows the time it has none.
@@ -50,14 +59,6 @@ pub struct Lifted {
     pub objection: Objection,
     /// The exception that lifted it.
     pub exception: Exception,
-}
-
-/// Whether `lifted` (an id, or a beginning with `.*`) stands for `rule`.
-fn covers(lifted: &str, rule: &str) -> bool {
-    match lifted.strip_suffix('*') {
-        Some(beginning) => rule.starts_with(beginning),
-        None => lifted == rule,
-    }
 }
 
 /// Why no exception can lift `rule`, if that is so.

@@ -23,6 +23,8 @@ pub(super) struct Compiled<T> {
     pub(super) condition: Condition,
     /// Whether its scope asks for an agent or a tool.
     pub(super) is_scoped: bool,
+    /// The tool that its scope names.
+    pub(super) tool: Option<String>,
     /// It alone, for Cedar.
     policy: PolicySet,
 }
@@ -37,6 +39,7 @@ impl<T> Compiled<T> {
             kinds: super::rule::kinds(policy),
             condition: Condition::of(&json),
             is_scoped: scoped("principal") || scoped("resource"),
+            tool: json["resource"]["entity"]["id"].as_str().map(str::to_owned),
             policy: PolicySet::from_policies([policy.clone()])
                 .map_err(|error| error.to_string())?,
         })
