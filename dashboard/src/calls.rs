@@ -13,7 +13,7 @@ const TOOL_CHARS: usize = 48;
 /// Characters of a command, path or address in a listing.
 const PREVIEW_CHARS: usize = 100;
 /// Characters of a reason in a listing.
-const REASON_CHARS: usize = 160;
+const REASON_CHARS: usize = 150;
 /// Characters of the values that a call would have violated.
 const VALUES_CHARS: usize = 100;
 /// Arguments that tell most about a call, the first one present is shown.

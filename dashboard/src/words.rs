@@ -29,6 +29,7 @@ pub(crate) fn outcome(word: Option<&str>) -> Option<&'static str> {
         "orphan" => Some("half seen"),
         "observed_deny" => Some("blocked elsewhere"),
         "ran_after_refusal" => Some("ran although refused"),
+        "unanswered" => Some("asked, no yes"),
         _ => None,
     }
 }

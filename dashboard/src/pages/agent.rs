@@ -32,7 +32,7 @@ mod score;
 use card::Card;
 use claimed::Said;
 use parts::{Chain, Session, Tool};
-use score::{Drift, LOOKED_AT, Score};
+use score::{Drift, LOOKED_AT, Score, Values};
 
 /// Sessions listed.
 const SESSIONS: u32 = 8;
@@ -69,6 +69,7 @@ struct AgentPage {
     tools: Vec<Tool>,
     card: Option<Card>,
     score: Score,
+    kept: Values,
     drift: Drift,
     chain: Chain,
     sessions: Vec<Session>,
@@ -164,6 +165,7 @@ pub(crate) async fn show<R: TraceReader>(
             .collect(),
         card: known.card.as_ref().map(|row| Card::of(row, promised)),
         score: Score::of(promised, evidence, id),
+        kept: Values::of(evidence),
         drift: Drift::of(promised, evidence, now),
         chain: Chain::of(agent, &known.streams, &known.equivocations, now),
         sessions: known

@@ -19,9 +19,11 @@ use crate::text::{Shown, block, line, plain, short};
 use crate::words::{self, moment, time, values};
 
 mod check;
+mod leave;
 mod left_out;
 
 use check::{Check, check};
+use leave::Asked;
 use left_out::LeftOut;
 
 /// Characters of a reason, an error or an advice on the trace's own page.
@@ -63,6 +65,8 @@ struct TracePage {
     runtime: Shown,
     exit_code: Option<i64>,
     rewritten: bool,
+    exception: Shown,
+    asked: Option<Asked>,
     parameters: Option<Shown>,
     result: Option<Shown>,
     metadata: Option<Shown>,
@@ -164,6 +168,8 @@ pub(crate) async fn show<R: TraceReader>(
             .map(|name| line(name, 60))
             .unwrap_or_default(),
         exit_code: meta("exit_code").and_then(Value::as_i64),
+        exception: said(meta("exception")),
+        asked: document.and_then(|document| Asked::of(document, id, now)),
         rewritten: meta("params_rewritten").and_then(Value::as_bool) == Some(true),
         parameters: at("/action/parameters")
             .filter(|value| !is_void(value))
@@ -208,7 +214,7 @@ fn error_said(kind: ActionType, error: Shown, message: Shown, reason: &str, judg
 
 /// Metadata that the page does not tell elsewhere.
 fn rest(metadata: &Value) -> Option<Value> {
-    const TOLD: [&str; 20] = [
+    const TOLD: [&str; 22] = [
         "action_type",
         "tool_name",
         "duration_ms",
@@ -229,6 +235,8 @@ fn rest(metadata: &Value) -> Option<Value> {
         "salt",
         "commitment",
         "redactions",
+        "exception",
+        "approval",
     ];
     let mut rest = metadata.as_object()?.clone();
     rest.retain(|key, _| !TOLD.contains(&key.as_str()));

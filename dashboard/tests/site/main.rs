@@ -7,6 +7,7 @@ mod audit;
 mod elsewhere;
 mod explore;
 mod hostile;
+mod leave;
 mod left_out;
 mod pages;
 mod proof;

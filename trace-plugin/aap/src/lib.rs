@@ -2,13 +2,14 @@
 //!
 //! **In scope.** The Agent Alignment Protocol's objects as we write and read them ([`Trace`], [`AlignmentCard`]),
 //! the one door that a tool call goes through ([`Gate`]), the chain that fixes traces in their order ([`chain`]),
-//! batches and their validation ([`batch`], [`submission`]), archives that can be checked offline ([`archive`]), AAP's verification ([`verify`]), score ([`integrity`]), drift
+//! batches and their validation ([`batch`], [`submission`]), archives that can be checked offline ([`archive`]), AAP's verification ([`verify`]), score ([`integrity`]), how values are kept ([`adherence`]), drift
 //! detection ([`drift`]), coherence ([`coherence`]) and handshake ([`handshake`]), and the names that both ends of a wire must share ([`limits`], [`paths`], [`wire`]).
 //!
 //! **Out of scope.** I/O, clocks and randomness: whoever needs a time or an id brings it along. Judging is `conscience`'s,
 //! masking secrets is `redact`'s, spooling and shipping are `trace-plugin`'s, admitting is `edge-core`'s, keeping is
 //! `trace-store`'s.
 
+pub mod adherence;
 pub mod approval;
 pub mod archive;
 pub mod batch;

@@ -1,5 +1,6 @@
 //! How far an agent keeps to its card, and whether it has come to act unlike before: AAP's score and drift in words.
 
+use aap::adherence::{Adherence, Kept};
 use aap::drift::{DriftDirection, MAX_BASELINE, MIN_TRACES, SUSTAINED_TRACES, detect};
 use aap::integrity::{Integrity, covers};
 use aap::{AgentId, AlignmentCard, Timestamp, TraceId};
@@ -7,12 +8,14 @@ use serde_json::Value;
 use trace_store::TraceDetail;
 
 use crate::text::{Shown, line};
-use crate::words::{counted, number, percent, time};
+use crate::words::{counted, number, percent, time, value};
 
 /// The newest calls that are looked at for a page. The API looks at more; both say at how many.
 pub(crate) const LOOKED_AT: u32 = 200;
 /// Alerts that are told one by one, newest first.
 const ALERTS: usize = 4;
+/// Values that are told one by one.
+const VALUES: usize = 8;
 
 /// The score and what it rests on.
 pub(crate) struct Score {
@@ -71,6 +74,99 @@ impl Score {
             link: format!("{}/{agent}/integrity", aap::paths::AGENTS),
             share,
         }
+    }
+}
+
+/// How the agent kept its values.
+pub(crate) struct Values {
+    pub(crate) class: &'static str,
+    pub(crate) title: String,
+    pub(crate) text: String,
+    /// Each that was at stake: its name, and what became of it.
+    pub(crate) each: Vec<(Shown, String)>,
+    pub(crate) more: usize,
+}
+
+impl Values {
+    /// Among an agent's newest calls: those whose values were broken first, then those most at stake.
+    pub(crate) fn of(rows: &[TraceDetail]) -> Self {
+        let mut found = Adherence::default();
+        for detail in rows {
+            let row = &detail.row;
+            let document = detail.document.as_ref();
+            found.count(row.action_type, &row.values_violated, document);
+        }
+        let all = found.calls;
+        let (class, title) = match (all.at_stake(), all.broken) {
+            (0, _) => ("off", "No value was at stake".to_owned()),
+            (1, 0) => (
+                "ok",
+                "Kept its values the one time they were at stake".to_owned(),
+            ),
+            (2, 0) => (
+                "ok",
+                "Kept its values both times they were at stake".to_owned(),
+            ),
+            (stake, 0) => (
+                "ok",
+                format!(
+                    "Kept its values all {} times they were at stake",
+                    number(stake)
+                ),
+            ),
+            (1, _) => (
+                "warn",
+                "Gave up its values the one time they were at stake".to_owned(),
+            ),
+            (stake, _) => {
+                let (kept, stake) = (number(all.kept), number(stake));
+                (
+                    "warn",
+                    format!("Kept its values {kept} of {stake} times they were at stake"),
+                )
+            }
+        };
+        let mut each: Vec<_> = found.values.iter().collect();
+        each.sort_by_key(|(_, kept)| std::cmp::Reverse((kept.broken, kept.at_stake())));
+        let leave = match all.allowed {
+            0 => String::new(),
+            1 => " 1 more call ran after a person said yes.".to_owned(),
+            n => format!(" {} more calls ran after a person said yes.", number(n)),
+        };
+        Self {
+            class,
+            title,
+            text: format!("Among the {}.{leave}", newest(rows.len())),
+            more: each.len().saturating_sub(VALUES),
+            each: each
+                .into_iter()
+                .take(VALUES)
+                .map(|(id, kept)| (value(id), told(kept)))
+                .collect(),
+        }
+    }
+}
+
+/// `kept 3 times, given up once`.
+fn told(kept: &Kept) -> String {
+    let parts = [
+        ("kept", kept.kept),
+        ("given up", kept.broken),
+        ("overridden by a person", kept.allowed),
+    ];
+    let told = parts.iter().filter(|(_, count)| *count > 0);
+    let told: Vec<_> = told
+        .map(|(what, count)| format!("{what} {}", times(*count)))
+        .collect();
+    told.join(", ")
+}
+
+/// `once`, `twice`, `3 times`.
+fn times(count: u64) -> String {
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        n => format!("{} times", number(n)),
     }
 }
 
