@@ -1,11 +1,10 @@
-//! What is known of an agent: totals, card, sessions, streams, equivocations.
+//! What is known of an agent: totals, sessions, streams, equivocations.
 
 use aap::AgentId;
 use aap::limits::MAX_PAGE;
-use serde_json::Value as Json;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use trace_store::{AgentRow, CardRow, Equivocation, SessionRow, StoreError, StreamRow};
+use trace_store::{AgentRow, Equivocation, SessionRow, StoreError, StreamRow};
 
 use crate::ask::{Transaction, rows};
 use crate::connections::Connections;
@@ -53,41 +52,6 @@ pub(crate) async fn agents<C: Connections>(
     let params = [(&i64::from(limit) as _, Type::INT8)];
     let found = rows(connections, Transaction::Agents, sql, &params).await?;
     found.iter().map(agent_row).collect()
-}
-
-pub(crate) async fn card<C: Connections>(
-    connections: &C,
-    agent: AgentId,
-) -> Result<Option<CardRow>, StoreError> {
-    let sql = "SELECT card_id, received_at, signed_card::text, agent_id FROM public.alignment_cards WHERE agent_id = $1 \
-               ORDER BY issued_at DESC, card LIMIT 1";
-    let params = [(&agent.uuid() as _, Type::UUID)];
-    let found = rows(connections, Transaction::Card, sql, &params).await?;
-    found.first().map(card_row).transpose()
-}
-
-pub(crate) async fn cards<C: Connections>(
-    connections: &C,
-    agents: &[AgentId],
-) -> Result<Vec<CardRow>, StoreError> {
-    let sql = "SELECT DISTINCT ON (agent_id) card_id, received_at, signed_card::text, agent_id \
-               FROM public.alignment_cards WHERE agent_id = ANY ($1) ORDER BY agent_id, issued_at DESC, card";
-    let ids: Vec<_> = agents.iter().map(|agent| agent.uuid()).collect();
-    let params = [(&ids as _, Type::UUID_ARRAY)];
-    let found = rows(connections, Transaction::Cards, sql, &params).await?;
-    found.iter().map(card_row).collect()
-}
-
-fn card_row(row: &Row) -> Result<CardRow, StoreError> {
-    // Written by `cards::put`, so it can be read.
-    let signed_card: Json = serde_json::from_str(get(row, 2)?).unwrap_or_default();
-    Ok(CardRow {
-        card_id: get(row, 0)?,
-        agent_id: agent_id(row, 3)?,
-        received_at: time(row, 1)?,
-        card: signed_card["alignment_card"].clone(),
-        signed_card,
-    })
 }
 
 pub(crate) async fn sessions<C: Connections>(

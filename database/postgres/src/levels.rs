@@ -291,6 +291,62 @@ impl<'a> Counters<'a> {
              OR coalesce(NULL{acted})))"
         )
     }
+
+    /// How often each agent acted, by verdict: `agent_id, action_type, count, last` of each part. Begins with UNION ALL.
+    pub(crate) fn by_agent(&self, since: i64, terms: &mut Terms) -> String {
+        const COLUMNS: &str = "y.agent_id, y.action_type, y.count, y.last";
+        let at = |ms: i64| Value::Time(Timestamp::from_millis(ms));
+        let (whose, of_agent) = match self.filter.agent_id {
+            Some(_) => (
+                format!(" AND y.agent_id = {}", self.agent),
+                format!("a.agent_id = {}", self.agent),
+            ),
+            None => (String::new(), "true".to_owned()),
+        };
+        let common = format!("y.value {}{}{whose}", self.value, self.holds);
+        let (first, last) = (
+            terms.bind(at(self.levels.first)),
+            terms.bind(at(self.levels.last)),
+        );
+        let mut sql = format!(
+            " UNION ALL SELECT {COLUMNS} FROM public.tallies y WHERE NOT y.folded AND {common} AND y.start >= {first} \
+             AND y.start < {last}"
+        );
+        for part in self
+            .levels
+            .edges()
+            .iter()
+            .filter(|part| part.from < part.to)
+        {
+            let (from, to) = (terms.bind(at(part.from)), terms.bind(at(part.to)));
+            let _ = write!(
+                sql,
+                " UNION ALL SELECT {COLUMNS} FROM public.tallies y WHERE y.folded AND {common} AND y.start >= {from} \
+                 AND y.start < {to}"
+            );
+        }
+        // Nobody acts later than five minutes after it was heard of, as far as is listed.
+        let heard = terms.bind(at(since.saturating_sub(aap::limits::MAX_CLOCK_AHEAD_MS)));
+        let detail = self.verdicts() as i32;
+        for part in self
+            .levels
+            .widest()
+            .iter()
+            .filter(|part| part.from < part.to)
+        {
+            let (from, to) = (terms.bind(at(part.from)), terms.bind(at(part.to)));
+            let _ = write!(
+                sql,
+                " UNION ALL SELECT a.agent_id, y.action_type, y.count, y.last FROM public.agents a, LATERAL ( \
+                   SELECT y.action_type, sum(y.count)::bigint AS count, max(y.last) AS last FROM public.rollups y \
+                   WHERE y.agent_id = a.agent_id AND y.minutes = {} AND y.detail = {detail} AND {common} \
+                   AND y.start >= {from} AND y.start < {to} GROUP BY y.action_type) y \
+                 WHERE a.last_seen >= {heard} AND {of_agent}",
+                part.minutes
+            );
+        }
+        sql
+    }
 }
 
 /// The whole time before the filter's end, for counts that have no beginning.

@@ -8,6 +8,7 @@
 //!
 //! Each question and each batch is one statement: one snapshot, one transaction, one round trip, no prepare needed.
 
+mod active;
 mod agents;
 mod append;
 mod ask;

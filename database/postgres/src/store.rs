@@ -6,16 +6,16 @@ use aap::card::SignedCard;
 use aap::wire::Status;
 use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use trace_store::{
-    AgentRow, Appended, CardRow, CardTaken, Cursor, Equivocation, Facets, Filter, LinkRow, Longest,
-    Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
-    TraceReader, TraceRow, TraceWriter,
+    ActiveAgent, AgentRow, Appended, CardRow, CardTaken, CardVersion, Cursor, Equivocation, Facets,
+    Filter, LinkRow, Longest, Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError,
+    StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
 };
 
 use crate::append::Sql;
 use crate::ask::{Transaction, rows_as};
 use crate::connections::{Connections, Role};
 use crate::stats::Counts;
-use crate::{agents, append, cards, facets, list, slim, stats};
+use crate::{active, agents, append, cards, facets, list, slim, stats};
 
 /// Traces in a Postgres database, over connections that `C` brings. Clones share them.
 pub struct PostgresStore<C> {
@@ -110,11 +110,27 @@ impl<C: Connections> TraceReader for PostgresStore<C> {
     }
 
     async fn card(&self, agent: AgentId) -> Result<Option<CardRow>, StoreError> {
-        agents::card(&*self.connections, agent).await
+        cards::card(&*self.connections, agent).await
     }
 
     async fn cards(&self, agents: &[AgentId]) -> Result<Vec<CardRow>, StoreError> {
-        agents::cards(&*self.connections, agents).await
+        cards::cards(&*self.connections, agents).await
+    }
+
+    async fn card_versions(
+        &self,
+        agent: AgentId,
+        limit: u32,
+    ) -> Result<Vec<CardVersion>, StoreError> {
+        cards::versions(&*self.connections, agent, limit).await
+    }
+
+    async fn card_version(
+        &self,
+        agent: AgentId,
+        card_id: &str,
+    ) -> Result<Option<CardRow>, StoreError> {
+        cards::version(&*self.connections, agent, card_id).await
     }
 
     async fn sessions(&self, agent: AgentId, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
@@ -145,6 +161,15 @@ impl<C: Connections> TraceReader for PostgresStore<C> {
         now: Timestamp,
     ) -> Result<Stats, StoreError> {
         stats::stats(&*self.connections, filter, bucket_ms, now, Counts::OverTime).await
+    }
+
+    async fn most_active(
+        &self,
+        filter: &Filter,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<ActiveAgent>, StoreError> {
+        active::most_active(&*self.connections, filter, limit, now).await
     }
 
     async fn facets(&self, filter: &Filter, now: Timestamp) -> Result<Facets, StoreError> {

@@ -8,7 +8,7 @@ mod support;
 use aap::ActionType;
 use support::{Store, admin, alone, number};
 use trace_store::conformance::{Agent, flat, flat_batch, held_back, now, send};
-use trace_store::{Facets, Filter, Stats, TraceReader as _};
+use trace_store::{ActiveAgent, Facets, Filter, Stats, TraceReader as _};
 use trace_store_postgres::schema::{self, Erase, MIGRATIONS};
 
 const HOUR: i64 = 60 * 60 * 1000;
@@ -41,7 +41,7 @@ async fn fill(store: &Store) -> Agent {
     first
 }
 
-async fn counts(store: &Store) -> Vec<(Stats, Facets)> {
+async fn counts(store: &Store) -> Vec<(Stats, Facets, Vec<ActiveAgent>)> {
     let all = Filter::default;
     let text = |text: &str| Some(text.to_owned());
     let mut told = Vec::new();
@@ -71,6 +71,7 @@ async fn counts(store: &Store) -> Vec<(Stats, Facets)> {
         told.push((
             store.stats(&filter, HOUR, now(0)).await.unwrap(),
             store.facets(&filter, now(0)).await.unwrap(),
+            store.most_active(&filter, 5, now(0)).await.unwrap(),
         ));
     }
     told

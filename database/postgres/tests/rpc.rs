@@ -8,9 +8,9 @@ use aap::card::SignedCard;
 use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use support::{Alone, Store};
 use trace_store::{
-    AgentRow, Appended, CardRow, CardTaken, Cursor, Equivocation, Facets, Filter, LinkRow, Longest,
-    Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
-    TraceReader, TraceRow, TraceWriter,
+    ActiveAgent, AgentRow, Appended, CardRow, CardTaken, CardVersion, Cursor, Equivocation, Facets,
+    Filter, LinkRow, Longest, Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError,
+    StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
 };
 use trace_store_postgres::rpc::{self, Function, Refused, Rpc};
 
@@ -76,10 +76,13 @@ reads_as_ever! {
     agents(limit: u32) -> Vec<AgentRow>;
     card(agent: AgentId) -> Option<CardRow>;
     cards(agents: &[AgentId]) -> Vec<CardRow>;
+    card_versions(agent: AgentId, limit: u32) -> Vec<CardVersion>;
+    card_version(agent: AgentId, card_id: &str) -> Option<CardRow>;
     sessions(agent: AgentId, limit: u32) -> Vec<SessionRow>;
     streams(agent: AgentId) -> Vec<StreamRow>;
     equivocations(agent: AgentId) -> Vec<Equivocation>;
     stats(filter: &Filter, bucket_ms: i64, now: Timestamp) -> Stats;
+    most_active(filter: &Filter, limit: u32, now: Timestamp) -> Vec<ActiveAgent>;
     facets(filter: &Filter, now: Timestamp) -> Facets;
     longest(filter: &Filter, limit: u32) -> Longest;
     session_calls(agent: AgentId, session: &str, after: Option<Cursor>, limit: u32) -> Page<SlimCall>;

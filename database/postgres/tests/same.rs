@@ -246,7 +246,11 @@ async fn counts(store: &impl Store) -> Vec<String> {
                 stats.as_ref().unwrap().over_time,
                 "what is drawn is what is counted: {filter:?}"
             );
-            told.push(format!("{filter:?} {bucket_ms} {:#?}", stats.unwrap()));
+            let active = store.most_active(&filter, 9, now(end + 1)).await.unwrap();
+            told.push(format!(
+                "{filter:?} {bucket_ms} {:#?} {active:#?}",
+                stats.unwrap()
+            ));
         }
         for since in [None, Some(now(-2 * DAY - 333_333))] {
             let filter = Filter {

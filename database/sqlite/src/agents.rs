@@ -4,8 +4,7 @@ use aap::limits::MAX_PAGE;
 use aap::wire::StreamHead;
 use aap::{AgentId, StreamId};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
-use serde_json::Value;
-use trace_store::{AgentRow, CardRow, Equivocation, SessionRow, StreamRow};
+use trace_store::{AgentRow, Equivocation, SessionRow, StreamRow};
 
 use crate::query::agent_key;
 use crate::rows::{agent_id, count, digest, id_bytes, time, trace_id};
@@ -38,28 +37,6 @@ pub(crate) fn agents(tx: &Connection, limit: u32) -> Result<Vec<AgentRow>> {
     ))?
     .query_map([limit], agent_row)?
     .collect()
-}
-
-pub(crate) fn card(tx: &Connection, agent: AgentId) -> Result<Option<CardRow>> {
-    let Some(key) = agent_key(tx, agent)? else {
-        return Ok(None);
-    };
-    tx.prepare_cached(
-        "SELECT card_id, received_at, signed_card FROM cards WHERE agent = ?1 ORDER BY issued_at DESC, card LIMIT 1",
-    )?
-    .query_row([key], |row| {
-        let text: String = row.get(2)?;
-        // Written by `cards::put`, so it can be read.
-        let signed_card: Value = serde_json::from_str(&text).unwrap_or_default();
-        Ok(CardRow {
-            card_id: row.get(0)?,
-            agent_id: agent,
-            received_at: time(row, 1)?,
-            card: signed_card["alignment_card"].clone(),
-            signed_card,
-        })
-    })
-    .optional()
 }
 
 pub(crate) fn sessions(tx: &Connection, agent: AgentId, limit: u32) -> Result<Vec<SessionRow>> {

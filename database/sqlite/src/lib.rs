@@ -7,6 +7,7 @@
 //! The file is in WAL mode with `synchronous=FULL`: what [`trace_store::TraceWriter::append`] calls stored survives the loss
 //! of power. Several processes may open one file; they wait for each other up to [`BUSY_TIMEOUT`].
 
+mod active;
 mod agents;
 mod append;
 mod cards;

@@ -9,15 +9,15 @@ use aap::card::SignedCard;
 use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use tokio::sync::{mpsc, oneshot};
 use trace_store::{
-    AgentRow, Appended, CardRow, CardTaken, Cursor, Equivocation, Facets, Filter, LinkRow, Longest,
-    Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
-    TraceReader, TraceRow, TraceWriter,
+    ActiveAgent, AgentRow, Appended, CardRow, CardTaken, CardVersion, Cursor, Equivocation, Facets,
+    Filter, LinkRow, Longest, Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError,
+    StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
 };
 
 use crate::error::{closed, store_error};
 use crate::readers::{Fault, Readers};
 use crate::writer::{QUEUE, Work, Writer};
-use crate::{agents, list, open, slim, stats};
+use crate::{active, agents, cards, list, open, slim, stats};
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, Default)]
@@ -213,7 +213,26 @@ impl TraceReader for SqliteStore {
     }
 
     async fn card(&self, agent: AgentId) -> Result<Option<CardRow>, StoreError> {
-        self.ask(move |tx| Ok(agents::card(tx, agent)?)).await
+        self.ask(move |tx| Ok(cards::card(tx, agent, None)?)).await
+    }
+
+    async fn card_versions(
+        &self,
+        agent: AgentId,
+        limit: u32,
+    ) -> Result<Vec<CardVersion>, StoreError> {
+        self.ask(move |tx| Ok(cards::versions(tx, agent, limit)?))
+            .await
+    }
+
+    async fn card_version(
+        &self,
+        agent: AgentId,
+        card_id: &str,
+    ) -> Result<Option<CardRow>, StoreError> {
+        let card_id = card_id.to_owned();
+        self.ask(move |tx| Ok(cards::card(tx, agent, Some(&card_id))?))
+            .await
     }
 
     async fn sessions(&self, agent: AgentId, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
@@ -238,6 +257,17 @@ impl TraceReader for SqliteStore {
     ) -> Result<Stats, StoreError> {
         let filter = filter.clone();
         self.ask(move |tx| stats::stats(tx, &filter, bucket_ms, now))
+            .await
+    }
+
+    async fn most_active(
+        &self,
+        filter: &Filter,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<ActiveAgent>, StoreError> {
+        let filter = filter.clone();
+        self.ask(move |tx| active::most_active(tx, &filter, limit, now))
             .await
     }
 

@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used)] // A failed assertion is the message here, as in tests.
 
+mod active;
 mod agents;
 mod appending;
 mod chains;
@@ -16,6 +17,7 @@ mod paging;
 mod pictures;
 mod statistics;
 
+pub use active::*;
 pub use agents::*;
 pub use appending::*;
 pub use chains::*;
@@ -61,6 +63,7 @@ macro_rules! conformance {
             sessions_are_counted,
             cards_are_kept_and_the_newest_is_in_force,
             cards_of_several_agents_are_those_in_force,
+            every_version_of_a_card_is_kept,
             neighbours_are_the_agents_own,
             facets_count_what_the_filter_leaves,
             the_longest_come_first,
@@ -72,7 +75,9 @@ macro_rules! conformance {
             stats_at_the_edges_of_a_span,
             percentiles_are_close,
             the_longest_duration_is_counted,
-            content_that_comes_later_is_counted_once
+            content_that_comes_later_is_counted_once,
+            the_most_active_are_told,
+            activity_obeys_the_filter
         );
     };
     (@cases $make:path; $($case:ident),+) => {

@@ -22,8 +22,8 @@ pub use filter::{Cursor, Direction, Filter, Page, PageRequest};
 pub use ports::{Appended, CardTaken, StoreError, TraceReader, TraceWriter};
 pub use receipt::Receipt;
 pub use rows::{
-    AgentRow, CardRow, Count, Equivocation, LatencyRow, RefusalGroup, SessionRow, Stats, StreamRow,
-    TimeBucket, TraceDetail, TraceRow,
+    ActiveAgent, AgentRow, CardRow, CardVersion, Count, Equivocation, LatencyRow, RefusalGroup,
+    SessionRow, Stats, StreamRow, TimeBucket, TraceDetail, TraceRow,
 };
 pub use slim::{LinkRow, SlimCall};
 pub use span::Span;

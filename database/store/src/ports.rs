@@ -4,13 +4,14 @@ use std::future::Future;
 
 use aap::card::SignedCard;
 use aap::wire::{Status, StreamHead};
-use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
+use aap::{ActionType, AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 
 use crate::facets::{Facets, Longest};
 use crate::filter::{Cursor, Filter, Page, PageRequest};
 use crate::receipt::Receipt;
 use crate::rows::{
-    AgentRow, CardRow, Equivocation, SessionRow, Stats, StreamRow, TraceDetail, TraceRow,
+    ActiveAgent, AgentRow, CardRow, CardVersion, Equivocation, SessionRow, Stats, StreamRow,
+    TraceDetail, TraceRow,
 };
 use crate::slim::{LinkRow, SlimCall};
 
@@ -165,6 +166,20 @@ pub trait TraceReader: Send + Sync + 'static {
         }
     }
 
+    /// The cards that an agent has put, the newest by `issued_at` first; at most `limit`, 1 to [`aap::limits::MAX_PAGE`].
+    fn card_versions(
+        &self,
+        agent: AgentId,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<CardVersion>, StoreError>> + Send;
+
+    /// An agent's card by its id, in force or not; of several with one id the newest by `issued_at`.
+    fn card_version(
+        &self,
+        agent: AgentId,
+        card_id: &str,
+    ) -> impl Future<Output = Result<Option<CardRow>, StoreError>> + Send;
+
     /// An agent's sessions, newest first.
     fn sessions(
         &self,
@@ -193,6 +208,35 @@ pub trait TraceReader: Send + Sync + 'static {
         bucket_ms: i64,
         now: Timestamp,
     ) -> impl Future<Output = Result<Stats, StoreError>> + Send;
+
+    /// The agents with most traces under the filter, the most first and among equals who acted last; at most `limit`, 1 to
+    /// [`aap::limits::MAX_PAGE`]. `q` is not looked at, and the span is that of [`Self::stats`].
+    fn most_active(
+        &self,
+        filter: &Filter,
+        limit: u32,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<ActiveAgent>, StoreError>> + Send;
+
+    /// The agents that refused most under the filter, as [`Self::most_active`] tells them.
+    fn refusals_by_agent(
+        &self,
+        filter: &Filter,
+        limit: u32,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<ActiveAgent>, StoreError>> + Send {
+        let refused = Filter {
+            action_type: Some(ActionType::Deny),
+            ..filter.clone()
+        };
+        async move {
+            match filter.action_type {
+                None | Some(ActionType::Deny) => self.most_active(&refused, limit, now).await,
+                // What is no refusal cannot be one.
+                Some(_) => Ok(Vec::new()),
+            }
+        }
+    }
 
     /// What the filter could be narrowed down by, and how often each occurs under it. Without `until` it ends with `now`;
     /// without `since` everything before counts. [`Facets`] says what was looked at.

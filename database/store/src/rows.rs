@@ -136,6 +136,34 @@ pub struct CardRow {
     pub signed_card: Value,
 }
 
+/// One of the cards that an agent has put, without the card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CardVersion {
+    /// Its id.
+    pub card_id: String,
+    /// When it was issued, as it says itself.
+    pub issued_at: Timestamp,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// Since when one that was issued later is here, not before it was received itself; none for the card in force.
+    pub superseded_at: Option<Timestamp>,
+}
+
+/// How much an agent did under a filter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ActiveAgent {
+    /// Who.
+    pub agent_id: AgentId,
+    /// Traces.
+    pub traces: u64,
+    /// Of these, refused.
+    pub denied: u64,
+    /// Of these, failed.
+    pub errors: u64,
+    /// The time under which the last of them is listed.
+    pub last: Timestamp,
+}
+
 /// A session of an agent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SessionRow {

@@ -11,9 +11,9 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use trace_store::{
-    AgentRow, Appended, CardRow, CardTaken, Cursor, Equivocation, Facets, Filter, LinkRow, Longest,
-    Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
-    TraceReader, TraceRow, TraceWriter,
+    ActiveAgent, AgentRow, Appended, CardRow, CardTaken, CardVersion, Cursor, Equivocation, Facets,
+    Filter, LinkRow, Longest, Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError,
+    StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
 };
 
 use crate::openapi::document;
@@ -74,6 +74,12 @@ impl TraceReader for Down {
     async fn card(&self, _: AgentId) -> Result<Option<CardRow>, StoreError> {
         down()
     }
+    async fn card_versions(&self, _: AgentId, _: u32) -> Result<Vec<CardVersion>, StoreError> {
+        down()
+    }
+    async fn card_version(&self, _: AgentId, _: &str) -> Result<Option<CardRow>, StoreError> {
+        down()
+    }
     async fn sessions(&self, _: AgentId, _: u32) -> Result<Vec<SessionRow>, StoreError> {
         down()
     }
@@ -84,6 +90,14 @@ impl TraceReader for Down {
         down()
     }
     async fn stats(&self, _: &Filter, _: i64, _: Timestamp) -> Result<Stats, StoreError> {
+        down()
+    }
+    async fn most_active(
+        &self,
+        _: &Filter,
+        _: u32,
+        _: Timestamp,
+    ) -> Result<Vec<ActiveAgent>, StoreError> {
         down()
     }
     async fn facets(&self, _: &Filter, _: Timestamp) -> Result<Facets, StoreError> {

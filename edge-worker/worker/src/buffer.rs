@@ -116,10 +116,34 @@ fn unreadable(error: impl ToString) -> BufferError {
     BufferError::Unreadable(error.to_string())
 }
 
-/// Seconds after which a message that has waited for `age_seconds` is tried again: half as long as it has waited already,
-/// but 2 at least and a quarter of an hour at most.
-pub fn retry_seconds(age_seconds: u32) -> u32 {
-    (age_seconds / 2).clamp(2, 15 * 60)
+/// What a message of one queue is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A batch that waits.
+    Waiting,
+    /// One that was tried as often as `wrangler.jsonc` says.
+    DeadLetter,
+}
+
+impl Kind {
+    /// Of a queue by its name; queues of dead letters end in `-dead`.
+    pub fn of_queue(name: &str) -> Self {
+        if name.ends_with("-dead") {
+            Self::DeadLetter
+        } else {
+            Self::Waiting
+        }
+    }
+
+    /// Seconds after which a message that has waited for `age_seconds` is tried again: half as long as it has waited already,
+    /// but 2 at least and at most a quarter of an hour, or for a dead letter the twelve hours that the queue takes.
+    pub fn retry_seconds(self, age_seconds: u32) -> u32 {
+        let most = match self {
+            Self::Waiting => 15 * 60,
+            Self::DeadLetter => 12 * 60 * 60,
+        };
+        (age_seconds / 2).clamp(2, most)
+    }
 }
 
 #[cfg(test)]
@@ -202,7 +226,10 @@ mod tests {
 
     #[test]
     fn waiting_grows_and_stays_bounded() {
-        let waits: Vec<_> = [0, 1, 4, 10, 600, 1800, u32::MAX].map(retry_seconds).into();
+        let ages = [0, 1, 4, 10, 600, 1800, u32::MAX];
+        let waits = ages.map(|age| Kind::of_queue("smoltbot-traces").retry_seconds(age));
         assert_eq!(waits, [2, 2, 2, 5, 300, 900, 900]);
+        let waits = ages.map(|age| Kind::of_queue("smoltbot-traces-dead").retry_seconds(age));
+        assert_eq!(waits, [2, 2, 2, 5, 300, 900, 43_200]);
     }
 }

@@ -21,6 +21,7 @@
 
 pub mod buffer;
 pub mod client;
+pub mod dns;
 pub mod limits;
 pub mod logs;
 pub mod memory;

@@ -50,6 +50,18 @@ pub enum Way {
     PostgRest(String),
 }
 
+/// Who is asked for the TXT records that prove agents' links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dns {
+    /// Nobody; links stay claims.
+    Off,
+    /// A resolver that speaks DNS over HTTPS (RFC 8484), at this URL.
+    Over(String),
+}
+
+/// Who is asked unless configured: Cloudflare's own resolver.
+pub const DEFAULT_RESOLVER: &str = "https://cloudflare-dns.com/dns-query";
+
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -57,6 +69,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The way in.
     pub way: Way,
+    /// Who is asked for records.
+    pub dns: Dns,
 }
 
 /// A variable is wrong.
@@ -106,14 +120,31 @@ impl Settings {
                 });
             }
         };
-        Ok(Self { limits, way })
+        let dns = match variable("SMOLTBOT_EDGE__DNS") {
+            None => Dns::Over(DEFAULT_RESOLVER.to_owned()),
+            Some(off) if off == "off" => Dns::Off,
+            Some(url) if is_url(&url) => Dns::Over(url),
+            Some(value) => {
+                return Err(WrongVariable {
+                    name: "SMOLTBOT_EDGE__DNS",
+                    value,
+                    wanted: "the URL of a resolver that speaks DNS over HTTPS (RFC 8484) is wanted, such as \
+                             https://cloudflare-dns.com/dns-query, or off",
+                });
+            }
+        };
+        Ok(Self { limits, way, dns })
     }
+}
+
+fn is_url(text: &str) -> bool {
+    text.starts_with("https://") || text.starts_with("http://")
 }
 
 fn supabase_url(value: Option<String>) -> Result<String, WrongVariable> {
     let value = value.unwrap_or_default();
     let url = value.trim_end_matches('/');
-    if url.starts_with("https://") || url.starts_with("http://") {
+    if is_url(url) {
         return Ok(url.to_owned());
     }
     Err(WrongVariable {
@@ -139,6 +170,15 @@ mod tests {
         let settings = read(&[]).unwrap();
         assert_eq!(settings.limits, Limits::default());
         assert_eq!(settings.way, Way::Hyperdrive);
+        assert_eq!(settings.dns, Dns::Over(DEFAULT_RESOLVER.to_owned()));
+    }
+
+    #[test]
+    fn the_dns_is_asked_by_whom_it_is_told_or_not_at_all() {
+        let dns = |value| read(&[("SMOLTBOT_EDGE__DNS", value)]).unwrap().dns;
+        assert_eq!(dns("off"), Dns::Off);
+        let other = "https://dns.google/dns-query";
+        assert_eq!(dns(other), Dns::Over(other.to_owned()));
     }
 
     #[test]
@@ -170,6 +210,8 @@ mod tests {
                 "LIMIT_PER_MINUTE",
             ),
             (&[("STORE", "sqlite")], "STORE"),
+            // What natively is a server's address is none here.
+            (&[("SMOLTBOT_EDGE__DNS", "1.1.1.1")], "SMOLTBOT_EDGE__DNS"),
             (&[("STORE", "postgrest")], "SUPABASE_URL"),
         ] {
             let error = read(variables).unwrap_err().to_string();

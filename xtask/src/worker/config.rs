@@ -127,6 +127,9 @@ mod tests {
             let dead = consumer["dead_letter_queue"].as_str().unwrap();
             assert_eq!(dead, format!("{}-dead", produced.as_str().unwrap()));
             assert!(letters.insert(dead), "{dead} is of another environment");
+            // The Worker tells of them, and knows them by their queue's name.
+            let (of_letters, rest) = (&queues["consumers"][1], &queues["consumers"][2]);
+            assert_eq!((&of_letters["queue"], rest), (&dead.into(), &Value::Null));
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,7 +43,8 @@ pub(crate) fn run(args: &DevArgs) -> Result<()> {
         cluster.url("postgres")
     };
     migrate(&url)?;
-    let mut worker = Worker::start_unless(Some(&signals), args.port, &url, &args.vars)?;
+    let over = args.over.as_deref();
+    let mut worker = Worker::start_unless(Some(&signals), args.port, &url, &args.vars, over)?;
     println!("{}", worker.url());
     std::io::stdout().flush()?;
     loop {
@@ -102,7 +104,7 @@ impl Worker {
     /// # Errors
     /// When it ends or is not healthy in time.
     pub(crate) fn start(port: u16, database_url: &str, vars: &[String]) -> Result<Self> {
-        Self::start_unless(None, port, database_url, vars)
+        Self::start_unless(None, port, database_url, vars, None)
     }
 
     fn start_unless(
@@ -110,6 +112,7 @@ impl Worker {
         port: u16,
         database_url: &str,
         vars: &[String],
+        over: Option<&Path>,
     ) -> Result<Self> {
         ensure!(
             build::dir().join("index.js").is_file(),
@@ -132,6 +135,9 @@ impl Worker {
         )?;
         let config = state.path().join("wrangler.jsonc");
         fs::copy(super::home().join("wrangler.jsonc"), &config)?;
+        if let Some(over) = over {
+            build::copy_dir(over, state.path())?;
+        }
         let line = Tools::ensure()?
             .wrangler()
             .args(["dev", "--local", "--config"])

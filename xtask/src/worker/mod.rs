@@ -60,6 +60,10 @@ pub(crate) struct DevArgs {
     /// Run the bundle that the last `worker build` left.
     #[arg(long)]
     no_build: bool,
+    /// Put these files over `wrangler.jsonc` and the bundle in `build/`, of which it runs a copy: for tests, which bring a
+    /// configuration of their own or a module around the Worker's.
+    #[arg(long, value_name = "DIRECTORY")]
+    over: Option<PathBuf>,
 }
 
 /// Where to deploy it.
@@ -111,14 +115,14 @@ mod tests {
 
     #[test]
     fn dev_takes_a_port_a_database_and_variables() {
-        let line =
-            "dev --port 0 --database-url postgres://u:p@h/d --var A=b --var C=d=e --no-build";
+        let line = "dev --port 0 --database-url postgres://u:p@h/d --var A=b --var C=d=e --no-build --over x";
         let Ok(Task::Dev(args)) = parse(line) else {
             panic!("{line}");
         };
         assert_eq!((args.port, args.no_build), (0, true));
         assert_eq!(args.database_url.as_deref(), Some("postgres://u:p@h/d"));
         assert_eq!(args.vars, ["A:b", "C:d=e"]);
+        assert_eq!(args.over, Some("x".into()));
         let Ok(Task::Dev(args)) = parse("dev") else {
             panic!("dev alone");
         };

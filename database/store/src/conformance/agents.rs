@@ -118,6 +118,60 @@ pub async fn cards_of_several_agents_are_those_in_force(store: &impl Store) {
     assert!(store.cards(&[]).await.unwrap().is_empty());
 }
 
+/// Each card that was put, by its id or as one of all; superseded by what was issued later, whenever that came.
+pub async fn every_version_of_a_card_is_kept(store: &impl Store) {
+    let mut agent = Agent::new(1);
+    assert!(store.card_versions(agent.id, 10).await.unwrap().is_empty());
+    let mut ids = Vec::new();
+    // Issued 2nd, 3rd, 1st; the last comes when it was overtaken already.
+    for (issued, received) in [(1000, 10), (2000, 20), (0, 30)] {
+        agent.card.issued_at = now(issued);
+        agent.card.card_id = agent.card.derived_id();
+        ids.push(agent.card.card_id.clone());
+        let signed = agent.card.clone().sign(agent.key());
+        for again in [0, 500] {
+            let at = now(received + again);
+            store.put_card(signed.clone(), at).await.unwrap();
+        }
+    }
+    let versions = store.card_versions(agent.id, 10).await.unwrap();
+    let told: Vec<_> = versions
+        .iter()
+        .map(|one| {
+            (
+                &one.card_id,
+                one.issued_at,
+                one.received_at,
+                one.superseded_at,
+            )
+        })
+        .collect();
+    let expected = [
+        (&ids[1], now(2000), now(20), None),
+        (&ids[0], now(1000), now(10), Some(now(20))),
+        (&ids[2], now(0), now(30), Some(now(30))),
+    ];
+    assert_eq!(told, expected);
+    let two = store.card_versions(agent.id, 2).await.unwrap();
+    assert_eq!(two, versions[..2]);
+    for (id, version) in ids.iter().zip([1, 0, 2]) {
+        let card = store.card_version(agent.id, id).await.unwrap().unwrap();
+        assert_eq!((&card.card_id, card.agent_id), (id, agent.id));
+        assert_eq!(card.received_at, versions[version].received_at);
+        assert_eq!(card.card["card_id"], id.as_str());
+        assert_eq!(card.signed_card["alignment_card"], card.card);
+    }
+    let in_force = store.card(agent.id).await.unwrap();
+    assert_eq!(
+        store.card_version(agent.id, &ids[1]).await.unwrap(),
+        in_force
+    );
+    let other = Agent::new(2);
+    for (agent, id) in [(agent.id, "ac-0"), (agent.id, "a\0b"), (other.id, &*ids[0])] {
+        assert_eq!(store.card_version(agent, id).await.unwrap(), None, "{id:?}");
+    }
+}
+
 /// Before and after in time, among the agent's own traces.
 pub async fn neighbours_are_the_agents_own(store: &impl Store) {
     let (mut one, mut two) = (Agent::new(1), Agent::new(2));

@@ -67,6 +67,11 @@ pub(crate) fn binary() -> PathBuf {
     program("SMOLTBOT_BIN")
 }
 
+/// `wrangler.jsonc` as it is deployed.
+pub(crate) fn worker_config() -> &'static str {
+    include_str!("../../../worker/wrangler.jsonc")
+}
+
 /// Where an edge is asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Address {
@@ -86,6 +91,8 @@ pub(crate) struct Host {
     kind: Kind,
     database_url: String,
     settings: Vec<(String, String)>,
+    /// Files over those that the Worker runs from.
+    over: Option<PathBuf>,
     dir: TempDir,
     running: Option<Running>,
 }
@@ -99,11 +106,31 @@ struct Running {
 impl Host {
     /// One over the database at `database_url`, once it serves; `settings` have the names that both hosts know.
     pub(crate) fn start(kind: Kind, database_url: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_over(kind, database_url, settings, None)
+    }
+
+    /// The Worker without limits, with the files in `over` put over those that it runs from.
+    pub(crate) fn worker_over(database_url: &str, over: &Path) -> Self {
+        Self::start_over(
+            Kind::Worker,
+            database_url,
+            &NO_LIMITS,
+            Some(over.to_owned()),
+        )
+    }
+
+    fn start_over(
+        kind: Kind,
+        database_url: &str,
+        settings: &[(&str, &str)],
+        over: Option<PathBuf>,
+    ) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let mut host = Self {
             kind,
             database_url: database_url.to_owned(),
             settings: settings.iter().map(owned).collect(),
+            over,
             dir: tempfile::tempdir().expect("a directory"),
             running: None,
         };
@@ -135,6 +162,9 @@ impl Host {
                     .args(["--database-url", &self.database_url]);
                 for (name, value) in &self.settings {
                     command.arg("--var").arg(format!("{name}={value}"));
+                }
+                if let Some(over) = &self.over {
+                    command.arg("--over").arg(over);
                 }
                 command
             }

@@ -1,4 +1,4 @@
-//! What an edge does when things break: Postgres, its disk, its connections, the edge's own process, clocks, and clients.
+//! What an edge does when things break: Postgres, its disk, its connections, the edge's own process, clocks, the DNS, and clients.
 //!
 //! **In scope.** Each fault of the outside world that an edge must stand, made to happen to real processes: Postgres in a
 //! cluster of the test's own, the native edge (`smoltbot edge`) and the Worker in workerd (`cargo xtask worker dev`). The oracle
@@ -20,12 +20,15 @@ mod wait;
 
 mod disk;
 mod kills;
+mod letters;
 mod locks;
 mod newcomers;
 mod outages;
+mod panics;
 mod poison;
 mod pool;
 mod postgrest;
+mod proofs;
 mod schemas;
 mod stops;
 mod ticks;

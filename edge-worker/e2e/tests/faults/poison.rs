@@ -15,7 +15,7 @@ use crate::traffic::{Outcome, judge};
 use crate::wait::{block, within};
 use edge_e2e::{Agent, Answer, Oracle, flat_of, held_back, unproven_agent};
 
-const TRIGGER: &str = "
+pub(crate) const TRIGGER: &str = "
     CREATE FUNCTION public.no_poison() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF NEW.document::text LIKE '%arsenic%' THEN

@@ -97,7 +97,12 @@ fn router(env: &Env, settings: &std::rc::Rc<Settings>) -> Router {
     let store = Store::new(env.clone(), std::rc::Rc::clone(settings), Links::Once(once));
     let limiter = Counting::new(env.clone(), settings.limits);
     // Nobody sits here: live streams are the hub's.
-    let router = edge_core::router(super::ports(store, limiter, Arc::new(Live::new())));
+    let router = edge_core::router(super::ports(
+        settings,
+        store,
+        limiter,
+        Arc::new(Live::new()),
+    ));
     ROUTER.set(Some(router.clone()));
     router
 }

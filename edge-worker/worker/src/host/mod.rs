@@ -23,6 +23,7 @@ use store::Store;
 mod agent_limiter;
 mod connection;
 mod cron;
+mod dns;
 mod front;
 mod held;
 mod limiter;
@@ -106,7 +107,12 @@ fn sleep(span: Duration) -> SendFuture<Delay> {
 }
 
 /// The router's ports.
-fn ports(store: Store, limiter: Counting, live: Arc<Live>) -> Ports<Store, Counting> {
+fn ports(
+    settings: &Settings,
+    store: Store,
+    limiter: Counting,
+    live: Arc<Live>,
+) -> Ports<Store, Counting> {
     let metrics = metrics();
     let sleep: Sleep = Arc::new(|span| Box::pin(sleep(span)));
     Ports {
@@ -121,8 +127,7 @@ fn ports(store: Store, limiter: Counting, live: Arc<Live>) -> Ports<Store, Count
         }),
         live,
         readable_by_other_sites: true,
-        // The Worker asks for no names; its pages tell how to.
-        proofs: edge_core::proof::Proofs::off(),
+        proofs: dns::proofs(settings),
     }
 }
 

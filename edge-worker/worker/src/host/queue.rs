@@ -1,7 +1,8 @@
 //! What waited in the queue is brought in.
 //!
 //! A message is acknowledged after its commit and not before. One that fails comes again, later each time; after the
-//! number of times that `wrangler.jsonc` names, Cloudflare puts it into the queue of dead letters, where people can see it.
+//! number of times that `wrangler.jsonc` names, Cloudflare puts it into the queue of dead letters. These come here, too: each
+//! is told, and tried twice a day, until it can be stored or Cloudflare deletes it.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use worker::{
 
 use super::news::News;
 use super::rpc::{Calls, Remembers};
-use crate::buffer::{Waiting, retry_seconds};
+use crate::buffer::{Kind, Waiting};
 
 /// Brings a batch of messages in.
 #[event(queue)]
@@ -25,17 +26,23 @@ async fn queue(batch: MessageBatch<JsValue>, env: Env, _context: Context) -> Res
     super::metrics();
     let settings = super::settings(&env).map_err(|error| Error::from(error.to_string()))?;
     let calls = Calls::new(env.clone(), Rc::clone(&settings));
+    let kind = Kind::of_queue(&batch.queue());
     for message in batch.raw_iter() {
         match bring_in(&calls, &env, &message).await {
-            Ok(()) => message.ack(),
+            Ok(()) => {
+                if kind == Kind::DeadLetter {
+                    tracing::warn!(message = message.id(), "a dead letter was stored after all");
+                }
+                message.ack();
+            }
             Err(told) => {
-                let seconds = retry_seconds(age(&message));
-                tracing::error!(
-                    message = message.id(),
-                    told,
-                    seconds,
-                    "a message comes again"
-                );
+                let (message_id, seconds) = (message.id(), kind.retry_seconds(age(&message)));
+                if kind == Kind::DeadLetter {
+                    metrics::counter!("smoltbot_edge_dead_letters_total").increment(1);
+                    tracing::error!(message = message_id, told, seconds, "a dead letter");
+                } else {
+                    tracing::error!(message = message_id, told, seconds, "a message comes again");
+                }
                 let options = QueueRetryOptionsBuilder::new().with_delay_seconds(seconds);
                 message.retry_with_options(&options.build());
             }

@@ -45,8 +45,10 @@ impl Reading {
         let settings = super::settings(&self.env).map_err(|error| error.to_string())?;
         let limiter = Counting::new(self.env.clone(), settings.limits);
         let held = Held::new(self.env.clone(), std::rc::Rc::clone(&settings), || {});
-        let store = Store::new(self.env.clone(), settings, Links::Held(held));
-        let router = edge_core::router(super::ports(store, limiter, Arc::clone(&self.live)));
+        let links = Links::Held(held);
+        let store = Store::new(self.env.clone(), std::rc::Rc::clone(&settings), links);
+        let live = Arc::clone(&self.live);
+        let router = edge_core::router(super::ports(&settings, store, limiter, live));
         Ok(self.router.get_or_init(|| router).clone())
     }
 }

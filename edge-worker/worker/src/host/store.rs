@@ -10,9 +10,9 @@ use aap::card::SignedCard;
 use aap::wire::{Status, StreamHead};
 use aap::{AgentId, StreamId, Timestamp, TraceId, ValidBatch};
 use trace_store::{
-    AgentRow, Appended, CardRow, CardTaken, Cursor, Equivocation, Facets, Filter, LinkRow, Longest,
-    Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError, StreamRow, TraceDetail,
-    TraceReader, TraceRow, TraceWriter,
+    ActiveAgent, AgentRow, Appended, CardRow, CardTaken, CardVersion, Cursor, Equivocation, Facets,
+    Filter, LinkRow, Longest, Page, PageRequest, Receipt, SessionRow, SlimCall, Stats, StoreError,
+    StreamRow, TraceDetail, TraceReader, TraceRow, TraceWriter,
 };
 use trace_store_postgres::PostgresStore;
 use trace_store_postgres::rpc::{self, Function, Refused, Rpc as _};
@@ -271,6 +271,22 @@ impl TraceReader for Store {
         self.reads.cards(agents).await
     }
 
+    async fn card_versions(
+        &self,
+        agent: AgentId,
+        limit: u32,
+    ) -> Result<Vec<CardVersion>, StoreError> {
+        self.reads.card_versions(agent, limit).await
+    }
+
+    async fn card_version(
+        &self,
+        agent: AgentId,
+        card_id: &str,
+    ) -> Result<Option<CardRow>, StoreError> {
+        self.reads.card_version(agent, card_id).await
+    }
+
     async fn sessions(&self, agent: AgentId, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
         self.reads.sessions(agent, limit).await
     }
@@ -299,6 +315,15 @@ impl TraceReader for Store {
         now: Timestamp,
     ) -> Result<Stats, StoreError> {
         self.reads.over_time(filter, bucket_ms, now).await
+    }
+
+    async fn most_active(
+        &self,
+        filter: &Filter,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<ActiveAgent>, StoreError> {
+        self.reads.most_active(filter, limit, now).await
     }
 
     async fn facets(&self, filter: &Filter, now: Timestamp) -> Result<Facets, StoreError> {
