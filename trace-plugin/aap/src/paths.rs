@@ -28,6 +28,11 @@ pub fn card(agent: crate::AgentId) -> String {
     format!("{AGENTS}/{agent}/card")
 }
 
+/// Where the versions of an agent's card are listed.
+pub fn cards(agent: crate::AgentId) -> String {
+    format!("{AGENTS}/{agent}/cards")
+}
+
 /// The public page of an agent, below a dashboard's base URL.
 pub fn agent_page(agent: crate::AgentId) -> String {
     format!("/agent/{agent}")
