@@ -44,9 +44,12 @@ pub trait Hook: Send + Sync + 'static {
     /// Judges `call`. When the answer is anything but allow, its trace is committed before this returns.
     fn before<'a>(&'a self, call: &'a ToolCall) -> Judging<'a>;
 
-    /// Judges `call` for somebody who can ask a person. As [`Hook::before`], but an ask is not recorded yet: either
-    /// [`Hook::declined`] or [`Hook::after`] will be told of it.
+    /// Judges `call` for somebody who can ask a person. As [`Hook::before`], but of an ask only the question is on disk when
+    /// this returns: [`Hook::declined`], or [`Hook::approved`] and [`Hook::after`], will be told how it came out.
     fn consider<'a>(&'a self, call: &'a ToolCall) -> Judging<'a>;
+
+    /// Takes note that a person said yes to a call, which runs when this returns.
+    fn approved<'a>(&'a self, call: &'a ToolCall, judged: &'a Judged) -> Recording<'a>;
 
     /// Takes over a call that a person was asked about and did not approve. Its trace is committed before this returns.
     fn declined<'a>(&'a self, call: &'a ToolCall, judged: &'a Judged) -> Recording<'a>;
@@ -116,10 +119,11 @@ impl Gate {
                 if let Some((_, judged)) = &mut open.held {
                     judged.approval = Some(approval);
                 }
+                let (call, judged) = open.held();
                 if granted {
+                    self.hook.approved(call, judged).await;
                     return Ok(open);
                 }
-                let (call, judged) = open.held();
                 self.hook.declined(call, judged).await;
             }
         }
@@ -225,6 +229,7 @@ mod tests {
         decision: Decision,
         after: Mutex<Vec<(String, OutcomeKind)>>,
         declined: Mutex<Vec<ApprovalStatus>>,
+        approved: Mutex<u32>,
     }
 
     impl Hook for Scripted {
@@ -240,6 +245,12 @@ mod tests {
 
         fn consider<'a>(&'a self, call: &'a ToolCall) -> Judging<'a> {
             self.before(call)
+        }
+
+        fn approved<'a>(&'a self, _call: &'a ToolCall, judged: &'a Judged) -> Recording<'a> {
+            assert!(judged.approval.as_ref().is_some_and(Approval::is_granted));
+            *self.approved.lock().unwrap() += 1;
+            Box::pin(std::future::ready(()))
         }
 
         fn declined<'a>(&'a self, _call: &'a ToolCall, judged: &'a Judged) -> Recording<'a> {
@@ -258,6 +269,7 @@ mod tests {
             decision,
             after: Mutex::default(),
             declined: Mutex::default(),
+            approved: Mutex::default(),
         });
         let gate = Gate::new(hook.clone());
         let answer = once(gate.ask(ToolCall::new("test", "exec", json!({}))));
@@ -297,6 +309,7 @@ mod tests {
             decision,
             after: Mutex::default(),
             declined: Mutex::default(),
+            approved: Mutex::default(),
         });
         let gate = Gate::new(hook.clone());
         let call = ToolCall::new("test", "exec", json!({}));
@@ -311,6 +324,7 @@ mod tests {
             .unwrap()
             .finish(Outcome::completed(json!(1), 3));
         assert_eq!(hook.after.lock().unwrap().len(), 1);
+        assert_eq!(*hook.approved.lock().unwrap(), 1);
         assert!(hook.declined.lock().unwrap().is_empty());
         for status in [
             ApprovalStatus::Denied,
@@ -321,6 +335,7 @@ mod tests {
             let refusal = answer.unwrap().unwrap_err();
             assert_eq!(refusal.judged.approval.unwrap().status, status);
             assert_eq!(*hook.declined.lock().unwrap(), [status]);
+            assert_eq!(*hook.approved.lock().unwrap(), 0);
             assert!(hook.after.lock().unwrap().is_empty());
         }
     }

@@ -8,27 +8,32 @@ use std::time::Duration;
 
 use aap::card::{AlignmentCard, Mode};
 use aap::{Decision, Timestamp, ToolCall, TraceId, Verdict};
-use conscience::Conscience;
+use conscience::Situation;
 use redact::Redactor;
 
 use crate::clock;
-use crate::event::{CallKey, Seen};
-use crate::spool::{CallState, Prepared, Spool, SpoolError};
+use crate::event::{CallKey, Ended, Seen, SessionKey};
+use crate::policies::Policies;
+use crate::spool::{CallState, Prepared, Spool, SpoolError, Tx};
 use crate::world::Machine;
 
+mod keeping;
 mod making;
+mod questions;
 
 pub use making::Finished;
 
 /// How long a call that was only seen before it ran waits for its end. Then it becomes a trace without one; if the end is
 /// seen after all, a second trace tells it and names the first.
 pub const ORPHAN_AFTER: Duration = Duration::from_secs(30);
+/// The same for a call that a person is asked about: people are slower than tools, and the tool runs only after the answer.
+pub const ASKED_ORPHAN_AFTER: Duration = Duration::from_mins(10);
 /// How many such calls one sweep takes, so that it never holds up a verdict for long.
 const SWEEP_LIMIT: u32 = 200;
 
 /// Judges calls and makes their traces. Without state; share it.
 pub struct Judge {
-    conscience: Arc<Conscience>,
+    policies: Box<dyn Policies>,
     machine: Machine,
     redactor: Redactor,
     card: AlignmentCard,
@@ -45,13 +50,13 @@ impl std::fmt::Debug for Judge {
 impl Judge {
     /// A judge under `card`.
     pub fn new(
-        conscience: Arc<Conscience>,
+        policies: impl Policies + 'static,
         machine: Machine,
         redactor: Redactor,
         card: AlignmentCard,
     ) -> Self {
         Self {
-            conscience,
+            policies: Box::new(policies),
             machine,
             redactor,
             card,
@@ -63,12 +68,28 @@ impl Judge {
         &self.card
     }
 
-    /// What the conscience says of `call`; an allowance when the card has it off.
-    pub fn verdict(&self, call: &ToolCall) -> Verdict {
+    /// What the conscience says of `call` now, in a session that has read `secrets_read`; an allowance when the card has it
+    /// off.
+    pub fn judge(&self, call: &ToolCall, secrets_read: Vec<String>) -> Judgement {
         if self.card.autonomy_mode == Mode::Off {
-            return Verdict::allow("The card has the conscience off");
+            return Judgement::new(Verdict::allow("The card has the conscience off"));
         }
-        self.conscience.judge(call, &self.machine)
+        let situation = Situation {
+            at: Some(clock::now()),
+            role: call.role.clone(),
+            channel: call.channel.clone(),
+            secrets_read,
+        };
+        let (verdict, secrets) =
+            self.policies
+                .current(call)
+                .judge_and_learn(call, &self.machine, &situation);
+        Judgement { verdict, secrets }
+    }
+
+    /// What the conscience says of `call`, of whose session nothing is known.
+    pub fn verdict(&self, call: &ToolCall) -> Verdict {
+        self.judge(call, Vec::new()).verdict
     }
 
     /// What the verdict does under the card's mode: only `enforce` stops a call.
@@ -79,17 +100,33 @@ impl Judge {
             Decision::Allow
         }
     }
+
+    /// As [`Self::applied`], where a person can be asked or not: a question that nobody can put is a refusal.
+    pub fn applied_where(&self, verdict: &Verdict, can_ask: bool) -> Decision {
+        match self.applied(verdict) {
+            Decision::Ask if !can_ask => Decision::Deny,
+            decision => decision,
+        }
+    }
 }
 
-/// The answer to a before-event.
+/// A verdict, and what the call would read that is secret.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct Judgement {
     /// What the conscience says.
     pub verdict: Verdict,
-    /// What that does under the card's mode.
-    pub decision: Decision,
-    /// The id that the call's trace has or will have.
-    pub trace_id: TraceId,
+    /// Targets of what is secret; the session is to remember them once the call runs.
+    pub secrets: Vec<String>,
+}
+
+impl Judgement {
+    /// A verdict on a call that reads no secret.
+    pub fn new(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            secrets: Vec::new(),
+        }
+    }
 }
 
 /// A judge with a spool.
@@ -121,37 +158,64 @@ impl Desk {
         &self.judge
     }
 
-    /// Takes a before-event whose `verdict` is known, and commits what must be before it is answered.
+    /// Judges a call with what its session has read. Where that cannot be looked up, as if nothing were known of it: the
+    /// call will not be recorded either, and whoever records it is told.
+    pub fn judge_call(&self, call: &ToolCall) -> Judgement {
+        let remembered = match (&self.spool, SessionKey::of(call)) {
+            (Ok(spool), Some(session)) => spool.secrets_read(&session).unwrap_or_else(|error| {
+                tracing::warn!(%error, "what the session has read cannot be looked up");
+                Vec::new()
+            }),
+            _ => Vec::new(),
+        };
+        self.judge.judge(call, remembered)
+    }
+
+    /// Takes a before-event that was judged, and commits what must be before it is answered.
     ///
     /// A refusal is traced now. Anything else is remembered until its end is seen. A hook that fires twice for one call
-    /// gets the same answer and makes no second trace.
+    /// gets the same answer and makes no second trace. `can_ask`: the agent puts a verdict of ask to a person.
     ///
     /// # Errors
     /// [`SpoolError`]: the verdict stands all the same, but nothing was recorded.
-    pub fn before(&mut self, call: &ToolCall, verdict: &Verdict) -> Result<TraceId, SpoolError> {
+    pub fn before(
+        &mut self,
+        call: &ToolCall,
+        judgement: &Judgement,
+        can_ask: bool,
+    ) -> Result<TraceId, SpoolError> {
         let key = CallKey::of(call);
-        let refused = self.judge.applied(verdict) == Decision::Deny;
+        let verdict = &judgement.verdict;
+        let decision = self.judge.applied_where(verdict, can_ask);
+        let refused = decision == Decision::Deny;
         let now = clock::now();
         let id = clock::trace_id(now);
         let judge = &self.judge;
         let refusal = refused
             .then(|| judge.refusal(call, verdict, id, now))
             .transpose();
-        let pending = (!refused).then(|| judge.pending(call, verdict)).transpose();
+        let pending = (!refused)
+            .then(|| judge.pending(call, judgement))
+            .transpose();
         opened(&mut self.spool)?.transact(refused, |tx| {
             tx.heard(&call.runtime, now)?;
             if let Some(known) = tx.call(&key)? {
-                let again = key.is_by_content() && known.state != CallState::Pending;
-                if !again {
+                let open = matches!(known.state, CallState::Pending | CallState::Asked);
+                if open || !key.is_by_content() {
                     return Ok(known.trace_id);
                 }
             }
             if let Some(trace) = refusal.map_err(not_sql)? {
                 tx.append(vec![trace])?;
                 tx.put_call(&key, CallState::Refused, now, id, None)?;
+                return Ok(id);
+            }
+            let pending = pending.map_err(not_sql)?;
+            if decision == Decision::Ask {
+                tx.put_call(&key, CallState::Asked, now, id, pending)?;
             } else {
-                let pending = pending.map_err(not_sql)?;
                 tx.put_call(&key, CallState::Pending, now, id, pending)?;
+                learn(tx, judge, call, &judgement.secrets, now)?;
             }
             Ok(id)
         })
@@ -169,18 +233,27 @@ impl Desk {
         opened(&mut self.spool)?.transact(making::is_refusal(seen), |tx| {
             tx.heard(&call.runtime, now)?;
             let known = tx.call(&key)?;
+            match known.as_ref().map(|row| row.state) {
+                Some(CallState::Traced) => return Ok(None),
+                Some(CallState::Refused) if !making::ran(seen) => return Ok(None),
+                _ => {}
+            }
+            let remembered = remembered(tx, call)?;
+            let told = judge.judgement_after(call, seen, known.as_ref(), remembered);
+            if seen.ended != Ended::Blocked {
+                learn(tx, judge, call, &told.secrets, now)?;
+            }
             let (trace, id) = match &known {
-                Some(row) => match row.state {
-                    CallState::Traced => return Ok(None),
-                    CallState::Refused if !making::ran(seen) => return Ok(None),
-                    // It was refused and ran all the same: that is worth a trace of its own.
-                    CallState::Refused => {
-                        (judge.ran_after_refusal(call, seen, row, fresh, now), fresh)
-                    }
-                    CallState::GivenUp => (judge.late(call, seen, row, fresh), fresh),
-                    CallState::Pending => (judge.paired(call, seen, row), row.trace_id),
-                },
-                None => (judge.after_only(call, seen, fresh, now), fresh),
+                // It was refused and ran all the same: that is worth a trace of its own.
+                Some(row) if row.state == CallState::Refused => {
+                    let trace = judge.ran_after_refusal(call, seen, row, fresh, now, told);
+                    (trace, fresh)
+                }
+                Some(row) if row.state == CallState::GivenUp => {
+                    (judge.late(call, seen, row, fresh, told, now), fresh)
+                }
+                Some(row) => (judge.paired(call, seen, row, told, now), row.trace_id),
+                None => (judge.after_only(call, seen, fresh, now, told), fresh),
             };
             tx.append(vec![trace.map_err(not_sql)?])?;
             if known.is_some() {
@@ -190,6 +263,16 @@ impl Desk {
             }
             Ok(Some(id))
         })
+    }
+
+    /// Remembers what a call of our own process reads that is secret.
+    ///
+    /// # Errors
+    /// [`SpoolError`]: nothing was recorded.
+    pub fn learned(&mut self, call: &ToolCall, secrets: &[String]) -> Result<(), SpoolError> {
+        let judge = &self.judge;
+        let now = clock::now();
+        opened(&mut self.spool)?.transact(false, |tx| learn(tx, judge, call, secrets, now))
     }
 
     /// Records calls of our own process that have ended, in one commit.
@@ -207,6 +290,9 @@ impl Desk {
         opened(&mut self.spool)?.transact(durable, |tx| {
             for call in calls {
                 tx.heard(&call.call.runtime, now)?;
+                if call.judged.verdict.decision == Decision::Ask {
+                    tx.move_call(CallKey::of(&call.call).as_str(), CallState::Traced)?;
+                }
             }
             tx.append(traces.map_err(not_sql)?).map(drop)
         })
@@ -217,13 +303,18 @@ impl Desk {
     /// # Errors
     /// [`SpoolError`].
     pub fn sweep(&mut self, now: Timestamp) -> Result<usize, SpoolError> {
-        let waited = i64::try_from(ORPHAN_AFTER.as_millis()).unwrap_or(i64::MAX);
-        let since = Timestamp::from_millis(now.millis() - waited);
+        let before = |waited: Duration| {
+            let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+            Timestamp::from_millis(now.millis() - waited)
+        };
+        let (since, asked_since) = (before(ORPHAN_AFTER), before(ASKED_ORPHAN_AFTER));
         let judge = &self.judge;
         opened(&mut self.spool)?.transact(false, |tx| {
             let mut made = 0;
-            for (key, row) in tx.waiting_since(since, SWEEP_LIMIT)? {
-                if let Some(trace) = judge.before_only(&row) {
+            for (key, row) in tx.waiting_since(since, asked_since, SWEEP_LIMIT)? {
+                let approval =
+                    (row.state != CallState::Pending).then(|| questions::answer_of(&row, now));
+                if let Some(trace) = judge.before_only(&row, approval.as_ref()) {
                     tx.append(vec![trace.map_err(not_sql)?])?;
                     made += 1;
                 }
@@ -240,6 +331,28 @@ impl Desk {
     /// [`SpoolError`].
     pub fn count_dropped(&mut self, calls: u64) -> Result<(), SpoolError> {
         opened(&mut self.spool)?.transact(true, |tx| tx.count_dropped(calls))
+    }
+}
+
+/// What the session of `call` has read by now.
+fn remembered(tx: &Tx<'_>, call: &ToolCall) -> rusqlite::Result<Vec<String>> {
+    SessionKey::of(call).map_or(Ok(Vec::new()), |session| tx.secrets_read(&session))
+}
+
+/// Remembers what a call that runs reads that is secret.
+fn learn(
+    tx: &Tx<'_>,
+    judge: &Judge,
+    call: &ToolCall,
+    secrets: &[String],
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    match SessionKey::of(call) {
+        Some(session) if !secrets.is_empty() => {
+            let secrets = judge.secrets(secrets.to_vec()).map_err(not_sql)?;
+            tx.remember(&session, secrets, now)
+        }
+        _ => Ok(()),
     }
 }
 

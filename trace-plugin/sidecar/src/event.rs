@@ -1,6 +1,6 @@
 //! What foreign agents tell: a call is about to run, or has run.
 
-use aap::ToolCall;
+use aap::{ApprovalStatus, Evidence, ToolCall};
 use serde_json::Value;
 
 /// Pairs a before-event with its after-event.
@@ -46,6 +46,34 @@ impl CallKey {
     }
 }
 
+/// Names a session of a runtime: what it has read is remembered under this.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SessionKey(String);
+
+impl SessionKey {
+    /// The session that `call` belongs to, or its run where the runtime names no session. None where it names neither:
+    /// then nothing is known of what came before.
+    pub fn of(call: &ToolCall) -> Option<Self> {
+        let id = call.session_id.as_deref().or(call.run_id.as_deref())?;
+        Some(Self::new(&call.runtime, id))
+    }
+
+    /// The session `id` of `runtime`.
+    pub fn new(runtime: &str, id: &str) -> Self {
+        Self(format!("{runtime}\u{1f}{id}"))
+    }
+
+    /// As the spool kept it.
+    pub(crate) fn kept(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The key as the spool keeps it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// How a foreign agent says a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -78,9 +106,19 @@ pub struct Seen {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A call is about to run; somebody waits for the verdict.
-    Before(ToolCall),
+    Before {
+        /// The call.
+        call: ToolCall,
+        /// Whether the agent puts a verdict of `ask` to a person. Where it doesn't, that is a refusal.
+        can_ask: bool,
+    },
     /// A call has ended. Its parameters are those that ran.
     After(ToolCall, Seen),
+    /// What came of asking a person about a call, and how the agent knows.
+    Answered(ToolCall, ApprovalStatus, Evidence),
+    /// The agent waits for its user, or has gone: what a person was asked about in this session and has not run by now
+    /// was not granted.
+    TurnOver(SessionKey),
     /// Something that is no tool call: a session's start, for instance.
     Other,
 }

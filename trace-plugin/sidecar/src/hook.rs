@@ -1,12 +1,13 @@
 //! One reading of a hook's input, the same in a sidecar that stays and in a process that is gone in milliseconds.
 
-use aap::{Decision, ToolCall, Verdict};
+use aap::{Decision, Verdict};
 use serde_json::value::RawValue;
 use serde_json::{Deserializer, json};
 
-use crate::desk::Desk;
+use crate::desk::{Desk, Judgement};
 use crate::dialect::{Dialect, Reply, Unreadable};
 use crate::event::Event;
+use crate::spool::SpoolError;
 
 /// The most that a hook may bring at once, in bytes: a 10 MB result fits with room to spare.
 pub const MAX_HOOK_BYTES: usize = 32 * 1024 * 1024;
@@ -71,18 +72,20 @@ pub fn run(desk: &mut Desk, dialect: Dialect, input: &[u8]) -> Reply {
 }
 
 fn one(desk: &mut Desk, dialect: Dialect, object: &str, reply: &mut Reply) -> String {
-    match dialect.read(object) {
-        Ok(Event::Before(call)) => {
-            let verdict = desk.judge().verdict(&call);
-            before(desk, dialect, &call, &verdict, reply)
+    let recorded = match dialect.read(object) {
+        Ok(Event::Before { call, can_ask }) => {
+            let judgement = desk.judge_call(&call);
+            let applied = desk.judge().applied_where(&judgement.verdict, can_ask);
+            let recorded = desk.before(&call, &judgement, can_ask).map(drop);
+            note_loss(desk, reply, recorded);
+            return dialect.answer(&judgement.verdict, applied);
         }
-        Ok(Event::After(call, seen)) => {
-            if let Err(error) = desk.after(&call, &seen) {
-                lost(desk, reply, &error);
-            }
-            "{}".to_owned()
+        Ok(Event::After(call, seen)) => desk.after(&call, &seen).map(drop),
+        Ok(Event::Answered(call, status, evidence)) => {
+            desk.answered(&call, status, evidence).map(drop)
         }
-        Ok(Event::Other) => "{}".to_owned(),
+        Ok(Event::TurnOver(session)) => desk.turn_over(&session).map(drop),
+        Ok(Event::Other) => Ok(()),
         Err(Unreadable {
             what,
             call: Some(mut call),
@@ -90,26 +93,19 @@ fn one(desk: &mut Desk, dialect: Dialect, object: &str, reply: &mut Reply) -> St
             note(reply, &what);
             call.params = json!({ "unreadable": &what });
             let verdict = unjudged(&what);
-            before(desk, dialect, &call, &verdict, reply)
+            let applied = desk.judge().applied(&verdict);
+            let answer = dialect.answer(&verdict, applied);
+            let recorded = desk.before(&call, &Judgement::new(verdict), false);
+            note_loss(desk, reply, recorded.map(drop));
+            return answer;
         }
         Err(Unreadable { what, call: None }) => {
             note(reply, &what);
-            "{}".to_owned()
+            Ok(())
         }
-    }
-}
-
-fn before(
-    desk: &mut Desk,
-    dialect: Dialect,
-    call: &ToolCall,
-    verdict: &Verdict,
-    reply: &mut Reply,
-) -> String {
-    if let Err(error) = desk.before(call, verdict) {
-        lost(desk, reply, &error);
-    }
-    dialect.answer(verdict, desk.judge().applied(verdict))
+    };
+    note_loss(desk, reply, recorded);
+    "{}".to_owned()
 }
 
 /// The verdict on a call that cannot be judged: refused, for else it could do anything.
@@ -126,7 +122,10 @@ fn unjudged(what: &str) -> Verdict {
 }
 
 /// The verdict stands though nothing could be recorded: the agent is not to suffer, but somebody must know.
-fn lost(desk: &mut Desk, reply: &mut Reply, error: &crate::spool::SpoolError) {
+fn note_loss(desk: &mut Desk, reply: &mut Reply, recorded: Result<(), SpoolError>) {
+    let Err(error) = recorded else {
+        return;
+    };
     note(
         reply,
         &format!("this call was judged but NOT recorded: {error}"),

@@ -18,6 +18,7 @@ use crate::clock;
 use crate::desk::{Desk, Finished, Judge};
 use crate::dialect::{Dialect, Reply};
 use crate::hook;
+use crate::memory::Memory;
 use crate::spool::{Spool, SpoolError, Use};
 
 /// Calls that may wait for the recorder. At 1 KB each this is 8 MB; beyond it calls are counted as lost.
@@ -39,6 +40,10 @@ enum Message {
     /// There are finished calls, and the recorder is asleep.
     Wake,
     Refused(Box<Finished>, oneshot::Sender<()>),
+    /// A person is about to be asked about a call, or has just approved it.
+    Asking(Box<Finished>, oneshot::Sender<()>),
+    /// A call that runs reads this, which is secret.
+    Learned(Box<ToolCall>, Vec<String>),
     Hook(Dialect, Vec<u8>, oneshot::Sender<Reply>),
     Stop,
 }
@@ -52,6 +57,7 @@ pub struct Recorder {
     lost: Arc<AtomicU64>,
     recorded: Arc<Notify>,
     judge: Arc<Judge>,
+    memory: Memory,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -62,7 +68,9 @@ impl Recorder {
     /// [`SpoolError`] when the spool cannot be opened.
     pub fn start(judge: Arc<Judge>, path: PathBuf) -> Result<Arc<Self>, SpoolError> {
         let spool = Spool::open(&path, judge.card().agent_id, PATIENCE, Use::Resident)?;
-        let desk = Desk::new(Arc::clone(&judge), spool);
+        let memory = Memory::of(spool.all_secrets_read()?);
+        let mut desk = Desk::new(Arc::clone(&judge), spool);
+        desk.close_questions()?;
         let (queue, messages) = bounded(QUEUE);
         let (finished, calls) = bounded(QUEUE);
         let asleep = Arc::new(AtomicBool::new(false));
@@ -91,6 +99,7 @@ impl Recorder {
             lost,
             recorded,
             judge,
+            memory,
             thread: std::sync::Mutex::new(Some(thread)),
         }))
     }
@@ -162,6 +171,17 @@ impl Work {
                     let answer = hook::run(&mut self.desk, dialect, &input);
                     let _ = reply.send(answer);
                     self.recorded.notify_one();
+                }
+                Ok(Message::Asking(question, reply)) => {
+                    if let Err(error) = self.desk.asking(&question) {
+                        tracing::error!(%error, "a question to a person is put, and will be forgotten if this process ends before its answer");
+                    }
+                    let _ = reply.send(());
+                }
+                Ok(Message::Learned(call, secrets)) => {
+                    if let Err(error) = self.desk.learned(&call, &secrets) {
+                        tracing::error!(%error, "what a session has read will be forgotten when this process ends");
+                    }
                 }
                 Ok(Message::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => {
@@ -251,8 +271,12 @@ impl TracePlugin {
 
     fn judge(&self, call: &ToolCall) -> Judged {
         let judge = self.recorder.judge();
-        let mut verdict = judge.verdict(call);
+        let judgement = judge.judge(call, self.recorder.memory.secrets_read(call));
+        let mut verdict = judgement.verdict;
         verdict.decision = judge.applied(&verdict);
+        if verdict.decision == Decision::Allow {
+            self.learn(call, judgement.secrets);
+        }
         Judged {
             trace_id: clock::trace_id(clock::now()),
             verdict,
@@ -260,27 +284,38 @@ impl TracePlugin {
         }
     }
 
-    async fn refuse(&self, call: &ToolCall, judged: Judged) -> Judged {
-        let at = time_of(judged.trace_id);
+    /// Remembers what a call that runs reads that is secret, before the next one is judged.
+    fn learn(&self, call: &ToolCall, secrets: Vec<String>) {
+        if secrets.is_empty() {
+            return;
+        }
+        self.recorder.memory.remember(call, &secrets);
+        let learned = Message::Learned(Box::new(call.clone()), secrets);
+        if self.recorder.queue.try_send(learned).is_err() {
+            tracing::error!("what a session has read will be forgotten when this process ends");
+        }
+    }
+
+    /// Has what is known of `call` committed, and waits for that no longer than the budget.
+    async fn commit(
+        &self,
+        call: &ToolCall,
+        judged: &Judged,
+        message: impl FnOnce(Box<Finished>, oneshot::Sender<()>) -> Message,
+    ) {
         let finished = Finished {
             call: call.clone(),
             judged: judged.clone(),
-            at,
+            at: time_of(judged.trace_id),
             outcome: None,
         };
         let (reply, committed) = oneshot::channel();
-        let sent = self
-            .recorder
-            .queue
-            .try_send(Message::Refused(Box::new(finished), reply));
-        if sent.is_err() {
+        let message = message(Box::new(finished), reply);
+        if self.recorder.queue.try_send(message).is_err() {
             self.recorder.lost.fetch_add(1, Ordering::Relaxed);
         } else if tokio::time::timeout(self.budget, committed).await.is_err() {
-            tracing::warn!(
-                "a refusal's commit takes longer than the hook's budget; the refusal stands"
-            );
+            tracing::warn!("a commit takes longer than the hook's budget; the verdict stands");
         }
-        judged
     }
 }
 
@@ -290,21 +325,36 @@ impl Hook for TracePlugin {
         if judged.verdict.decision == Decision::Allow {
             return Box::pin(std::future::ready(judged));
         }
-        Box::pin(self.refuse(call, judged))
+        Box::pin(async move {
+            self.commit(call, &judged, Message::Refused).await;
+            judged
+        })
     }
 
     fn consider<'a>(&'a self, call: &'a ToolCall) -> Judging<'a> {
         let judged = self.judge(call);
-        if judged.verdict.decision != Decision::Deny {
+        if judged.verdict.decision == Decision::Allow {
             return Box::pin(std::future::ready(judged));
         }
-        Box::pin(self.refuse(call, judged))
+        Box::pin(async move {
+            if judged.verdict.decision == Decision::Ask {
+                self.commit(call, &judged, Message::Asking).await;
+            } else {
+                self.commit(call, &judged, Message::Refused).await;
+            }
+            judged
+        })
+    }
+
+    fn approved<'a>(&'a self, call: &'a ToolCall, judged: &'a Judged) -> Recording<'a> {
+        let recorder = &self.recorder;
+        let read = recorder.memory.secrets_read(call);
+        self.learn(call, recorder.judge().judge(call, read).secrets);
+        Box::pin(self.commit(call, judged, Message::Asking))
     }
 
     fn declined<'a>(&'a self, call: &'a ToolCall, judged: &'a Judged) -> Recording<'a> {
-        Box::pin(async move {
-            self.refuse(call, judged.clone()).await;
-        })
+        Box::pin(self.commit(call, judged, Message::Refused))
     }
 
     fn after(&self, call: ToolCall, judged: Judged, outcome: Outcome) {

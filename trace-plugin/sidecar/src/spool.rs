@@ -16,18 +16,21 @@ mod calls;
 mod head;
 mod links;
 mod prepared;
+mod sessions;
 
 pub use calls::{CallRow, CallState, PendingCall};
 pub use head::Head;
 pub use links::{Waiting, WaitingLink};
 pub use prepared::{NotPrepared, Prepared};
+pub use sessions::{MAX_REMEMBERED, MAX_SECRET_CHARS, REMEMBER_SESSIONS};
 
 /// The schema that this program writes.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// Its migrations, in order.
-const MIGRATIONS: [&str; 1] = [include_str!(
-    "../../../database/migrations/spool/sqlite/0001_spool.sql"
-)];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../database/migrations/spool/sqlite/0001_spool.sql"),
+    include_str!("../../../database/migrations/spool/sqlite/0002_sessions.sql"),
+];
 /// Pages of cache, in KiB: a spool is read rarely.
 const CACHE_KIB: i64 = 512;
 /// A one-shot process that finds the WAL longer than this folds it into the file before it leaves: the next one must read
@@ -293,6 +296,7 @@ impl Spool {
                 quarantined: count("SELECT count(*) FROM quarantine")?,
                 dropped: meta_number(conn, "dropped")?,
                 last_ack_at: meta_millis(conn, "last_ack_at")?,
+                asked: count("SELECT count(*) FROM calls WHERE state IN (4, 5)")?,
             })
         })
     }
@@ -323,6 +327,8 @@ pub struct Depth {
     pub dropped: u64,
     /// When the edge last acknowledged something.
     pub last_ack_at: Option<Timestamp>,
+    /// Questions to a person of which no answer is known yet.
+    pub asked: u64,
 }
 
 /// An open transaction.

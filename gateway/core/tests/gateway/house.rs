@@ -65,6 +65,10 @@ impl Hook for Recording {
         self.before(call)
     }
 
+    fn approved<'a>(&'a self, _call: &'a ToolCall, _judged: &'a Judged) -> Recorded<'a> {
+        Box::pin(std::future::ready(()))
+    }
+
     fn declined<'a>(&'a self, _call: &'a ToolCall, _judged: &'a Judged) -> Recorded<'a> {
         Box::pin(std::future::ready(()))
     }

@@ -98,6 +98,14 @@ impl aap::Hook for Never {
         self.before(call)
     }
 
+    fn approved<'a>(
+        &'a self,
+        _call: &'a aap::ToolCall,
+        _judged: &'a aap::Judged,
+    ) -> aap::gate::Recording<'a> {
+        Box::pin(std::future::ready(()))
+    }
+
     fn declined<'a>(
         &'a self,
         _call: &'a aap::ToolCall,

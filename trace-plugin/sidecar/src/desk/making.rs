@@ -8,10 +8,11 @@ use aap::{
 use redact::{Level, Masked, Redacted, SealError};
 use serde_json::{Map, Value, json};
 
-use super::Judge;
+use super::keeping::same_params;
+use super::{Judge, Judgement};
 use crate::clock;
 use crate::event::{Ended, Seen};
-use crate::spool::{CallRow, NotPrepared, PendingCall, Prepared};
+use crate::spool::{CallRow, CallState, NotPrepared, Prepared};
 
 /// Why no trace can be made; only a defect leads there.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +38,7 @@ pub struct Finished {
     pub outcome: Option<Outcome>,
 }
 
-/// Whether the after-event of a call that we refused shows that it ran all the same.
+/// Whether the after-event of a call shows that it ran.
 pub(super) fn ran(seen: &Seen) -> bool {
     matches!(seen.ended, Ended::Completed | Ended::Running)
 }
@@ -85,19 +86,6 @@ fn foreign(verdict: &Verdict, seen: &Seen) -> Verdict {
     }
 }
 
-/// A digest that tells whether other parameters ran, and nothing else: salted, and never published.
-fn params_digest(salt: &str, params: &Value) -> String {
-    let mut bytes = salt.as_bytes().to_vec();
-    bytes.extend(aap::canon::to_vec(params).unwrap_or_default());
-    format!("{salt}:{}", aap::chain::Digest::of(&bytes))
-}
-
-fn same_params(digest: &str, params: &Value) -> bool {
-    digest
-        .split_once(':')
-        .is_some_and(|(salt, _)| params_digest(salt, params) == digest)
-}
-
 fn masks_json(masked: &[&[Masked]]) -> Value {
     let mut all: Map<String, Value> = Map::new();
     for mask in masked.iter().copied().flatten() {
@@ -107,15 +95,35 @@ fn masks_json(masked: &[&[Masked]]) -> Value {
     Value::Object(all)
 }
 
+/// What the end of a call tells about the question that was put before it: what a person said, where that was told, else
+/// that it ran, or was stopped. None where nobody was asked.
+fn observed(row: &CallRow, seen: &Seen, now: Timestamp) -> Option<Approval> {
+    if let Some(told) = row.pending.as_ref().and_then(|call| call.approval.clone()) {
+        return Some(told);
+    }
+    if !matches!(row.state, CallState::Asked | CallState::GivenUp) {
+        return None;
+    }
+    let status = match seen.ended {
+        Ended::Completed | Ended::Running | Ended::Failed => ApprovalStatus::Approved,
+        Ended::Blocked => ApprovalStatus::Denied,
+    };
+    Some(Approval::new(row.trace_id, status, Evidence::Observed, now))
+}
+
+fn timed_out(approval: Option<&Approval>) -> bool {
+    approval.is_some_and(|approval| approval.status == ApprovalStatus::Timeout)
+}
+
 /// The content of a trace after masking.
-struct Content {
-    params: Option<Value>,
+pub(super) struct Content {
+    pub(super) params: Option<Value>,
     result: Value,
-    masked: Value,
+    pub(super) masked: Value,
 }
 
 impl Judge {
-    fn content(&self, call: &ToolCall, result: &Value) -> Content {
+    pub(super) fn content(&self, call: &ToolCall, result: &Value) -> Content {
         let params = self.redactor.params(&call.tool, &call.params);
         let salt = clock::random::<16>();
         let result = (!result.is_null()).then(|| self.redactor.result(&call.tool, result, &salt));
@@ -226,31 +234,10 @@ impl Judge {
         at: Timestamp,
     ) -> Result<Prepared, MakingError> {
         let mut made = self.stopped(call, &judged.verdict, judged.trace_id, at);
-        if approval.is_some_and(|approval| approval.status == ApprovalStatus::Timeout) {
+        if timed_out(approval) {
             made.outcome = "unanswered";
         }
         self.seal_answered(made, approval)
-    }
-
-    /// What is remembered of a call until its end is seen.
-    pub(super) fn pending(
-        &self,
-        call: &ToolCall,
-        verdict: &Verdict,
-    ) -> Result<Redacted<PendingCall>, MakingError> {
-        let content = self.content(call, &Value::Null);
-        Ok(self.redactor.seal(PendingCall {
-            tool: call.tool.clone(),
-            params: content.params,
-            params_digest: params_digest(&clock::salt(), &call.params),
-            verdict: verdict.clone(),
-            runtime: call.runtime.clone(),
-            session_id: call.session_id.clone(),
-            run_id: call.run_id.clone(),
-            call_id: call.call_id.clone(),
-            cwd: call.cwd.clone(),
-            masked: content.masked,
-        })?)
     }
 
     fn ended(&self, made: &mut Made, seen: &Seen) {
@@ -284,21 +271,17 @@ impl Judge {
         call: &ToolCall,
         seen: &Seen,
         row: &CallRow,
+        judgement: Judgement,
+        now: Timestamp,
     ) -> Result<Prepared, MakingError> {
         let Some(pending) = &row.pending else {
-            return self.after_only(call, seen, row.trace_id, row.at);
+            return self.after_only(call, seen, row.trace_id, row.at, judgement);
         };
         let rewritten = ran(seen) && !same_params(&pending.params_digest, &call.params);
-        // What ran is what is told, and what is judged.
-        let verdict = if rewritten {
-            self.verdict(call)
-        } else {
-            pending.verdict.clone()
-        };
         let mut made = self.base(
             call,
             self.content(call, &seen.result),
-            verdict,
+            judgement.verdict,
             row.trace_id,
             row.at,
         );
@@ -308,16 +291,22 @@ impl Judge {
         {
             made.extra.insert("cwd".to_owned(), json!(cwd));
         }
+        let mut approval = observed(row, seen, now);
         if rewritten {
             made.params_rewritten = true;
             if made.verdict.decision != Decision::Allow {
                 made.outcome = "ran_after_refusal";
             }
+            // A yes was said to something else.
+            approval = None;
         }
         if seen.duration_ms.is_none() && seen.ended != Ended::Blocked {
-            made.duration_ms = u64::try_from(clock::now().millis() - row.at.millis()).ok();
+            made.duration_ms = u64::try_from(now.millis() - row.at.millis()).ok();
         }
-        self.seal(made)
+        if timed_out(approval.as_ref()) {
+            made.outcome = "unanswered";
+        }
+        self.seal_answered(made, approval.as_ref())
     }
 
     /// The trace of a call whose after-event came alone.
@@ -327,14 +316,10 @@ impl Judge {
         seen: &Seen,
         id: TraceId,
         at: Timestamp,
+        judgement: Judgement,
     ) -> Result<Prepared, MakingError> {
-        let mut made = self.base(
-            call,
-            self.content(call, &seen.result),
-            self.verdict(call),
-            id,
-            at,
-        );
+        let content = self.content(call, &seen.result);
+        let mut made = self.base(call, content, judgement.verdict, id, at);
         let refused = made.verdict.decision != Decision::Allow;
         self.ended(&mut made, seen);
         made.extra.insert("orphan".to_owned(), json!("after"));
@@ -348,8 +333,13 @@ impl Judge {
         self.seal(made)
     }
 
-    /// The trace of a call whose end was never seen; none when nothing was kept of it.
-    pub(super) fn before_only(&self, row: &CallRow) -> Option<Result<Prepared, MakingError>> {
+    /// The trace of a call whose end was never seen; none when nothing was kept of it. `approval` is what came of asking a
+    /// person about it, where one was asked.
+    pub(super) fn before_only(
+        &self,
+        row: &CallRow,
+        approval: Option<&Approval>,
+    ) -> Option<Result<Prepared, MakingError>> {
         let pending = row.pending.clone()?;
         let call = ToolCall {
             tool: pending.tool,
@@ -367,15 +357,21 @@ impl Judge {
             result: Value::Null,
             masked: pending.masked,
         };
-        let asked = pending.verdict.decision == Decision::Ask;
         let mut made = self.base(&call, content, pending.verdict, row.trace_id, row.at);
-        made.outcome = "orphan";
-        made.extra.insert("orphan".to_owned(), json!("before"));
-        if asked && self.applied(&made.verdict) == Decision::Ask {
+        if approval.is_none_or(Approval::is_granted) {
+            made.outcome = "orphan";
+            made.extra.insert("orphan".to_owned(), json!("before"));
+        } else {
             // Nobody has said yes.
             made.action_type = ActionType::Deny;
+            made.duration_ms = Some(0);
+            made.outcome = if timed_out(approval) {
+                "unanswered"
+            } else {
+                "refused"
+            };
         }
-        Some(self.seal(made))
+        Some(self.seal_answered(made, approval))
     }
 
     /// The trace of an end that was seen after the call had been traced without one.
@@ -385,18 +381,23 @@ impl Judge {
         seen: &Seen,
         row: &CallRow,
         id: TraceId,
+        judgement: Judgement,
+        now: Timestamp,
     ) -> Result<Prepared, MakingError> {
-        let verdict = match &row.pending {
-            Some(pending) if same_params(&pending.params_digest, &call.params) => {
-                pending.verdict.clone()
-            }
-            _ => self.verdict(call),
-        };
-        let mut made = self.base(call, self.content(call, &seen.result), verdict, id, row.at);
+        let same = row
+            .pending
+            .as_ref()
+            .is_some_and(|pending| same_params(&pending.params_digest, &call.params));
+        let content = self.content(call, &seen.result);
+        let mut made = self.base(call, content, judgement.verdict, id, row.at);
         self.ended(&mut made, seen);
         made.extra
             .insert("completes".to_owned(), json!(row.trace_id));
-        self.seal(made)
+        // The question is that of the first trace; here stands how it came out.
+        let approval = (same && self.applied(&made.verdict) == Decision::Ask)
+            .then(|| observed(row, seen, now))
+            .flatten();
+        self.seal_answered(made, approval.as_ref())
     }
 
     /// The trace of a call that ran although we had refused it.
@@ -407,14 +408,10 @@ impl Judge {
         row: &CallRow,
         id: TraceId,
         at: Timestamp,
+        judgement: Judgement,
     ) -> Result<Prepared, MakingError> {
-        let mut made = self.base(
-            call,
-            self.content(call, &seen.result),
-            self.verdict(call),
-            id,
-            at,
-        );
+        let content = self.content(call, &seen.result);
+        let mut made = self.base(call, content, judgement.verdict, id, at);
         self.ended(&mut made, seen);
         made.action_type = ActionType::Error;
         made.outcome = "ran_after_refusal";

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aap::batch::Item;
 use aap::card::AlignmentCard;
+use conscience::Conscience;
 use redact::Level;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -14,6 +15,7 @@ use crate::identity::Identity;
 use crate::spool::Use;
 use crate::{clock, hook};
 
+mod memory;
 mod questions;
 
 struct Bench {
@@ -62,6 +64,14 @@ impl Bench {
     fn feed(&mut self, dialect: Dialect, events: &[Value]) -> Reply {
         let input: Vec<String> = events.iter().map(Value::to_string).collect();
         hook::run(&mut self.desk, dialect, input.join("\n").as_bytes())
+    }
+
+    /// As in another process.
+    fn another_desk(&self) -> Desk {
+        let path = self.dir.path().join("spool.db");
+        let agent = self.spool.agent_id();
+        let spool = Spool::open(&path, agent, Duration::from_secs(5), Use::OneShot).unwrap();
+        Desk::new(Arc::clone(self.desk.judge()), spool)
     }
 
     fn traces(&self) -> Vec<Value> {

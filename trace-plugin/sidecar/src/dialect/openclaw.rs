@@ -3,8 +3,10 @@
 //! What was measured there and is relied upon here: a blocked call has an after-event with `details.status: "blocked"`; a
 //! plugin that throws or hangs gives `details.status: "error"`; a command that exits non-zero has no `error`; a command in
 //! the background has `details.status: "running"`; unknown tools and invalid arguments have an after-event alone.
+//!
+//! `approval_resolved` is our plugin's own: what `OpenClaw` told its `requireApproval` of the answer.
 
-use aap::{Decision, ToolCall, Verdict};
+use aap::{ApprovalStatus, Decision, Evidence, ToolCall, Verdict};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -35,6 +37,7 @@ struct Told<'a> {
     result: Option<&'a RawValue>,
     error: Option<Value>,
     duration_ms: Option<f64>,
+    resolution: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -45,13 +48,44 @@ struct Ctx {
     session_key: Option<String>,
     run_id: Option<String>,
     tool_call_id: Option<String>,
+    requester: Option<Requester>,
+    channel_id: Option<String>,
+}
+
+/// On whose behalf the agent acts.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Requester {
+    channel: Option<String>,
+    sender_is_owner: Option<bool>,
+    role_ids: Option<Vec<Value>>,
+}
+
+impl Requester {
+    /// The owner; whoever has a role in the place where the request was made is a member there, anybody else a guest.
+    fn role(&self) -> Option<&'static str> {
+        Some(match (self.sender_is_owner?, &self.role_ids) {
+            (true, _) => "owner",
+            (false, Some(roles)) if !roles.is_empty() => "member",
+            (false, _) => "guest",
+        })
+    }
+}
+
+/// Which of its hooks an event comes from.
+#[derive(Clone, Copy, PartialEq)]
+enum Hook {
+    Before,
+    After,
+    Resolved,
 }
 
 pub(super) fn read(line: &str) -> Result<Event, Unreadable> {
     let envelope: Envelope<'_> = fields::object(line, EXAMPLE)?;
-    let before = match envelope.hook.as_str() {
-        "before_tool_call" => true,
-        "after_tool_call" => false,
+    let hook = match envelope.hook.as_str() {
+        "before_tool_call" => Hook::Before,
+        "after_tool_call" => Hook::After,
+        "approval_resolved" => Hook::Resolved,
         _ => return Ok(Event::Other),
     };
     let told: Told<'_> = match envelope.event {
@@ -71,7 +105,10 @@ pub(super) fn read(line: &str) -> Result<Event, Unreadable> {
             "event.toolName is missing: which tool is it?",
         ));
     };
+    let requester = ctx.requester.unwrap_or_default();
     let mut call = ToolCall {
+        role: requester.role().map(str::to_owned),
+        channel: requester.channel.or(ctx.channel_id),
         session_id: ctx.session_id.or(ctx.session_key),
         run_id: told.run_id.or(ctx.run_id),
         call_id: told.tool_call_id.or(ctx.tool_call_id),
@@ -79,7 +116,7 @@ pub(super) fn read(line: &str) -> Result<Event, Unreadable> {
     };
     match fields::params(told.params) {
         Ok(params) => call.params = params,
-        Err(what) if before => {
+        Err(what) if hook == Hook::Before => {
             return Err(Unreadable {
                 what,
                 call: Some(Box::new(call)),
@@ -87,8 +124,16 @@ pub(super) fn read(line: &str) -> Result<Event, Unreadable> {
         }
         Err(what) => call.params = json!({ "unreadable": what }),
     }
-    if before {
-        return Ok(Event::Before(call));
+    match hook {
+        // Where nobody can be asked, OpenClaw itself takes the question for a refusal, and tells so.
+        Hook::Before => {
+            return Ok(Event::Before {
+                call,
+                can_ask: true,
+            });
+        }
+        Hook::Resolved => return resolved(call, told.resolution.as_deref()),
+        Hook::After => {}
     }
     let seen = seen(
         fields::result(told.result),
@@ -101,6 +146,22 @@ pub(super) fn read(line: &str) -> Result<Event, Unreadable> {
         .and_then(Value::as_str)
         .map(str::to_owned);
     Ok(Event::After(call, seen))
+}
+
+/// What a resolution means for this one call. `cancelled` is nobody's word: the run was stopped, or nobody could be asked.
+fn resolved(call: ToolCall, resolution: Option<&str>) -> Result<Event, Unreadable> {
+    let (status, evidence) = match resolution {
+        Some("allow-once" | "allow-always") => (ApprovalStatus::Approved, Evidence::Told),
+        Some("deny") => (ApprovalStatus::Denied, Evidence::Told),
+        Some("timeout") => (ApprovalStatus::Timeout, Evidence::Told),
+        Some("cancelled") => (ApprovalStatus::Denied, Evidence::Observed),
+        other => {
+            return Err(Unreadable::new(format!(
+                "event.resolution is {other:?}; expected allow-once, allow-always, deny, timeout or cancelled"
+            )));
+        }
+    };
+    Ok(Event::Answered(call, status, evidence))
 }
 
 /// How errors begin that say that nobody could be asked, or that nobody said yes.
@@ -144,6 +205,9 @@ fn seen(result: Value, error: Option<Value>, duration_ms: Option<u64>) -> Seen {
 /// Longest text that is shown to a person who is asked.
 const MAX_ASKED_CHARS: usize = 400;
 
+/// Milliseconds that a person has to answer: five minutes, half of what an unanswered call is waited for.
+const ASK_MS: u64 = 300_000;
+
 pub(super) fn answer(verdict: &Verdict, applied: Decision) -> Value {
     match applied {
         Decision::Allow => json!({}),
@@ -152,6 +216,9 @@ pub(super) fn answer(verdict: &Verdict, applied: Decision) -> Value {
             "title": "smoltbot: this call needs your approval",
             "description": told(verdict).chars().take(MAX_ASKED_CHARS).collect::<String>(),
             "severity": "warning",
+            "timeoutMs": ASK_MS,
+            // A yes is for this call alone: an "always" would let OpenClaw allow what was never judged.
+            "allowedDecisions": ["allow-once", "deny"],
         }}),
     }
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use aap::{Timestamp, TraceId, Verdict};
+use aap::{Approval, Timestamp, TraceId, Verdict};
 use redact::Redacted;
 use rusqlite::OptionalExtension as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Tx, not_json};
-use crate::event::CallKey;
+use crate::event::{CallKey, SessionKey};
 
 /// How long a call's key is remembered after its trace was made, so that a hook fired twice makes one trace: a day.
 const REMEMBER: Duration = Duration::from_hours(24);
@@ -25,6 +25,12 @@ pub enum CallState {
     Traced,
     /// Traced after waiting too long for its end.
     GivenUp,
+    /// The agent's runtime asks a person; no answer is known.
+    Asked,
+    /// Our own process asks a person; no answer is known.
+    AskedHere,
+    /// A person said yes, and its end is not known.
+    Approved,
 }
 
 impl CallState {
@@ -34,6 +40,9 @@ impl CallState {
             Self::Refused => 1,
             Self::Traced => 2,
             Self::GivenUp => 3,
+            Self::Asked => 4,
+            Self::AskedHere => 5,
+            Self::Approved => 6,
         }
     }
 
@@ -42,6 +51,9 @@ impl CallState {
             0 => Self::Pending,
             1 => Self::Refused,
             3 => Self::GivenUp,
+            4 => Self::Asked,
+            5 => Self::AskedHere,
+            6 => Self::Approved,
             _ => Self::Traced,
         }
     }
@@ -71,6 +83,12 @@ pub struct PendingCall {
     /// What was masked, for the trace.
     #[serde(default)]
     pub masked: Value,
+    /// What it reads that is secret, to be remembered of the session when it has run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
+    /// What a person said, where that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
 }
 
 /// A remembered call.
@@ -115,7 +133,7 @@ impl Tx<'_> {
             .optional()
     }
 
-    /// Remembers a call.
+    /// Remembers a call. Only of one that a person is asked about the session is kept, so that its end can be noticed.
     ///
     /// # Errors
     /// What SQLite says.
@@ -127,14 +145,22 @@ impl Tx<'_> {
         trace_id: TraceId,
         pending: Option<Redacted<PendingCall>>,
     ) -> rusqlite::Result<()> {
+        let pending = pending.map(Redacted::into_inner);
+        let session = pending
+            .as_ref()
+            .filter(|_| matches!(state, CallState::Asked | CallState::Approved))
+            .and_then(|call| {
+                let id = call.session_id.as_deref().or(call.run_id.as_deref())?;
+                Some(SessionKey::new(&call.runtime, id))
+            });
         let pending = pending
-            .map(|pending| serde_json::to_string(&pending.into_inner()).map_err(not_json))
+            .map(|pending| serde_json::to_string(&pending).map_err(not_json))
             .transpose()?;
         self.conn()
             .prepare_cached(
-                "INSERT INTO calls (key, state, at, trace_id, pending) VALUES (?1, ?2, ?3, ?4, ?5)
+                "INSERT INTO calls (key, state, at, trace_id, pending, session) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (key) DO UPDATE SET state = excluded.state, at = excluded.at,
-                     trace_id = excluded.trace_id, pending = excluded.pending",
+                     trace_id = excluded.trace_id, pending = excluded.pending, session = excluded.session",
             )?
             .execute((
                 key.as_str(),
@@ -142,6 +168,7 @@ impl Tx<'_> {
                 at.millis(),
                 trace_id.to_string(),
                 pending,
+                session.as_ref().map(SessionKey::as_str),
             ))
             .map(drop)
     }
@@ -152,24 +179,58 @@ impl Tx<'_> {
     /// What SQLite says.
     pub fn move_call(&self, key: &str, state: CallState) -> rusqlite::Result<()> {
         self.conn()
-            .prepare_cached("UPDATE calls SET state = ?2, pending = CASE ?2 WHEN 3 THEN pending END WHERE key = ?1")?
+            .prepare_cached("UPDATE calls SET state = ?2, pending = CASE ?2 WHEN 3 THEN pending END, session = NULL WHERE key = ?1")?
             .execute((key, state.code()))
             .map(drop)
     }
 
-    /// Calls that have waited for their end since before `since`; at most `limit`.
+    /// Calls that have waited for their end since before `since`, or a person was asked about before `asked_since`; at
+    /// most `limit` of each.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn waiting_since(
         &self,
         since: Timestamp,
+        asked_since: Timestamp,
         limit: u32,
     ) -> rusqlite::Result<Vec<(String, CallRow)>> {
-        let mut rows = self.conn().prepare_cached(
-            "SELECT state, at, trace_id, pending, key FROM calls WHERE state = 0 AND at <= ?1 ORDER BY at LIMIT ?2",
-        )?;
-        let rows = rows.query_map((since.millis(), limit), |row| Ok((row.get(4)?, read(row)?)))?;
+        let mut found = self.calls_where("state = 0 AND at <= ?1", since.millis(), limit)?;
+        let asked = asked_since.millis();
+        found.extend(self.calls_where("state IN (4, 6) AND at <= ?1", asked, limit)?);
+        Ok(found)
+    }
+
+    /// Calls of `session` that a person was asked about and that have not run; at most `limit`.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn asked_in(
+        &self,
+        session: &SessionKey,
+        limit: u32,
+    ) -> rusqlite::Result<Vec<(String, CallRow)>> {
+        self.calls_where("session = ?1 AND state = 4", session.as_str(), limit)
+    }
+
+    /// Calls that our own process asked a person about; at most `limit`.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn asked_here(&self, limit: u32) -> rusqlite::Result<Vec<(String, CallRow)>> {
+        self.calls_where("state = 5 AND at >= ?1", i64::MIN, limit)
+    }
+
+    fn calls_where(
+        &self,
+        condition: &str,
+        value: impl rusqlite::ToSql,
+        limit: u32,
+    ) -> rusqlite::Result<Vec<(String, CallRow)>> {
+        let mut rows = self.conn().prepare_cached(&format!(
+            "SELECT state, at, trace_id, pending, key FROM calls WHERE {condition} ORDER BY at LIMIT ?2"
+        ))?;
+        let rows = rows.query_map((value, limit), |row| Ok((row.get(4)?, read(row)?)))?;
         rows.collect()
     }
 
@@ -180,7 +241,7 @@ impl Tx<'_> {
     pub fn forget_calls(&self, now: Timestamp) -> rusqlite::Result<usize> {
         let before = now.millis() - i64::try_from(REMEMBER.as_millis()).unwrap_or(i64::MAX);
         self.conn()
-            .prepare_cached("DELETE FROM calls WHERE state > 0 AND at < ?1")?
+            .prepare_cached("DELETE FROM calls WHERE state IN (1, 2, 3) AND at < ?1")?
             .execute([before])
     }
 }

@@ -224,6 +224,33 @@ fn a_restored_spool_notices_and_goes_on_elsewhere() {
 }
 
 #[test]
+fn a_spool_of_the_first_schema_is_taken_over_with_what_is_in_it() {
+    let bench = Bench::new();
+    let conn = Connection::open(bench.path()).unwrap();
+    conn.execute_batch(MIGRATIONS[0]).unwrap();
+    conn.execute_batch(
+        "INSERT INTO calls (key, state, at, trace_id) VALUES ('k', 1, 5, '019a9f3e-8c1b-7d2e-9f30-415263748596');
+         INSERT INTO meta (key, value) VALUES ('dropped', '3');
+         PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(conn);
+    let mut spool = bench.open();
+    assert_eq!(spool.depth().unwrap().dropped, 3);
+    bench.append(&mut spool, 1);
+    let (calls, version): (i64, i64) = spool
+        .read(|conn| {
+            conn.query_row(
+                "SELECT (SELECT count(*) FROM calls WHERE key = 'k'), user_version FROM pragma_user_version",
+                (),
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+        })
+        .unwrap();
+    assert_eq!((calls, version), (1, SCHEMA_VERSION));
+}
+
+#[test]
 fn a_newer_spool_is_left_alone() {
     let bench = Bench::new();
     drop(bench.open());
