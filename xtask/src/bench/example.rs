@@ -48,7 +48,12 @@ impl Figure {
 
 /// What a call costs in our own process.
 pub(crate) fn call(_: &Bench) -> Result<Vec<Metric>> {
-    let figures = run("trace-plugin", "call_cost", &[])?;
+    figures("trace-plugin", "call_cost")
+}
+
+/// The figures of an example that takes no arguments.
+pub(crate) fn figures(package: &str, name: &str) -> Result<Vec<Metric>> {
+    let figures = run(package, name, &[])?;
     Ok(figures.into_iter().map(Figure::into_metric).collect())
 }
 

@@ -4,6 +4,7 @@
 //! noted with every run, because on a busy one the figures mean little.
 
 mod browser;
+mod conscience;
 mod edge;
 mod example;
 mod hook;
@@ -33,7 +34,7 @@ pub(crate) struct Bench {
 type Measure = fn(&Bench) -> Result<Vec<Metric>>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Measure); 7] = [
+const BENCHES: [(&str, &str, Measure); 8] = [
     (
         "browser",
         "pages in a real browser: a live call until it is painted, a session of 20 000 calls until it can be used",
@@ -43,6 +44,11 @@ const BENCHES: [(&str, &str, Measure); 7] = [
         "call",
         "what a tool call in our own process costs its caller, and what its verdict costs",
         example::call,
+    ),
+    (
+        "conscience",
+        "how right verdicts are on the labelled corpus, by class; how fast, and at worst",
+        conscience::measure,
     ),
     (
         "ingest",
