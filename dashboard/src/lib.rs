@@ -71,6 +71,7 @@ pub fn router<R: TraceReader>(
             "/agent/{id}/session/{sid}/calls",
             get(pages::session::calls::show::<R>),
         )
+        .route("/agent/{id}/card/{card_id}", get(pages::promise::show::<R>))
         .route("/trace/{id}", get(pages::trace::show::<R>))
         .route("/traces", get(pages::explore::show::<R>))
         .route("/agent/{id}/traces", get(pages::explore::of_agent))

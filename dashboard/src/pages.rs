@@ -11,6 +11,7 @@ mod groups;
 pub(crate) mod home;
 mod narrowed;
 pub(crate) mod og;
+pub(crate) mod promise;
 pub(crate) mod refusals;
 pub(crate) mod search;
 pub(crate) mod session;

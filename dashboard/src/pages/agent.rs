@@ -5,10 +5,10 @@ use askama::Template;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use futures_util::future::{try_join, try_join4};
+use futures_util::future::{try_join, try_join3, try_join4};
 use trace_store::{
-    AgentRow, CardRow, Equivocation, Filter, Page, PageRequest, SessionRow, Stats, StreamRow,
-    TraceDetail, TraceReader,
+    AgentRow, CardRow, CardVersion, Equivocation, Filter, Page, PageRequest, SessionRow, Stats,
+    StreamRow, TraceDetail, TraceReader,
 };
 
 use crate::App;
@@ -18,13 +18,14 @@ use crate::chart::{Chart, activity};
 use crate::identicon::identicon;
 use crate::origin::Origin;
 use crate::pages::groups::Group;
+use crate::pages::promise::{VERSIONS, how_many, version_link};
 use crate::pages::share::unknown;
 use crate::paging::{PAGE_ROWS, Pager, Placed, request, turn};
 use crate::query::{PERIODS, Params, Period, agent_id, field};
 use crate::text::{Shown, is_honest, line, plain, short};
 use crate::words::{counted, number, percent, time};
 
-mod card;
+pub(super) mod card;
 mod claimed;
 mod parts;
 mod score;
@@ -68,6 +69,8 @@ struct AgentPage {
     values: Vec<Group>,
     tools: Vec<Tool>,
     card: Option<Card>,
+    /// The page of its version in force, and how many there are.
+    versions: Option<(String, String)>,
     score: Score,
     kept: Values,
     drift: Drift,
@@ -164,6 +167,11 @@ pub(crate) async fn show<R: TraceReader>(
             .map(|row| Tool::of(row, &stats, &here))
             .collect(),
         card: known.card.as_ref().map(|row| Card::of(row, promised)),
+        versions: known
+            .card
+            .as_ref()
+            .and_then(|row| version_link(id, &row.card_id))
+            .map(|to| (to, how_many(&known.versions))),
         score: Score::of(promised, evidence, id),
         kept: Values::of(evidence),
         drift: Drift::of(promised, evidence, now),
@@ -194,6 +202,7 @@ pub(crate) async fn show<R: TraceReader>(
 struct Known {
     agent: AgentRow,
     card: Option<CardRow>,
+    versions: Vec<CardVersion>,
     /// The card as this page understands it.
     promised: Option<AlignmentCard>,
     /// Its newest calls, whole.
@@ -221,13 +230,18 @@ impl Known {
         )
         .await?;
         let agent = agent.ok_or_else(|| unknown(id))?;
-        let (streams, equivocations) =
-            try_join(reader.streams(id), reader.equivocations(id)).await?;
+        let (streams, equivocations, versions) = try_join3(
+            reader.streams(id),
+            reader.equivocations(id),
+            reader.card_versions(id, VERSIONS),
+        )
+        .await?;
         let read = |row: &CardRow| serde_json::from_value(row.card.clone()).ok();
         Ok(Self {
             agent,
             promised: card.as_ref().and_then(read),
             card,
+            versions,
             evidence: evidence.rows,
             sessions,
             streams,

@@ -1,13 +1,11 @@
 //! `GET /`: what agents do right now, what they refused today, and who is most active.
 
-use std::collections::HashMap;
-
 use aap::{ActionType, AgentId, Timestamp};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use futures_util::future::try_join4;
-use trace_store::{Filter, PageRequest, TraceReader, TraceRow};
+use trace_store::{ActiveAgent, Filter, PageRequest, TraceReader};
 
 use crate::App;
 use crate::answer::{PageError, page};
@@ -24,9 +22,7 @@ const FEED_ROWS: u32 = 16;
 /// Refusals beside it.
 const REFUSAL_ROWS: u32 = 5;
 /// Agents beside it.
-const AGENTS: usize = 8;
-/// The newest calls that tell who is most active.
-const ACTIVE_AMONG: u32 = 500;
+const AGENTS: u32 = 8;
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -39,8 +35,6 @@ struct Home {
     errors: String,
     acting: String,
     refused_today: String,
-    among: String,
-    since: Option<Shown>,
     chart: Chart,
     live: String,
     origin: String,
@@ -54,7 +48,7 @@ struct Agent {
     calls: String,
     denied: u64,
     signed: bool,
-    pulse: Shown,
+    bar: Shown,
 }
 
 /// Answers `GET /`.
@@ -78,17 +72,16 @@ pub(crate) async fn show<R: TraceReader>(
         ..PageRequest::default()
     };
     let reader = &app.reader;
-    let (feed, stats, newest, refusals) = try_join4(
+    let (feed, stats, active, refusals) = try_join4(
         reader.documents(&all, rows(FEED_ROWS)),
         reader.stats(&recent, period.bucket_ms, now),
-        reader.traces(&recent, rows(ACTIVE_AMONG)),
+        reader.most_active(&recent, AGENTS, now),
         reader.documents(&refused, rows(REFUSAL_ROWS)),
     )
     .await?;
-    let active = most_active(&newest.rows);
-    let ids: Vec<AgentId> = active.iter().map(|(id, _)| *id).collect();
+    let ids: Vec<AgentId> = active.iter().map(|row| row.agent_id).collect();
     let cards = reader.cards(&ids).await?;
-    let span = newest.rows.last().map_or(now, |row| row.at);
+    let most = active.first().map_or(1, |first| first.traces);
     page(&Home {
         calls: feed
             .rows
@@ -102,9 +95,9 @@ pub(crate) async fn show<R: TraceReader>(
             .collect(),
         agents: active
             .iter()
-            .map(|(id, calls)| Agent {
-                name: Claim::of(cards.iter().find(|card| card.agent_id == *id)).name,
-                ..Agent::of(*id, calls, span, now)
+            .map(|row| Agent {
+                name: Claim::of(cards.iter().find(|card| card.agent_id == row.agent_id)).name,
+                ..Agent::of(row, most, now)
             })
             .collect(),
         total: number(stats.total),
@@ -112,84 +105,50 @@ pub(crate) async fn show<R: TraceReader>(
         errors: number(stats.error),
         acting: number(stats.agents),
         refused_today: counted(stats.deny, "refusal", "refusals"),
-        among: counted(newest.rows.len() as u64, "newest call", "newest calls"),
-        since: newest.rows.last().map(|row| time(row.at, now)),
         chart: activity(&stats, period, now),
         live: aap::paths::LIVE.to_owned(),
         origin: origin.at(""),
     })
 }
 
-/// Who made most of these calls, the most active first; among equals who acted last.
-fn most_active(rows: &[TraceRow]) -> Vec<(AgentId, Vec<&TraceRow>)> {
-    let mut order: Vec<(AgentId, Vec<&TraceRow>)> = Vec::new();
-    let mut places: HashMap<AgentId, usize> = HashMap::new();
-    for row in rows {
-        let place = *places.entry(row.agent_id).or_insert_with(|| {
-            order.push((row.agent_id, Vec::new()));
-            order.len() - 1
-        });
-        order[place].1.push(row);
-    }
-    order.sort_by_key(|(_, calls)| std::cmp::Reverse(calls.len()));
-    order.truncate(AGENTS);
-    order
-}
-
 impl Agent {
-    /// Of its calls, newest first and never none, since `span`.
-    fn of(id: AgentId, calls: &[&TraceRow], span: Timestamp, now: Timestamp) -> Self {
-        let denied = calls
-            .iter()
-            .filter(|row| row.action_type == ActionType::Deny);
+    /// With a bar beside that of the agent with `most` calls.
+    fn of(row: &ActiveAgent, most: u64, now: Timestamp) -> Self {
         Self {
-            who: Who::of(id),
+            who: Who::of(row.agent_id),
             name: None,
-            seen: calls
-                .first()
-                .map(|row| time(row.at, now))
-                .unwrap_or_default(),
-            calls: counted(calls.len() as u64, "call", "calls"),
-            denied: denied.count() as u64,
-            signed: calls.iter().any(|row| row.signed),
-            pulse: pulse(calls, span, now),
+            seen: time(row.last, now),
+            calls: counted(row.traces, "call", "calls"),
+            denied: row.denied,
+            signed: row.agent_id.is_self_certifying(),
+            bar: bar(row, most),
         }
     }
 }
 
-/// When the calls were made, as thin bars with refusals at their foot.
-fn pulse(calls: &[&TraceRow], span: Timestamp, now: Timestamp) -> Shown {
-    use std::fmt::Write as _;
-    const BARS: u8 = 40;
-    const HEIGHT: usize = 20;
-    let length = (now.millis() - span.millis()).max(1);
-    let mut bars = [[0_usize; 2]; BARS as usize];
-    for row in calls {
-        let part = (row.at.millis() - span.millis()).clamp(0, length);
-        let place = usize::try_from(part * i64::from(BARS - 1) / length).unwrap_or(0);
-        bars[place][usize::from(row.action_type == ActionType::Deny)] += 1;
-    }
-    let most = bars
-        .iter()
-        .map(|bar| bar[0] + bar[1])
-        .max()
-        .unwrap_or(1)
-        .max(1);
-    let mut paths = [String::new(), String::new()];
-    for (place, [others, refused]) in bars.into_iter().enumerate() {
-        let mut foot = HEIGHT;
-        for (path, count) in [(1, refused), (0, others)] {
-            if count > 0 {
-                let tall = (count * (HEIGHT - 4) / most).max(2);
-                foot -= tall;
-                // Writing into a string cannot fail.
-                let _ = write!(paths[path], "M{} {foot}h2v{tall}h-2z", place * 3);
-            }
-        }
-    }
-    let [others, refused] = paths;
+/// What an agent did, as a bar of the most active one's length: refused, failed, allowed.
+fn bar(row: &ActiveAgent, most: u64) -> Shown {
+    const WIDTH: u64 = 96;
+    let length = |count: u64| {
+        let length = (count * WIDTH).checked_div(most).unwrap_or(0);
+        length.max(u64::from(count > 0) * 2).min(WIDTH)
+    };
+    let allowed = row.traces.saturating_sub(row.denied + row.errors);
+    let mut from = 0;
+    let mut path = |class, count| {
+        // What was added to be seen at all is taken off the last.
+        let length = length(count).min(WIDTH - from);
+        from += length;
+        let start = from - length;
+        format!("<path class={class} d=\"M{start} 0h{length}v6h-{length}z\"/>")
+    };
+    let bars = [
+        path("b-deny", row.denied),
+        path("b-error", row.errors),
+        path("b-allow", allowed),
+    ];
     Shown::trusted(format!(
-        "<svg class=beat viewBox=\"0 0 119 20\" preserveAspectRatio=none aria-hidden=true>\
-         <path class=b-allow d=\"{others}\"/><path class=b-deny d=\"{refused}\"/></svg>"
+        "<svg class=beat viewBox=\"0 0 {WIDTH} 6\" preserveAspectRatio=none aria-hidden=true>{}</svg>",
+        bars.concat()
     ))
 }

@@ -7,7 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use futures_util::future::try_join4;
-use trace_store::{AgentRow, Filter, TraceDetail, TraceReader};
+use trace_store::{ActiveAgent, Filter, TraceDetail, TraceReader};
 
 use crate::App;
 use crate::answer::{PageError, page};
@@ -30,8 +30,8 @@ use shared::{MAX_NOTE_CHARS, Shared, marks, shared};
 const ROWS: u32 = 16;
 /// Rules and values that are counted on top.
 const GROUPS: usize = 8;
-/// Agents that are looked at for those that refused most: the last heard of.
-const AGENTS: u32 = 50;
+/// Agents that are counted.
+const AGENTS: u32 = 8;
 
 #[derive(Template)]
 #[template(path = "refusals.html")]
@@ -47,7 +47,6 @@ struct Refusals {
     values: Vec<Group>,
     tools: Vec<Group>,
     by_agent: Vec<OfAgent>,
-    agents_note: String,
     tables: Vec<Table>,
     shared: Option<Shared>,
     chosen: Vec<Chosen>,
@@ -124,7 +123,7 @@ pub(crate) async fn show<R: TraceReader>(
         reader.documents(&filter, asked),
         reader.stats(&filter, bucket_ms, now),
         reader.stats(&earlier, length_ms, now),
-        reader.agents(AGENTS),
+        reader.refusals_by_agent(&filter, AGENTS, now),
     )
     .await?;
     let shared = shared(reader.as_ref(), &params, &marked, now).await?;
@@ -158,12 +157,7 @@ pub(crate) async fn show<R: TraceReader>(
         rules: Group::by_rule(&stats, &params, now, GROUPS),
         values: Group::by_value(&stats, &params, GROUPS),
         tools: Group::by_tool(&stats, &params, GROUPS),
-        agents_note: if agents.len() < AGENTS as usize {
-            "since first seen".to_owned()
-        } else {
-            format!("the {AGENTS} last heard of, since first seen")
-        },
-        by_agent: by_agent(agents, &params),
+        by_agent: by_agent(&agents, &params),
         tables: compare::tables(&stats, &before, &params),
         shared,
         chosen: chosen(&params, REFUSALS),
@@ -204,17 +198,14 @@ fn pick(detail: &TraceDetail, marked: &[TraceId], now: Timestamp) -> Pick {
     }
 }
 
-/// Those that refused most, over all of time; none when the page is about one of them.
-fn by_agent(mut agents: Vec<AgentRow>, params: &Params) -> Vec<OfAgent> {
+/// Those that refused most; none when the page is about one of them.
+fn by_agent(agents: &[ActiveAgent], params: &Params) -> Vec<OfAgent> {
     if params.agent.is_some() {
         return Vec::new();
     }
-    agents.retain(|agent| agent.denied > 0);
-    agents.sort_by_key(|agent| std::cmp::Reverse(agent.denied));
     let most = agents.first().map_or(1, |first| first.denied);
     agents
         .iter()
-        .take(GROUPS)
         .map(|agent| OfAgent {
             who: Who::of(agent.agent_id),
             count: number(agent.denied),

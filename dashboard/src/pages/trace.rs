@@ -14,6 +14,7 @@ use crate::calls::{preview, session_link};
 use crate::identicon::identicon;
 use crate::json::{pretty, raw};
 use crate::origin::Origin;
+use crate::pages::promise::version_link;
 use crate::query::Params;
 use crate::text::{Shown, block, line, plain, short};
 use crate::words::{self, moment, time, values};
@@ -22,7 +23,7 @@ mod check;
 mod leave;
 mod left_out;
 
-use check::{Check, check};
+use check::{Check, check, named};
 use leave::Asked;
 use left_out::LeftOut;
 
@@ -78,6 +79,8 @@ struct TracePage {
     chain: Vec<(&'static str, String)>,
     covered: Option<String>,
     note: Option<Shown>,
+    /// The page of the card that judged it.
+    promise: Option<String>,
     check: Check,
     previous: Option<String>,
     next: Option<String>,
@@ -98,7 +101,11 @@ pub(crate) async fn show<R: TraceReader>(
     })?;
     let missing = || PageError::Missing(format!("No trace with the id {id} is here."));
     let detail = app.reader.trace(id).await?.ok_or_else(missing)?;
-    let card = app.reader.card(detail.row.agent_id).await?;
+    let named = detail.document.as_ref().and_then(named);
+    let card = match named {
+        Some(named) => app.reader.card_version(detail.row.agent_id, named).await?,
+        None => None,
+    };
     let now = app.now();
     let row = &detail.row;
     let document = detail.document.as_ref();
@@ -184,6 +191,9 @@ pub(crate) async fn show<R: TraceReader>(
         chain: chain(&detail),
         covered: detail.note.as_deref().and_then(covered),
         note: detail.note.as_deref().map(|note| block(note, 2_000)),
+        promise: card
+            .as_ref()
+            .and_then(|card| version_link(row.agent_id, &card.card_id)),
         check: check(document, card.as_ref()),
         previous: detail.previous.map(aap::paths::trace_page),
         next: detail.next.map(aap::paths::trace_page),

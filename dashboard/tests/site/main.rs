@@ -10,5 +10,6 @@ mod hostile;
 mod leave;
 mod left_out;
 mod pages;
+mod promise;
 mod proof;
 mod support;

@@ -18,7 +18,13 @@ pub(super) struct Check {
     pub(super) violations: Vec<(String, &'static str, Shown)>,
 }
 
-/// Runs AAP's verification where the card that the trace names is at hand.
+/// The card that a trace says it was judged under.
+pub(super) fn named(document: &Value) -> Option<&str> {
+    let named = document.get("card_id")?.as_str()?;
+    (!named.is_empty()).then_some(named)
+}
+
+/// Runs AAP's verification where the version of the card that the trace names is at hand.
 pub(super) fn check(document: Option<&Value>, card: Option<&CardRow>) -> Check {
     let not = |text: String| Check {
         class: "off",
@@ -29,19 +35,14 @@ pub(super) fn check(document: Option<&Value>, card: Option<&CardRow>) -> Check {
     let Some(document) = document else {
         return not("Its content was not published, so there is nothing to compare.".to_owned());
     };
-    let named = document
-        .get("card_id")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let Some(card) = card else {
-        return not("This agent has published no alignment card.".to_owned());
+    let Some(named) = named(document) else {
+        return not("The trace names no alignment card.".to_owned());
     };
-    if card.card_id != named {
+    let Some(card) = card else {
         return not(format!(
-            "The trace names card {named}; the agent’s card in force is {}.",
-            card.card_id
+            "The trace names card {named}, which the agent has not published here."
         ));
-    }
+    };
     let Ok(read) = serde_json::from_value::<AlignmentCard>(card.card.clone()) else {
         return not(
             "The agent’s card says something that this page does not understand.".to_owned(),
