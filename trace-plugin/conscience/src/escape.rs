@@ -59,6 +59,35 @@ pub(crate) fn unescape(text: &str) -> String {
 
 /// Base64 (standard or URL alphabet, blanks ignored, padding optional) to text.
 pub(crate) fn base64(text: &str) -> Option<String> {
+    String::from_utf8(base64_bytes(text)?).ok()
+}
+
+/// Base64 to text that may have two bytes a letter (UTF-16, little end first), as PowerShell's encoded commands have.
+pub(crate) fn base64_wide(text: &str) -> Option<String> {
+    let bytes = base64_bytes(text)?;
+    let wide = bytes.len() >= 2
+        && bytes
+            .iter()
+            .skip(1)
+            .step_by(2)
+            .filter(|byte| **byte == 0)
+            .count()
+            * 2
+            > bytes.len() / 2;
+    if !wide {
+        return String::from_utf8(bytes).ok();
+    }
+    let letters = bytes
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    Some(
+        char::decode_utf16(letters)
+            .map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect(),
+    )
+}
+
+fn base64_bytes(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
     let (mut bits, mut count) = (0u32, 0u32);
     for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
@@ -78,7 +107,7 @@ pub(crate) fn base64(text: &str) -> Option<String> {
             bytes.push((bits >> count & 0xff) as u8);
         }
     }
-    String::from_utf8(bytes).ok()
+    Some(bytes)
 }
 
 /// Hexadecimal digits (blanks, `\x` and `0x` ignored) to text.
@@ -117,6 +146,8 @@ mod tests {
         assert_eq!(base64("cm0gLXJmIC8=").as_deref(), Some("rm -rf /"));
         assert_eq!(hex("726d202d7266202f").as_deref(), Some("rm -rf /"));
         assert_eq!(rot13("ez -es /"), "rm -rf /");
+        assert_eq!(base64_wide("cgBtAA==").as_deref(), Some("rm"));
+        assert_eq!(base64_wide("cm0=").as_deref(), Some("rm"));
         assert_eq!(base64("not base64!"), None);
         assert_eq!(hex("zz"), None);
     }

@@ -3,7 +3,6 @@
 use super::args::Call;
 use crate::{
     code::Language,
-    escape,
     shell::{
         Shell,
         flow::{Field, Flow},
@@ -188,28 +187,5 @@ fn sed(shell: &mut Shell<'_>, script: &str) {
             .any(|c| c == 'e')
     {
         shell.subshell(replacement, &Flow::default());
-    }
-}
-
-/// Pipes within awk: `print "text" | "command"` and `"command" | getline`.
-pub(crate) fn awk_pipes(shell: &mut Shell<'_>, code: &str) {
-    if !code.contains(['|', '>']) {
-        return;
-    }
-    // Text literals are every second piece.
-    let pieces: Vec<&str> = code.split('"').collect();
-    for (at, literal) in pieces.iter().enumerate().skip(1).step_by(2) {
-        let before = pieces[at - 1].trim_end();
-        let after = pieces.get(at + 1).map_or("", |text| text.trim_start());
-        if before.ends_with('|') && !before.ends_with("||") {
-            let input = at.checked_sub(2).map_or("", |at| pieces[at]);
-            shell.subshell(literal, &Flow::text(escape::unescape(input)));
-        } else if before.ends_with('>') && before.contains("print") {
-            let append = before.ends_with(">>");
-            let target = Field::known(*literal);
-            shell.write(&target, append, &Flow::unforeseen(), "awk");
-        } else if after.starts_with('|') && after.contains("getline") {
-            shell.subshell(literal, &Flow::default());
-        }
     }
 }

@@ -13,6 +13,7 @@ mod service;
 mod stores;
 mod system;
 mod transfer;
+mod windows;
 
 pub(crate) use args::Call;
 
@@ -27,11 +28,13 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         .or_else(|| system::read(shell, call))
         .or_else(|| service::read(shell, call))
         .or_else(|| database::read(shell, call))
+        .or_else(|| windows::read(shell, call))
         .unwrap_or_else(|| other(shell, call))
 }
 
 /// A program nobody told us about: its output may hold what it was given, but not the variables in its arguments.
-fn other(_shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
+fn other(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
+    shell.guess(call);
     let mut flow = Flow::unforeseen();
     flow.taint.merge(&call.stdin.taint);
     flow.taint.secrets.retain(|name| !name.starts_with('$'));

@@ -9,6 +9,7 @@ mod redirect;
 mod remote;
 mod rights;
 mod scan;
+mod verbed;
 mod walk;
 mod word;
 mod wrap;
@@ -138,6 +139,21 @@ impl<'a> Shell<'a> {
             self.opaque("too_complex", "");
         }
         self.commands < MAX_COMMANDS
+    }
+
+    /// Goes one level down into text within text; false when there are too many.
+    pub(crate) fn deeper(&mut self) -> bool {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            self.opaque("too_complex", "");
+            return false;
+        }
+        self.spend()
+    }
+
+    /// Comes back up from `deeper`.
+    pub(crate) fn shallower(&mut self) {
+        self.depth -= 1;
     }
 
     pub(crate) fn emit(&mut self, effect: Effect) {

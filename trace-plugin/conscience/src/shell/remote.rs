@@ -246,21 +246,18 @@ impl Shell<'_> {
         Flow::unforeseen()
     }
 
-    pub(super) fn windows(&mut self, call: &Call<'_>) -> Flow {
-        let at = call.args.iter().position(|arg| {
-            let lower = arg.text.to_ascii_lowercase();
-            matches!(lower.as_str(), "/c" | "/k" | "-c" | "-command")
-        });
-        if call.args.iter().any(|arg| {
-            let lower = arg.text.to_ascii_lowercase();
-            lower.len() >= 2
-                && "-encodedcommand".starts_with(&lower)
-                && lower.starts_with("-e")
-                && lower != "-ex"
-        }) {
-            self.emit(Effect::new(EffectKind::RunHidden, "").program(call.name));
-            return Flow::unforeseen();
+    /// Programs that run one text on many machines.
+    pub(super) fn many_hosts(&mut self, call: &Call<'_>) -> Flow {
+        let words = call.operands(&[
+            "-w", "-x", "-g", "-l", "-h", "-i", "-H", "-p", "-t", "-o", "-e", "-M", "--hosts",
+            "-u", "-c",
+        ]);
+        let known = words.iter().find(|word| word.text.contains(' '));
+        if let Some(text) = known {
+            self.execute(&flow_of(text), call.name);
+        } else {
+            self.guess(call);
         }
-        at.map_or_else(Flow::unforeseen, |at| self.text_of(&call.args[at + 1..]))
+        Flow::unforeseen()
     }
 }

@@ -27,7 +27,7 @@ impl Shell<'_> {
         if before.iter().any(|text| {
             matches!(
                 *text,
-                "-l" | "-v" | "-k" | "-K" | "-V" | "--list" | "--validate" | "--version"
+                "-l" | "-v" | "-K" | "-V" | "--list" | "--validate" | "--version"
             )
         }) {
             return Flow::unforeseen();

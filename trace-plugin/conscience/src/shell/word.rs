@@ -181,6 +181,10 @@ impl Shell<'_> {
         match chars.get(at + 1) {
             Some('(') if chars.get(at + 2) == Some(&'(') => {
                 let end = end_of_bracket(chars, at + 2, '(', ')');
+                let inner = text(&chars[(at + 3).min(end)..end]);
+                if inner.contains(['$', '`']) {
+                    self.expand_body(&inner);
+                }
                 fields.now.push_unknown("0", true);
                 fields.started = true;
                 end + 1

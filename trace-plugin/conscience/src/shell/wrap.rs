@@ -29,6 +29,16 @@ impl Shell<'_> {
             }
             return Some(self.inner(inner, call.stdin));
         }
+        if matches!(
+            call.name,
+            "npm" | "npx" | "pnpm" | "yarn" | "bunx" | "pnpx" | "dotenv"
+        ) {
+            for text in call.values(&["-c", "--call", "--shell-mode"]) {
+                if text.text.contains(' ') {
+                    self.execute(&flow_of(&text), call.name);
+                }
+            }
+        }
         match call.name {
             name if name.starts_with("ld-linux") || name.starts_with("ld-musl") => {
                 Some(self.inner(
@@ -97,7 +107,8 @@ impl Shell<'_> {
             "command" => Some(self.inner(after_options(call.args, &[], false, 0), call.stdin)),
             "xargs" | "parallel" => Some(self.xargs(call)),
             "sh" | "bash" | "zsh" | "dash" | "ksh" | "ash" | "fish" | "csh" | "tcsh" | "mksh"
-            | "rbash" => Some(self.shell(call)),
+            | "rbash" | "nu" | "elvish" | "xonsh" | "rc" | "yash" | "posh" | "osh" | "ysh"
+            | "oksh" | "ksh93" | "lksh" | "hush" | "es" | "murex" | "ion" => Some(self.shell(call)),
             "eval" => {
                 let mut all = Flow::text("");
                 for (i, arg) in call.args.iter().enumerate() {
@@ -187,8 +198,11 @@ impl Shell<'_> {
                 ))
             }
             "tmux" | "screen" => Some(self.terminal(call)),
-            "cmd" | "powershell" | "pwsh" => Some(self.windows(call)),
-            "npm" | "yarn" | "bun" if matches!(call.operand(0), "exec" | "x" | "dlx") => {
+            "powershell" | "pwsh" | "powershell_ise" | "pwsh-preview" => {
+                Some(self.powershell(call))
+            }
+            "cmd" => Some(self.command_prompt(call)),
+            "npm" | "yarn" | "bun" | "pnpm" if matches!(call.operand(0), "exec" | "x" | "dlx") => {
                 Some(self.inner(
                     after_options(
                         after_options(call.args, &[], false, 1),
@@ -199,20 +213,22 @@ impl Shell<'_> {
                     call.stdin,
                 ))
             }
-            "uv" | "poetry" | "pipenv" | "pnpm" | "bundle" | "hatch" | "rye" | "mise"
-            | "direnv" | "nix"
-                if call.any(&["run", "exec", "x"]) =>
-            {
-                let at = call
-                    .args
-                    .iter()
-                    .position(|arg| matches!(arg.text.as_str(), "run" | "exec" | "x"))?;
-                Some(self.inner(
-                    after_options(&call.args[at + 1..], &[], true, 0),
-                    call.stdin,
-                ))
+            "go" if call.operand(0) == "run" => {
+                let source = Call {
+                    name: call.name,
+                    args: call.args.get(1..).unwrap_or_default(),
+                    stdin: call.stdin,
+                };
+                Some(self.interpreter(&source, code::Language::Braces))
             }
-            name => code::language(name).map(|language| self.interpreter(call, language)),
+            "clush" | "pdsh" | "pssh" | "parallel-ssh" | "dsh" | "mussh" | "autossh" | "salt"
+            | "salt-ssh" | "fab" | "cssh" => Some(self.many_hosts(call)),
+            name => {
+                if let Some(out) = self.verbed(call).or_else(|| self.package_runner(call)) {
+                    return Some(out);
+                }
+                code::language(name).map(|language| self.interpreter(call, language))
+            }
         }
     }
 
@@ -317,7 +333,12 @@ impl Shell<'_> {
         let stdin = from_file.as_ref().unwrap_or(call.stdin);
         let items: Vec<Field> = match (listed, &stdin.text) {
             (Some(listed), _) => listed.to_vec(),
-            (None, Some(text)) => text.split_whitespace().take(64).map(Field::known).collect(),
+            (None, Some(text)) => text
+                .split(|c: char| c.is_whitespace() || c == '\0')
+                .filter(|item| !item.is_empty())
+                .take(64)
+                .map(Field::known)
+                .collect(),
             (None, None) if stdin.taint.listing.is_some() => {
                 vec![Field {
                     taint: stdin.taint.clone(),
@@ -341,6 +362,21 @@ impl Shell<'_> {
         } else {
             inner
         };
+        // `parallel 'rm -rf {}' ::: …`: a text for a shell.
+        if call.name == "parallel"
+            && let [text] = inner
+            && text.text.contains(' ')
+        {
+            for item in items.iter().take(16) {
+                let line = if text.text.contains("{}") {
+                    text.text.replace("{}", &item.text)
+                } else {
+                    format!("{} {}", text.text, item.text)
+                };
+                self.subshell(&line, &Flow::default());
+            }
+            return Flow::unforeseen();
+        }
         let mark = replace.or_else(|| {
             inner
                 .iter()
@@ -354,8 +390,16 @@ impl Shell<'_> {
                     if arg.text == *mark {
                         items.clone()
                     } else {
-                        let shown: Vec<&str> =
-                            items.iter().map(|item| item.text.as_str()).collect();
+                        // What a listing names is seen from its directory: its last part goes into the word.
+                        let shown: Vec<&str> = items
+                            .iter()
+                            .map(|item| match &item.taint.listing {
+                                Some(_) if !arg.text.contains(' ') => {
+                                    item.text.rsplit('/').next().unwrap_or(&item.text)
+                                }
+                                _ => item.text.as_str(),
+                            })
+                            .collect();
                         let mut field = arg.clone();
                         field.text = arg.text.replace(mark.as_str(), &shown.join(" "));
                         items.iter().for_each(|item| field.taint.merge(&item.taint));
@@ -408,6 +452,9 @@ impl Shell<'_> {
                 &mut self.scope.positional,
                 rest.get(1..).unwrap_or_default().to_vec(),
             );
+            if let Some(own) = rest.first() {
+                self.set("0", own);
+            }
             let mut flow = flow_of(text);
             flow.connected = true;
             let out = match &flow.text {

@@ -1,48 +1,20 @@
-//! Programs in Python, Perl, Ruby, JavaScript, PHP, Lua and awk that come with the line itself. They are not parsed:
-//! the well-known calls are looked for, with the text literals that they are given.
+//! What the text of a program shows as a whole, whatever its calls are: words of network, of decoding and of running
+//! beside each other, and literals that name secrets.
 
+use super::{
+    Language,
+    literals::{CodeCall, literals},
+};
 use crate::{
     effect::{Effect, EffectKind},
     host,
-    limits::MAX_TEXT_BYTES,
-    literals::{CodeCall, literals},
     path::Path,
-    programs::{Call, carried},
     secret,
     shell::{
         Shell,
         flow::{Field, Flow, Taint},
     },
 };
-
-/// A language, as far as its text differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Language {
-    Python,
-    Perl,
-    Ruby,
-    JavaScript,
-    Php,
-    Lua,
-    Awk,
-    AppleScript,
-}
-
-/// The language that a program interprets.
-pub(crate) fn language(name: &str) -> Option<Language> {
-    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    Some(match stem {
-        "python" | "pypy" | "ipython" => Language::Python,
-        "perl" => Language::Perl,
-        "ruby" | "irb" => Language::Ruby,
-        "node" | "nodejs" | "bun" | "deno" | "tsx" => Language::JavaScript,
-        "php" => Language::Php,
-        "lua" | "luajit" => Language::Lua,
-        "awk" | "gawk" | "mawk" | "nawk" => Language::Awk,
-        "osascript" => Language::AppleScript,
-        _ => return None,
-    })
-}
 
 /// Calls that start a program or a shell.
 const SPAWNS: &[&str] = &[
@@ -191,99 +163,8 @@ const DECODERS: &[&str] = &[
 ];
 
 impl Shell<'_> {
-    /// An interpreter with its arguments: code on the line, in a file that the line has written, or on standard input.
-    pub(crate) fn interpreter(&mut self, call: &Call<'_>, language: Language) -> Flow {
-        let flags: &[&str] = match language {
-            Language::Python => &["-c"],
-            Language::Perl => &["-e", "-E", "-ne", "-pe", "-nE", "-le", "-lne", "-i", "-pi"],
-            Language::Ruby | Language::Lua | Language::AppleScript => &["-e", "-ne"],
-            Language::JavaScript => &["-e", "--eval", "-p", "--print", "-pe", "eval"],
-            Language::Php => &["-r"],
-            Language::Awk => &["--source"],
-        };
-        let mut codes: Vec<Field> = call.values(flags);
-        if language == Language::Awk {
-            codes.extend(
-                call.operands(&["-F", "-v", "-f"])
-                    .first()
-                    .map(|field| (*field).clone()),
-            );
-        }
-        for code in codes.iter().filter(|_| language == Language::Awk) {
-            carried::awk_pipes(self, &code.text);
-        }
-        let in_place = matches!(language, Language::Perl | Language::Ruby)
-            && call.args.iter().any(|arg| {
-                arg.text.starts_with("-i") || arg.text.starts_with("-p") && arg.text.contains('i')
-            });
-        for file in call.operands(flags).into_iter().filter(|_| in_place) {
-            self.write(file, false, &Flow::unforeseen(), call.name);
-        }
-        for code in &codes {
-            self.code_taint(&code.taint, call.name);
-            self.read_code(&code.text, language, call.name);
-        }
-        let awk_files = if language == Language::Awk {
-            call.operands(&["-F", "-v", "-f"])
-        } else {
-            Vec::new()
-        };
-        let mut out = Flow::unforeseen();
-        for file in awk_files.iter().skip(1) {
-            out.taint.merge(&self.read(file, call.name).taint);
-        }
-        if !codes.is_empty() || call.word("-m") {
-            out.taint.merge(&call.stdin.taint);
-            return out;
-        }
-        match call
-            .operands(&["-W", "-X", "-I", "-r", "--require", "-M"])
-            .first()
-        {
-            Some(file) if !matches!(file.text.as_str(), "-" | "/dev/stdin") => {
-                if let Some(flow) = self.script(file) {
-                    self.run_code(&flow, language, call.name);
-                } else if file.text.ends_with("manage.py") || file.text.ends_with("artisan") {
-                    let tool = Call {
-                        name: if file.text.ends_with("artisan") {
-                            "artisan"
-                        } else {
-                            "manage.py"
-                        },
-                        args: call.args,
-                        stdin: call.stdin,
-                    };
-                    return crate::programs::read(self, &tool);
-                }
-            }
-            _ if call.stdin.connected => self.run_code(&call.stdin.clone(), language, call.name),
-            _ => {}
-        }
-        out
-    }
-
-    fn code_taint(&mut self, taint: &Taint, program: &str) {
-        if let Some(host) = &taint.downloaded {
-            self.emit(Effect::new(EffectKind::RunDownloaded, host.clone()).program(program));
-        }
-        if taint.decoded {
-            self.emit(Effect::new(EffectKind::RunHidden, "").program(program));
-        }
-    }
-
-    fn run_code(&mut self, flow: &Flow, language: Language, program: &str) {
-        self.code_taint(&flow.taint, program);
-        if let Some(text) = &flow.text {
-            self.read_code(&text.clone(), language, program);
-        }
-    }
-
-    /// Notes the effects of the well-known calls in `code`.
-    pub(crate) fn read_code(&mut self, code: &str, language: Language, program: &str) {
-        if code.len() > MAX_TEXT_BYTES {
-            self.opaque("too_long", program);
-            return;
-        }
+    /// Notes what stands in `code` anywhere.
+    pub(super) fn look_at_whole(&mut self, code: &str, language: Language, program: &str) {
         // The home directory by its name in the environment.
         let at_home;
         let code = if code.contains("$ENV{HOME}") {

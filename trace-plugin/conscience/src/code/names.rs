@@ -1,0 +1,286 @@
+//! Where a program's names come from: imports, assignments, loops, parameters.
+
+use super::{
+    Language,
+    eval::Reader,
+    token::{Piece, Token},
+    value::Value,
+};
+use crate::shell::flow::Field;
+
+/// Longest header of a loop, an import or a list of parameters, in tokens.
+const MAX_HEADER: usize = 64;
+
+impl Reader<'_, '_> {
+    /// `const {a: b, c} = require("fs")`: the names stand for members.
+    pub(super) fn destructured(&mut self, word: &str) {
+        if !matches!(word, "const" | "let" | "var") || self.peek() != Some(&Token::Open('{')) {
+            return;
+        }
+        let start = self.at;
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        self.at += 1;
+        while let Some(token) = self.peek().cloned() {
+            self.at += 1;
+            match token {
+                Token::Word(name) if self.peek() == Some(&Token::Sign(':')) => {
+                    if let Some(local) = self.word_at(1).map(str::to_owned) {
+                        pairs.push((local, name));
+                        self.at += 2;
+                    }
+                }
+                Token::Word(name) => pairs.push((name.clone(), name)),
+                Token::Comma => {}
+                _ => break,
+            }
+        }
+        if self.peek() != Some(&Token::Assign) {
+            self.at = start;
+            return;
+        }
+        self.at += 1;
+        if let Value::Name(module) = self.expression() {
+            for (local, name) in pairs {
+                self.names
+                    .insert(local, Value::Name(format!("{module}.{name}")));
+            }
+        }
+    }
+
+    /// `import a.b as c`, `from a import b as c`, `import {b as c} from "a"`, `import a from "a"`.
+    pub(super) fn import(&mut self, word: &str) {
+        let mut module = String::new();
+        let mut names: Vec<(String, String)> = Vec::new();
+        let mut importing = word == "import";
+        let mut from_text = false;
+        let start = self.at;
+        let mut renamed = false;
+        while let Some(token) = self.tokens.get(self.at).cloned() {
+            self.at += 1;
+            match token {
+                Token::Word(word) if word == "import" => importing = true,
+                Token::Word(word) if word == "from" => importing = false,
+                Token::Word(word) if word == "as" => renamed = true,
+                Token::Word(word) if renamed => {
+                    renamed = false;
+                    match names.last_mut() {
+                        Some(last) => last.0 = word,
+                        None => names.push((word, String::new())),
+                    }
+                }
+                Token::Word(name) if importing => {
+                    let member = matches!(
+                        self.tokens.get(self.at.wrapping_sub(2)),
+                        Some(Token::Member)
+                    );
+                    match names.last_mut().filter(|_| member) {
+                        Some((local, full)) => {
+                            *full = format!("{full}.{name}");
+                            local.clone_from(full);
+                        }
+                        None => names.push((name.clone(), name)),
+                    }
+                }
+                Token::Word(name) => {
+                    if !module.is_empty() {
+                        module.push('.');
+                    }
+                    module.push_str(&name);
+                }
+                Token::Text(pieces) => {
+                    if let [Piece::Plain(text)] = pieces.as_slice() {
+                        module = module_name(text);
+                        from_text = true;
+                    }
+                }
+                Token::Sign('*') => names.push(("*".to_owned(), String::new())),
+                Token::Comma | Token::Member | Token::Open('{' | '(') | Token::Close('}' | ')') => {
+                }
+                _ => {
+                    self.at -= 1;
+                    break;
+                }
+            }
+            if self.at - start > MAX_HEADER {
+                break;
+            }
+        }
+        let braces = self.tokens[start..self.at.min(self.tokens.len())]
+            .iter()
+            .any(|token| *token == Token::Open('{'));
+        for (local, name) in names {
+            let full = match module.as_str() {
+                "" => name.clone(),
+                // `import fs from "fs"`, `import * as fs from "fs"`: the module as a whole.
+                module if from_text && !braces || name.is_empty() => module.to_owned(),
+                module => format!("{module}.{name}"),
+            };
+            // `import a.b` binds `a`.
+            if !local.contains('.') && local != "*" {
+                self.names.insert(local, Value::Name(full));
+            }
+        }
+    }
+
+    /// The names of a loop stand for what is gone through.
+    pub(super) fn bind_loop(&mut self) {
+        self.again = true;
+        let mut names = Vec::new();
+        let start = self.at;
+        while let Some(token) = self.tokens.get(self.at).cloned() {
+            self.at += 1;
+            match token {
+                Token::Word(word) if matches!(word.as_str(), "in" | "of") => break,
+                Token::Sign('=') if self.language == Language::Julia => break,
+                Token::Word(word)
+                    if matches!(word.as_str(), "const" | "let" | "var" | "my" | "each") => {}
+                Token::Word(word)
+                    if self.language == Language::Perl && !word.starts_with(['$', '@', '%']) =>
+                {
+                    self.at -= 1;
+                    break;
+                }
+                // `foreach my $x (@list)`, `for (glob …)`.
+                Token::Open('(') if self.language == Language::Perl => {
+                    self.at -= 1;
+                    break;
+                }
+                Token::Word(word) if self.word_at(0) == Some("as") => {
+                    let value = self.names.get(&word).cloned().unwrap_or_default();
+                    return self.bind_as(&value);
+                }
+                // `foreach (glob("…") as $f)`.
+                Token::Word(_) if self.language == Language::Php => {
+                    self.at -= 1;
+                    break;
+                }
+                Token::Word(word) => names.push(word),
+                Token::Comma | Token::Open('(' | '[') | Token::Close(')') => {}
+                _ => {
+                    self.at -= 1;
+                    break;
+                }
+            }
+            if self.at - start > 12 {
+                self.at = start;
+                return;
+            }
+        }
+        let value = self.expression();
+        if self.word_at(0) == Some("as") {
+            return self.bind_as(&value);
+        }
+        let mut element = value.element();
+        if self.language == Language::Perl {
+            self.names.insert("$_".to_owned(), element.clone());
+        }
+        for name in names {
+            self.names.insert(name, element.clone());
+            // The further names of `for root, dirs, files in os.walk(…)` are names within it.
+            if element.field().is_some_and(|field| field.glob) {
+                element = Value::Text(Box::new(Field {
+                    glob: true,
+                    ..Field::known("*")
+                }));
+            }
+        }
+    }
+
+    fn bind_as(&mut self, value: &Value) {
+        let mut ahead = 1;
+        // `as $key => $value`.
+        if self.peek_at(2) == Some(&Token::Arrow) {
+            ahead = 3;
+        }
+        if let Some(name) = self.word_at(ahead).map(str::to_owned) {
+            self.names.insert(name, value.element());
+            self.at += ahead + 1;
+        }
+    }
+
+    /// The program's own function: its parameters are bound when it is called.
+    pub(super) fn define(&mut self) {
+        self.again = true;
+        let name = self.word_at(0).map(str::to_owned);
+        if name.is_some() {
+            self.at += 1;
+        }
+        let bracket = self.peek() == Some(&Token::Open('('));
+        if !bracket && self.language != Language::Ruby {
+            if let Some(name) = name {
+                self.functions.insert(name, vec!["@_".to_owned()]);
+            }
+            return;
+        }
+        self.at += usize::from(bracket);
+        let parameters = self.header();
+        match name {
+            Some(name) => {
+                self.functions.insert(name, parameters);
+            }
+            None => self.bind_first(&parameters),
+        }
+    }
+
+    /// The names up to the closing bracket or the end of the line.
+    fn header(&mut self) -> Vec<String> {
+        let mut parameters = Vec::new();
+        while let Some(token) = self.tokens.get(self.at).cloned() {
+            self.at += 1;
+            match token {
+                Token::Word(word) if parameters.len() < 16 => parameters.push(word),
+                Token::Close(_) | Token::End => break,
+                _ => {}
+            }
+        }
+        parameters
+    }
+
+    fn bind_first(&mut self, parameters: &[String]) {
+        let given = self.pending.last().cloned().unwrap_or_default();
+        if let Some(first) = parameters.first() {
+            self.names.insert(first.clone(), given);
+        }
+    }
+
+    /// The parameters of `(a, b) => …`, `a => …`, `lambda a: …`, `function (a) …` that start here, if it is one.
+    pub(super) fn lambda(&self) -> Option<Vec<String>> {
+        let mut ahead = 0;
+        if self.word_at(ahead) == Some("async") {
+            ahead += 1;
+        }
+        let by_word = match self.word_at(ahead) {
+            Some("lambda" | "function" | "fn" | "proc" | "sub") => {
+                ahead += 1;
+                true
+            }
+            Some(_) if self.peek_at(ahead + 1) == Some(&Token::Arrow) => {
+                return (self.language == Language::JavaScript)
+                    .then(|| self.word_at(ahead).map(str::to_owned).into_iter().collect());
+            }
+            Some(_) => return None,
+            None => false,
+        };
+        let mut names = Vec::new();
+        let open = matches!(self.peek_at(ahead), Some(Token::Open('(')));
+        if !open && !by_word {
+            return None;
+        }
+        ahead += usize::from(open);
+        for _ in 0..MAX_HEADER {
+            match self.peek_at(ahead) {
+                Some(Token::Word(word)) => names.push(word.clone()),
+                Some(Token::Comma) => {}
+                Some(Token::Close(')') | Token::Sign(':') | Token::Open('{')) => break,
+                _ => return None,
+            }
+            ahead += 1;
+        }
+        (by_word || self.peek_at(ahead + 1) == Some(&Token::Arrow)).then_some(names)
+    }
+}
+
+/// `node:fs/promises` → `fs.promises`.
+pub(super) fn module_name(text: &str) -> String {
+    text.strip_prefix("node:").unwrap_or(text).replace('/', ".")
+}
