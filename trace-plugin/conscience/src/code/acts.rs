@@ -40,7 +40,7 @@ pub(super) fn act(
     reader: &mut Reader<'_, '_>,
     does: Does,
     name: &str,
-    receiver: Option<Value>,
+    receiver: Option<&Value>,
     args: &[Arg],
     taint: Taint,
 ) -> Value {
@@ -49,9 +49,7 @@ pub(super) fn act(
         .filter(|arg| arg.name.is_none())
         .map(|arg| &arg.value)
         .collect();
-    let on = receiver
-        .as_ref()
-        .filter(|value| !matches!(value, Value::Name(_) | Value::Unknown));
+    let on = receiver.filter(|value| !matches!(value, Value::Name(_) | Value::Unknown));
     let made = Made {
         name,
         first: on.or(plain.first().copied()),
@@ -318,7 +316,7 @@ pub(super) fn fetch(
         .iter()
         .map(|arg| &arg.value)
         .chain(first)
-        .flat_map(|value| value.words())
+        .flat_map(super::value::Value::words)
         .find(|field| field.text.contains("://"))
         .or_else(|| first.and_then(Value::field).cloned());
     let Some(url) = url else {

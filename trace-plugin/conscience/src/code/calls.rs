@@ -14,19 +14,19 @@ use crate::shell::flow::Taint;
 pub(super) fn call(
     reader: &mut Reader<'_, '_>,
     name: &str,
-    receiver: Option<Value>,
+    receiver: Option<&Value>,
     args: &[Arg],
 ) -> Value {
-    let mut taint = receiver.as_ref().map(Value::taint).unwrap_or_default();
+    let mut taint = receiver.map(Value::taint).unwrap_or_default();
     for arg in args {
         taint.merge(&arg.value.taint());
     }
-    given_on(reader, receiver.as_ref(), args);
-    if let Some(value) = named(reader, name, receiver.as_ref(), args, &taint) {
+    given_on(reader, receiver, args);
+    if let Some(value) = named(reader, name, receiver, args, &taint) {
         return value;
     }
     let short = name.rsplit(['.', ':']).next().unwrap_or(name);
-    if let Some(value) = built(short, receiver.as_ref(), args, &taint) {
+    if let Some(value) = built(short, receiver, args, &taint) {
         return value;
     }
     match does(name, reader.language) {

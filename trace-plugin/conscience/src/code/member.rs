@@ -28,7 +28,7 @@ impl Reader<'_, '_> {
                         }
                         Some(Token::Sign('!')) => {
                             self.at += 1;
-                            value = self.call("!", Some(value), Vec::new());
+                            value = self.call("!", Some(&value), Vec::new());
                         }
                         _ => {}
                     }
@@ -45,7 +45,7 @@ impl Reader<'_, '_> {
                             let name = field.text.clone();
                             self.call(&name, None, args)
                         }
-                        other => self.call("", Some(other), args),
+                        other => self.call("", Some(&other), args),
                     };
                 }
                 Some(Token::Open('[')) if !matches!(value, Value::Unknown) => {
@@ -220,7 +220,7 @@ impl Reader<'_, '_> {
                 } else {
                     Vec::new()
                 };
-                self.call(name, Some(receiver), args)
+                self.call(name, Some(&receiver), args)
             }
         }
     }
@@ -372,7 +372,7 @@ impl Reader<'_, '_> {
     pub(super) fn call(
         &mut self,
         name: &str,
-        receiver: Option<Value>,
+        receiver: Option<&Value>,
         mut args: Vec<Arg>,
     ) -> Value {
         if let Some(parameters) = self.functions.get(name) {

@@ -105,9 +105,7 @@ impl Reader<'_, '_> {
                 break;
             }
         }
-        let braces = self.tokens[start..self.at.min(self.tokens.len())]
-            .iter()
-            .any(|token| *token == Token::Open('{'));
+        let braces = self.tokens[start..self.at.min(self.tokens.len())].contains(&Token::Open('{'));
         for (local, name) in names {
             let full = match module.as_str() {
                 "" => name.clone(),

@@ -277,8 +277,10 @@ pub(super) fn does(name: &str, language: Language) -> Option<Does> {
     } else {
         name
     };
-    if let Some(answer) = by_language(name, language) {
-        return answer;
+    match by_language(name, language) {
+        Meaning::Own(does) => return Some(does),
+        Meaning::Nothing => return None,
+        Meaning::Common => {}
     }
     let last = name.rsplit('.').next().unwrap_or(name);
     let known = BY_LAST.get(last)?;
@@ -293,39 +295,52 @@ pub(super) fn does(name: &str, language: Language) -> Option<Does> {
         .map(|(_, does)| *does)
 }
 
-/// Words that mean something of their own in one language; `Some(None)` is nothing at all.
-fn by_language(name: &str, language: Language) -> Option<Option<Does>> {
+/// What a word means in one language.
+enum Meaning {
+    Own(Does),
+    /// Nothing that is known here.
+    Nothing,
+    /// The same as elsewhere.
+    Common,
+}
+
+/// Words that mean something of their own in one language.
+fn by_language(name: &str, language: Language) -> Meaning {
     use Language as L;
-    Some(match (name, language) {
-        ("exec", L::Perl | L::Ruby | L::Php | L::Elixir | L::R) | ("run", L::Julia) => Some(Spawns),
-        ("spawn" | "sh", L::Ruby) | ("script", L::AppleScript) => Some(Spawns),
+    Meaning::Own(match (name, language) {
+        ("exec", L::Perl | L::Ruby | L::Php | L::Elixir | L::R) | ("run", L::Julia) => Spawns,
+        ("spawn" | "sh", L::Ruby) | ("script", L::AppleScript) => Spawns,
         ("load" | "dofile", L::Lua)
         | ("source" | "eval", L::R)
         | ("include" | "require_once" | "assert" | "load" | "unserialize", L::Php)
         | ("load" | "require_relative", L::Ruby)
-        | ("do", L::Perl) => Some(Runs),
-        ("rm", L::Julia) => Some(DeletesTree),
-        ("remove" | "remove_item", L::Julia | L::R) => None,
-        ("rm", L::R) => None,
-        ("copy", L::Perl | L::Php) | ("cp", L::Julia | L::Ruby) => Some(Copies),
-        ("move", L::Perl | L::Php) => Some(Moves),
-        ("get", L::Perl) => Some(Fetches),
-        ("remove", L::Ruby) => Some(DeletesFile),
-        ("file" | "array", L::Php) => Some(if name == "file" { Reads } else { Same }),
+        | ("do", L::Perl) => Runs,
+        ("rm", L::Julia) => DeletesTree,
+        ("remove" | "remove_item", L::Julia | L::R) => return Meaning::Nothing,
+        ("rm", L::R) => return Meaning::Nothing,
+        ("copy", L::Perl | L::Php) | ("cp", L::Julia | L::Ruby) => Copies,
+        ("move", L::Perl | L::Php) => Moves,
+        ("get", L::Perl) => Fetches,
+        ("remove", L::Ruby) => DeletesFile,
+        ("file" | "array", L::Php) => {
+            if name == "file" {
+                Reads
+            } else {
+                Same
+            }
+        }
         ("exec", L::JavaScript)
-        | ("filter" | "find" | "assert" | "map", L::Python)
-        | ("pack" | "unpack", L::Python)
-        | ("setTimeout", _)
+        | ("filter" | "find" | "assert" | "map" | "pack" | "unpack", L::Python)
         | (
-            "include" | "file" | "load" | "assert" | "require_once" | "array" | "source"
-            | "unserialize" | "scan",
+            "setTimeout" | "include" | "file" | "load" | "assert" | "require_once" | "array"
+            | "source" | "unserialize" | "scan",
             _,
-        ) => None,
-        ("cd", language) if !matches!(language, L::Julia | L::Ruby) => None,
+        ) => return Meaning::Nothing,
+        ("cd", language) if !matches!(language, L::Julia | L::Ruby) => return Meaning::Nothing,
         (
             "sh" | "script" | "Cmd" | "download" | "raw" | "query" | "sql" | "upload" | "trash",
             _,
-        ) => None,
-        _ => return None,
+        ) => return Meaning::Nothing,
+        _ => return Meaning::Common,
     })
 }

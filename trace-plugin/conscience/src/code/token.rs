@@ -367,8 +367,8 @@ impl Reader<'_> {
         let mut at = 0;
         while at < inner.len() && pieces.len() < 64 {
             let rest = &inner[at..];
-            if rest.starts_with('\\') {
-                at += 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
+            if let Some(escaped) = rest.strip_prefix('\\') {
+                at += 1 + escaped.chars().next().map_or(0, char::len_utf8);
                 continue;
             }
             let Some(mark) = marks.iter().find(|mark| rest.starts_with(**mark)) else {
@@ -379,24 +379,19 @@ impl Reader<'_> {
                 at += 2;
                 continue;
             }
-            let (from, length) = match mark.as_bytes() {
-                [.., open @ (b'{' | b'(')] => {
-                    let (open, shut) = if *open == b'{' {
-                        ('{', '}')
-                    } else {
-                        ('(', ')')
-                    };
-                    let end = close(rest, mark.len(), open, shut).unwrap_or(rest.len());
-                    (mark.len(), end)
-                }
-                _ => {
-                    let end = rest[1..]
-                        .find(|c: char| {
-                            !(c.is_alphanumeric() || matches!(c, '_' | '{' | '}' | ':'))
-                        })
-                        .map_or(rest.len(), |end| end + 1);
-                    (0, end)
-                }
+            let (from, length) = if let [.., open @ (b'{' | b'(')] = mark.as_bytes() {
+                let (open, shut) = if *open == b'{' {
+                    ('{', '}')
+                } else {
+                    ('(', ')')
+                };
+                let end = close(rest, mark.len(), open, shut).unwrap_or(rest.len());
+                (mark.len(), end)
+            } else {
+                let end = rest[1..]
+                    .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '{' | '}' | ':')))
+                    .map_or(rest.len(), |end| end + 1);
+                (0, end)
             };
             if length <= 1 {
                 at += 1;

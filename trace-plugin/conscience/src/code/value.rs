@@ -155,7 +155,8 @@ impl Value {
         let trimmed = match self {
             Self::Text(mut field) => {
                 if field.is_known() {
-                    field.text = field.text.trim_end_matches('/').to_owned();
+                    let trimmed = field.text.trim_end_matches('/').len();
+                    field.text.truncate(trimmed);
                 }
                 Self::Text(field)
             }

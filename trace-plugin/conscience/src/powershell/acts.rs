@@ -8,6 +8,10 @@ use crate::{
 };
 
 impl Reader<'_, '_> {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one table: a line or two for each name"
+    )]
     pub(super) fn running_cmdlet(&mut self, name: &str, bound: &Bound) -> Option<Value> {
         match name {
             "invoke-expression" => {
@@ -41,7 +45,7 @@ impl Reader<'_, '_> {
                     if let Value::Name(block) = value
                         && block.starts_with(BLOCK)
                     {
-                        out = self.block(&block[1..].to_owned(), &given);
+                        out = self.block(&block[1..], &given);
                     }
                 }
                 return Some(out);
@@ -199,7 +203,7 @@ impl Reader<'_, '_> {
                 self.shell.shallower();
                 Value::Unknown
             }
-            Value::Name(block) if block.starts_with(BLOCK) => self.script(&block[1..].to_owned()),
+            Value::Name(block) if block.starts_with(BLOCK) => self.script(&block[1..]),
             Value::List(values) => {
                 let mut out = Value::Unknown;
                 for value in values.iter().take(16) {

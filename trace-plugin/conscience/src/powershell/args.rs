@@ -160,7 +160,11 @@ impl Reader<'_, '_> {
                 .is_some_and(|c| c.is_alphabetic() || c == '_')
         {
             let value = self.operand();
-            return Arg::Value(Value::Name(String::new())).splatted(value);
+            // A table handed on as parameters is kept as the list that it is.
+            return match value {
+                Value::List(_) => Arg::Parameter("@".to_owned(), Some(value)),
+                other => Arg::Value(other),
+            };
         }
         Arg::Value(self.word_value())
     }
@@ -254,16 +258,6 @@ impl Reader<'_, '_> {
 
 fn ends_word(c: char) -> bool {
     c.is_whitespace() || matches!(c, ';' | '|' | ')' | '}' | ',' | '>' | '(' | '{' | '&')
-}
-
-impl Arg {
-    /// A table handed on as parameters is kept as the list that it is.
-    fn splatted(self, value: Value) -> Self {
-        match value {
-            Value::List(_) => Self::Parameter("@".to_owned(), Some(value)),
-            other => Self::Value(other),
-        }
-    }
 }
 
 /// The words of one command with parameters and their values matched.

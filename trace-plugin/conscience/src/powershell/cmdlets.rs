@@ -189,9 +189,7 @@ impl Reader<'_, '_> {
             return Value::Unknown;
         }
         let first = Field {
-            text: if base.is_empty() {
-                field.text.clone()
-            } else if name.contains(['/', '\\']) {
+            text: if base.is_empty() || name.contains(['/', '\\']) {
                 field.text.clone()
             } else {
                 base.to_owned()
@@ -246,14 +244,14 @@ impl Reader<'_, '_> {
             if let Value::Name(block) = value
                 && block.starts_with(BLOCK)
             {
-                self.block(&block[1..].to_owned(), &Value::Unknown);
+                self.block(&block[1..], &Value::Unknown);
             }
         }
         for value in &bound.plain {
             if let Value::Name(block) = value
                 && block.starts_with(BLOCK)
             {
-                self.block(&block[1..].to_owned(), &Value::Unknown);
+                self.block(&block[1..], &Value::Unknown);
             }
         }
         let _ = name;

@@ -91,7 +91,7 @@ impl Reader<'_, '_> {
         if let Some(value) = self.file_method(&value, &of, name, &args) {
             return value;
         }
-        if let Some(value) = self.text_method(&value, &of, name, &args, &taint) {
+        if let Some(value) = Self::text_method(&value, &of, name, &args, &taint) {
             return value;
         }
         self.net_method(&of, name, &args, taint)
@@ -178,7 +178,6 @@ impl Reader<'_, '_> {
     }
 
     fn text_method(
-        &mut self,
         value: &Value,
         of: &str,
         name: &str,
@@ -240,7 +239,7 @@ impl Reader<'_, '_> {
             }
             "getenvironmentvariable" => {
                 let name = first?.text()?.to_owned();
-                self.environment(&name)
+                Self::environment(&name)
             }
             "getenvironmentvariables" => Value::tainted(Taint {
                 bulk: Some("the environment"),

@@ -312,18 +312,19 @@ impl Reader<'_, '_> {
             "profile" => Value::known("~/.config/powershell/profile.ps1"),
             "true" | "false" | "null" => Value::known(format!("${name}")),
             "pshome" => Value::known("C:/Windows/System32/WindowsPowerShell/v1.0"),
-            _ => match name.strip_prefix("env:") {
-                Some(variable) => self.environment(variable),
-                None => {
+            _ => {
+                if let Some(variable) = name.strip_prefix("env:") {
+                    Self::environment(variable)
+                } else {
                     let mut field = Field::default();
                     field.push_unknown(&format!("${name}"), false);
                     Value::Text(Box::new(field))
                 }
-            },
+            }
         }
     }
 
-    pub(super) fn environment(&mut self, name: &str) -> Value {
+    pub(super) fn environment(name: &str) -> Value {
         let path = match name.to_ascii_lowercase().as_str() {
             "systemroot" | "windir" => "C:/Windows",
             "systemdrive" => "C:",

@@ -76,7 +76,7 @@ impl Reader<'_, '_> {
             "get-childitem" | "get-item" | "resolve-path" | "convert-path"
                 if !(bound.paths().is_empty() && bound.piped.is_some()) =>
             {
-                return Some(self.listing(name, bound));
+                return Some(Self::listing(name, bound));
             }
             "set-location" => {
                 let to = bound
@@ -141,7 +141,7 @@ impl Reader<'_, '_> {
             } else if field.text.to_ascii_lowercase().starts_with("env:")
                 || field.text.to_ascii_lowercase().starts_with("function:")
             {
-                continue;
+                // Variables of this session alone.
             } else if field.is_known() || field.text.contains(['/', '\\']) {
                 let whole = recursive || field.glob;
                 self.shell
@@ -285,7 +285,7 @@ impl Reader<'_, '_> {
         for field in fields {
             if field.text.to_ascii_lowercase().starts_with("env:") {
                 let variable = field.text[4..].to_owned();
-                return self.environment(&variable);
+                return Self::environment(&variable);
             }
             let flow = self.shell.read(&field, self.program);
             all = Some(match all {
@@ -307,7 +307,7 @@ impl Reader<'_, '_> {
     }
 
     /// What a directory holds; the environment.
-    fn listing(&mut self, name: &str, bound: &Bound) -> Value {
+    fn listing(name: &str, bound: &Bound) -> Value {
         let mut fields = bound.paths();
         if fields.is_empty() {
             fields.push(Field::known("."));

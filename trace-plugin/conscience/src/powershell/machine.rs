@@ -108,6 +108,10 @@ fn first_text(bound: &Bound, name: &str) -> String {
 }
 
 /// Reads the cmdlet `name`; whether it is one of these.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one table: a line or two for each name"
+)]
 pub(super) fn read(shell: &mut Shell<'_>, name: &str, bound: &Bound, program: &str) -> bool {
     let mut emit = |kind: EffectKind, target: &str, manner: &'static str| {
         shell.emit(Effect::new(kind, target).manner(manner).program(program));

@@ -139,15 +139,12 @@ impl Shell<'_> {
         let decoded = text
             .filter(|field| field.is_known())
             .and_then(|field| escape::base64_wide(&field.text));
-        match decoded {
-            Some(text) => {
-                // What is hidden is read; when it is harmless in clear text, hiding it is odd and no more.
-                self.powershell_flow(&Flow::text(text), program)
-            }
-            None => {
-                self.emit(Effect::new(EffectKind::RunHidden, "").program(program));
-                Flow::unforeseen()
-            }
+        if let Some(text) = decoded {
+            // What is hidden is read; when it is harmless in clear text, hiding it is odd and no more.
+            self.powershell_flow(&Flow::text(text), program)
+        } else {
+            self.emit(Effect::new(EffectKind::RunHidden, "").program(program));
+            Flow::unforeseen()
         }
     }
 

@@ -293,7 +293,7 @@ impl Reader<'_, '_> {
             }
             Some(_) => {
                 let word = self.bareword();
-                self.command(word, piped)
+                self.command(&word, piped)
             }
             None => Value::Unknown,
         }
@@ -309,11 +309,11 @@ impl Reader<'_, '_> {
             Some('(' | '"' | '\'' | '$' | '@') => self.operand(),
             _ => self.bareword(),
         };
-        self.command(target, piped)
+        self.command(&target, piped)
     }
 
     /// Reads the rest of a command whose name is `target`, and does it.
-    fn command(&mut self, target: Value, piped: Option<Value>) -> Value {
+    fn command(&mut self, target: &Value, piped: Option<Value>) -> Value {
         let mut words = Words {
             piped,
             ..Words::default()
@@ -348,7 +348,7 @@ impl Reader<'_, '_> {
                 }
             }
         }
-        let out = self.run_command(&target, &mut words);
+        let out = self.run_command(target, &mut words);
         self.deliver(&words.redirects, &out);
         out
     }

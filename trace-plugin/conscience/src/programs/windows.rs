@@ -24,6 +24,10 @@ const GUARDS: &[&str] = &[
     "wdfilter",
 ];
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one table: a line or two for each name"
+)]
 pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     let lower: Vec<String> = call
         .args
@@ -39,7 +43,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     match (name.as_str(), words.as_slice()) {
         ("reg", [verb, key, ..]) => return Some(registry(shell, verb, key, call)),
         ("regedit", [file, ..]) if *file == "/s" || file.ends_with(".reg") => {
-            emit(EffectKind::Persistence, "the registry", "schedule")
+            emit(EffectKind::Persistence, "the registry", "schedule");
         }
         ("sc", [verb, rest @ ..]) => {
             let service = rest
@@ -50,10 +54,10 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
             match *verb {
                 "create" => emit(EffectKind::Persistence, service, "schedule"),
                 "config" if all.contains("binpath") => {
-                    emit(EffectKind::Persistence, service, "schedule")
+                    emit(EffectKind::Persistence, service, "schedule");
                 }
                 "delete" | "stop" | "config" if GUARDS.contains(&service) => {
-                    emit(EffectKind::LowerDefences, service, "")
+                    emit(EffectKind::LowerDefences, service, "");
                 }
                 "delete" => emit(EffectKind::StopSystem, service, "service"),
                 "sdset" => emit(EffectKind::LowerDefences, service, ""),
@@ -61,13 +65,13 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
             }
         }
         ("schtasks", _) if all.contains("/delete") && all.contains("/tn *") => {
-            emit(EffectKind::Delete, "every task", "schedule")
+            emit(EffectKind::Delete, "every task", "schedule");
         }
         ("schtasks", _) if all.contains("/change") && all.contains("/tr") => {
-            emit(EffectKind::Persistence, "the task scheduler", "schedule")
+            emit(EffectKind::Persistence, "the task scheduler", "schedule");
         }
         ("wmic", _) if all.contains("shadowcopy") && all.contains("delete") => {
-            emit(EffectKind::DestroyService, "shadow copies", "backups")
+            emit(EffectKind::DestroyService, "shadow copies", "backups");
         }
         ("wmic", _) if all.contains("process call create") => {
             if let Some(command) = call.args.last() {
@@ -75,34 +79,34 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
             }
         }
         ("wmic", _) if all.contains("useraccount") && all.contains("delete") => {
-            emit(EffectKind::Delete, "an account", "account")
+            emit(EffectKind::Delete, "an account", "account");
         }
         ("bcdedit" | "bootcfg" | "bcdboot", [verb, ..])
             if !matches!(*verb, "/enum" | "/?" | "/v" | "/export") =>
         {
-            emit(EffectKind::DiskWrite, "the boot settings", "")
+            emit(EffectKind::DiskWrite, "the boot settings", "");
         }
         ("reagentc", ["/disable", ..]) => {
-            emit(EffectKind::LowerDefences, "the recovery system", "")
+            emit(EffectKind::LowerDefences, "the recovery system", "");
         }
         ("fsutil", _) if all.contains("usn deletejournal") || all.contains("file setzerodata") => {
-            emit(EffectKind::HideTracks, "the file system's journal", "wipe")
+            emit(EffectKind::HideTracks, "the file system's journal", "wipe");
         }
         ("cipher", _) if all.contains("/w") => {
-            emit(EffectKind::HideTracks, "deleted files", "wipe")
+            emit(EffectKind::HideTracks, "deleted files", "wipe");
         }
         ("auditpol", _) if all.contains("/clear") || all.contains("disable") => {
-            emit(EffectKind::HideTracks, "the audit policy", "wipe")
+            emit(EffectKind::HideTracks, "the audit policy", "wipe");
         }
         ("manage-bde", _) if all.contains("-off") || all.contains("-protectors -disable") => {
-            emit(EffectKind::LowerDefences, "the disk's encryption", "")
+            emit(EffectKind::LowerDefences, "the disk's encryption", "");
         }
         ("sfc" | "dism", _) => return None,
         ("cmdkey", _) if all.contains("/list") => {
-            emit(EffectKind::ReadSecret, "stored credentials", secret::STORE)
+            emit(EffectKind::ReadSecret, "stored credentials", secret::STORE);
         }
         ("vaultcmd", _) if all.contains("listcreds") => {
-            emit(EffectKind::ReadSecret, "stored credentials", secret::STORE)
+            emit(EffectKind::ReadSecret, "stored credentials", secret::STORE);
         }
         (
             "ntdsutil" | "mimikatz" | "procdump" | "procdump64" | "lazagne" | "pwdump"

@@ -362,20 +362,11 @@ impl Shell<'_> {
         } else {
             inner
         };
-        // `parallel 'rm -rf {}' ::: …`: a text for a shell.
         if call.name == "parallel"
             && let [text] = inner
             && text.text.contains(' ')
         {
-            for item in items.iter().take(16) {
-                let line = if text.text.contains("{}") {
-                    text.text.replace("{}", &item.text)
-                } else {
-                    format!("{} {}", text.text, item.text)
-                };
-                self.subshell(&line, &Flow::default());
-            }
-            return Flow::unforeseen();
+            return self.parallel_text(text, &items);
         }
         let mark = replace.or_else(|| {
             inner
@@ -410,6 +401,19 @@ impl Shell<'_> {
             _ => inner.iter().cloned().chain(items).collect(),
         };
         self.invoke(&argv, &Flow::default())
+    }
+
+    /// `parallel 'rm -rf {}' ::: …`: a text for a shell.
+    fn parallel_text(&mut self, text: &Field, items: &[Field]) -> Flow {
+        for item in items.iter().take(16) {
+            let line = if text.text.contains("{}") {
+                text.text.replace("{}", &item.text)
+            } else {
+                format!("{} {}", text.text, item.text)
+            };
+            self.subshell(&line, &Flow::default());
+        }
+        Flow::unforeseen()
     }
 
     fn shell(&mut self, call: &Call<'_>) -> Flow {
