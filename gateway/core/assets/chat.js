@@ -68,22 +68,31 @@ function cardOf(state, label, tool) {
   return card;
 }
 
+// What came of asking the person.
+const ANSWERED = { approved: "You approved it", denied: "You said no", timeout: "Nobody answered in time" };
+
+function objection(answer) {
+  const parts = [make("p", "reason", answer.reason)];
+  if (answer.advice) {
+    const advice = make("p", "advice", answer.advice);
+    advice.prepend(make("b", "", "What to do instead"));
+    parts.push(advice);
+  }
+  const chips = make("ul", "chips");
+  for (const value of answer.values_violated) chips.append(make("li", "", value.replaceAll("_", " ")));
+  if (chips.childElementCount) parts.push(chips);
+  return parts;
+}
+
 function callCard(answer) {
   const [state, name] = HEADS[answer.kind];
-  const label = answer.verdict === "ask" ? "Needs a person’s yes" : name;
+  const asked = answer.verdict === "ask" && answer.kind === "refusal";
+  const label = ANSWERED[answer.approval] ?? (asked ? "Needs a person’s yes" : name);
   const card = cardOf(state, label, answer.tool);
   const head = card.firstChild;
   if (answer.kind === "refusal") {
     card.classList.add("refusal");
-    card.append(make("p", "reason", answer.reason));
-    if (answer.advice) {
-      const advice = make("p", "advice", answer.advice);
-      advice.prepend(make("b", "", "What to do instead"));
-      card.append(advice);
-    }
-    const chips = make("ul", "chips");
-    for (const value of answer.values_violated) chips.append(make("li", "", value.replaceAll("_", " ")));
-    if (chips.childElementCount) card.append(chips);
+    card.append(...objection(answer));
   } else {
     const facts = make("span", "facts");
     if (answer.exit_code !== null) facts.append(make("span", answer.exit_code ? "off" : "", `exit ${answer.exit_code}`), " · ");
@@ -216,24 +225,80 @@ async function ask(message, onStep, signal) {
   }
 }
 
+// A question of the conscience: what would run, why it asks, and two buttons.
+function questionCard(question) {
+  const card = cardOf("warn", "Needs your yes", question.tool);
+  card.classList.add("question");
+  const left = make("span", "facts");
+  card.firstChild.append(left);
+  card.append(...objection(question));
+  const shown = typeof question.params.command === "string" ? question.params.command : JSON.stringify(question.params, null, 2);
+  card.append(make("pre", "", shown));
+  const foot = make("footer");
+  const buttons = [["approve", "Approve once"], ["deny", "Deny"]].map(([decision, label]) => {
+    const button = make("button", decision, label);
+    button.type = "button";
+    button.addEventListener("click", () => decide(decision));
+    return button;
+  });
+  const said = make("span", "said-so");
+  said.setAttribute("role", "status");
+  foot.append(...buttons, said);
+  card.append(foot);
+  async function decide(decision) {
+    for (const button of buttons) button.disabled = true;
+    said.textContent = "";
+    try {
+      const response = await fetch(`/api/approvals/${encodeURIComponent(question.id)}`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ decision }),
+      });
+      if (response.ok) return;
+      const problem = await response.json().catch(() => ({}));
+      said.textContent = sentence(problem.detail || `The gateway answered ${response.status}.`);
+      if (response.status === 404) return;
+    } catch {
+      said.textContent = "The gateway cannot be reached. Nothing was decided.";
+    }
+    for (const button of buttons) button.disabled = false;
+  }
+  const until = performance.now() + question.timeout_ms;
+  return {
+    card,
+    tick: () => { left.textContent = `${Math.max(0, Math.round((until - performance.now()) / 1000))} s to answer`; },
+  };
+}
+
 function waiting() {
   const item = make("li");
   item.hidden = true;
   let timer = 0;
   const start = performance.now();
-  const show = (label, tool) => {
-    const card = cardOf("busy", label, tool);
-    const facts = make("span", "facts");
-    card.firstChild.append(facts);
+  const put = (card, tick) => {
     clearInterval(timer);
-    timer = setInterval(() => { facts.textContent = `${Math.round((performance.now() - start) / 1000)} s`; }, 1000);
+    timer = setInterval(tick, 1000);
     item.replaceChildren(card);
     item.hidden = false;
     scroller.scrollTop = scroller.scrollHeight;
   };
+  const show = (label, tool) => {
+    const card = cardOf("busy", label, tool);
+    const facts = make("span", "facts");
+    card.firstChild.append(facts);
+    put(card, () => { facts.textContent = `${Math.round((performance.now() - start) / 1000)} s`; });
+  };
+  const ask = (question) => {
+    const { card, tick } = questionCard(question);
+    tick();
+    put(card, tick);
+  };
   return {
     item,
-    step: (step) => show(step.event === "judging" ? "Asking the conscience" : "Running", step.tool),
+    step: (step) => {
+      if (step.event === "asking") ask(step);
+      else show(step.event === "judging" ? "Asking the conscience" : "Running", step.tool);
+    },
     end: () => { clearInterval(timer); item.remove(); },
   };
 }

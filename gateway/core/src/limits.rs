@@ -10,6 +10,8 @@ pub const MAX_BODY_BYTES: usize = 6 * MAX_MESSAGE_BYTES + 4 * 1024;
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Tool calls that run at the same time. The next one is told to come back.
 pub const MAX_CONCURRENT_CALLS: usize = 8;
+/// How long a person has to answer a question, unless configured: five minutes. Meanwhile it holds the place of one call.
+pub const DEFAULT_ANSWER_WITHIN: Duration = Duration::from_mins(5);
 /// Bytes of the shortest token that the gateway starts with. `smoltbot init` makes longer ones.
 pub const MIN_TOKEN_BYTES: usize = 16;
 /// How long a stop waits for running calls before it ends them, unless configured.

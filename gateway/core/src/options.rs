@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::limits::DEFAULT_DRAIN;
+use crate::limits::{DEFAULT_ANSWER_WITHIN, DEFAULT_DRAIN};
 
 /// How a gateway is set up.
 #[derive(Clone)]
@@ -20,10 +20,12 @@ pub struct Options {
     pub extra_hosts: Vec<String>,
     /// How long a stop waits for running calls.
     pub drain: Duration,
+    /// How long a person has to answer a question of the conscience.
+    pub answer_within: Duration,
 }
 
 impl Options {
-    /// Options with no extra hosts and the default drain.
+    /// Options with no extra hosts and the default times.
     pub fn new(
         token: impl Into<String>,
         workspace: impl Into<PathBuf>,
@@ -35,6 +37,7 @@ impl Options {
             dashboard_url: dashboard_url.into(),
             extra_hosts: Vec::new(),
             drain: DEFAULT_DRAIN,
+            answer_within: DEFAULT_ANSWER_WITHIN,
         }
     }
 }
@@ -47,6 +50,7 @@ impl fmt::Debug for Options {
             .field("dashboard_url", &self.dashboard_url)
             .field("extra_hosts", &self.extra_hosts)
             .field("drain", &self.drain)
+            .field("answer_within", &self.answer_within)
             .finish()
     }
 }

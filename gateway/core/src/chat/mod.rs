@@ -2,25 +2,35 @@
 //!
 //! There is no language model in this room yet; the answer to plain talk says so.
 
-use aap::{Gate, OutcomeKind, ToolCall, TraceId, Verdict};
+use std::time::Duration;
+
+use aap::{ApprovalStatus, Gate, OutcomeKind, ToolCall, TraceId, Verdict};
 use serde::Serialize;
 use serde_json::Value;
 
 mod command;
 mod ids;
+mod questions;
 mod words;
 
 use crate::tools::Toolbox;
 use command::Command;
+use questions::{Asker, Questions};
+pub use questions::{Decision, Question};
 
 /// The runtime's name in every trace.
 pub const RUNTIME: &str = "smoltbot";
+/// The channel that the chat's calls come by.
+const CHANNEL: &str = "web";
+/// Whom the chat acts for: who shows the gateway's token owns it.
+const ROLE: &str = "owner";
 
 /// Answers messages.
 pub(crate) struct Chat {
     gate: Gate,
     toolbox: Toolbox,
     dashboard_url: String,
+    questions: Questions,
 }
 
 /// A message, read, with its place.
@@ -39,6 +49,8 @@ pub enum Progress {
         /// The tool.
         tool: String,
     },
+    /// It wants a person to agree first; nothing runs until they do.
+    Asking(Box<Question>),
     /// It agreed; the tool runs.
     Running {
         /// The tool.
@@ -122,6 +134,9 @@ pub struct CallReply {
     /// `verdict`, `reason`, `values_violated`, `rule_id`, `advice`, `effects`.
     #[serde(flatten)]
     pub verdict: Verdict,
+    /// What a person said, where one was asked: `approved`, `denied` or `timeout`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalStatus>,
     /// What the tool answered; null when there is nothing.
     pub result: Value,
     /// Why it failed, when it did.
@@ -157,10 +172,17 @@ impl Turn {
 }
 
 impl Chat {
-    pub(crate) fn new(gate: Gate, toolbox: Toolbox, dashboard_url: &str) -> Self {
+    /// A chat whose questions to a person are open for `answer_within`.
+    pub(crate) fn new(
+        gate: Gate,
+        toolbox: Toolbox,
+        dashboard_url: &str,
+        answer_within: Duration,
+    ) -> Self {
         Self {
             gate,
             toolbox,
+            questions: Questions::new(answer_within),
             dashboard_url: dashboard_url.trim_end_matches('/').to_owned(),
         }
     }
@@ -173,8 +195,18 @@ impl Chat {
         &self.dashboard_url
     }
 
-    /// Answers `turn` and tells of its progress. Dropping the future ends what runs and abandons it.
-    pub(crate) async fn answer(&self, mut turn: Turn, progress: impl Fn(Progress)) -> Answer {
+    pub(crate) fn questions(&self) -> &Questions {
+        &self.questions
+    }
+
+    /// Answers `turn` and tells of its progress. Dropping the future ends what runs and abandons it. Where somebody is told
+    /// of progress (`asks`), a person can be asked; else a question is a refusal.
+    pub(crate) async fn answer(
+        &self,
+        mut turn: Turn,
+        asks: bool,
+        progress: impl Fn(Progress) + Send + Sync,
+    ) -> Answer {
         let command = std::mem::replace(&mut turn.command, Ok(Command::Help));
         let reply = match command {
             Ok(Command::Help) => Reply::Message {
@@ -184,44 +216,62 @@ impl Chat {
             Ok(Command::Talk) => Reply::Message {
                 text: words::no_model(&self.toolbox),
             },
-            Ok(Command::Run { tool, params }) => self.run(&turn, tool, params, progress).await,
+            Ok(Command::Run { tool, params }) => {
+                let call = self.call(&turn, tool, params);
+                self.run(call, asks, progress).await
+            }
             Err(unreadable) => words::unreadable(&self.toolbox, &unreadable),
         };
         turn.answer(reply)
     }
 
-    async fn run(
-        &self,
-        turn: &Turn,
-        tool: String,
-        params: Value,
-        progress: impl Fn(Progress),
-    ) -> Reply {
-        let call = ToolCall {
+    fn call(&self, turn: &Turn, tool: String, params: Value) -> ToolCall {
+        ToolCall {
             cwd: Some(self.toolbox.directory(&tool, &params)),
             session_id: Some(turn.session_id.clone()),
             run_id: Some(turn.run_id.clone()),
             call_id: Some(ids::unique().to_string()),
-            ..ToolCall::new(RUNTIME, tool.clone(), params)
-        };
-        let cwd = call.cwd.clone();
+            channel: Some(CHANNEL.to_owned()),
+            role: Some(ROLE.to_owned()),
+            ..ToolCall::new(RUNTIME, tool, params)
+        }
+    }
+
+    async fn run(
+        &self,
+        call: ToolCall,
+        asks: bool,
+        progress: impl Fn(Progress) + Send + Sync,
+    ) -> Reply {
+        let (tool, cwd) = (call.tool.clone(), call.cwd.clone());
         progress(Progress::Judging { tool: tool.clone() });
-        let told = |trace_id, verdict| CallReply {
+        let told = |trace_id, verdict, approval| CallReply {
             tool: tool.clone(),
             cwd,
             trace_id,
             trace_url: format!("{}{}", self.dashboard_url, aap::paths::trace_page(trace_id)),
             verdict,
+            approval,
             result: Value::Null,
             error: None,
             exit_code: None,
             duration_ms: 0,
         };
-        let admitted = match self.gate.ask(call).await {
+        let asker = Asker {
+            questions: &self.questions,
+            tell: |question| progress(Progress::Asking(Box::new(question))),
+        };
+        let asked = if asks {
+            self.gate.ask_with(call, &asker).await
+        } else {
+            self.gate.ask(call).await
+        };
+        let admitted = match asked {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 let judged = refusal.judged;
-                return Reply::Refusal(Box::new(told(judged.trace_id, judged.verdict)));
+                let approval = judged.approval.map(|approval| approval.status);
+                return Reply::Refusal(Box::new(told(judged.trace_id, judged.verdict, approval)));
             }
         };
         progress(Progress::Running {
@@ -229,6 +279,8 @@ impl Chat {
             trace_id: admitted.trace_id(),
         });
         let verdict = admitted.verdict().clone();
+        // Of what runs, an ask is one that was approved.
+        let approval = (verdict.decision == aap::Decision::Ask).then_some(ApprovalStatus::Approved);
         let executed = self.toolbox.execute(admitted).await;
         let outcome = executed.outcome;
         let reply = Box::new(CallReply {
@@ -236,7 +288,7 @@ impl Chat {
             error: outcome.error,
             exit_code: outcome.exit_code,
             duration_ms: outcome.duration_ms,
-            ..told(executed.trace_id, verdict)
+            ..told(executed.trace_id, verdict, approval)
         });
         if outcome.kind == OutcomeKind::Completed {
             Reply::Result(reply)

@@ -63,7 +63,7 @@ pub(super) async fn chat(State(room): State<Arc<Room>>, request: Request) -> Res
     };
     let (sender, progress) = mpsc::unbounded_channel();
     let last = async move {
-        let answering = room.chat.answer(turn, |step| {
+        let answering = room.chat.answer(turn, streams, move |step| {
             // Nobody listens when the answer goes out as one piece.
             let _ = sender.send(step);
         });

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 mod answer;
+mod approvals;
 mod chat;
 mod door;
 mod hosts;
@@ -55,7 +56,7 @@ pub(crate) fn stoppable_router(
         return Err(ServeError::DashboardUrl(url.clone()));
     }
     let room = Arc::new(Room {
-        chat: Chat::new(gate, Toolbox::new(workspace), url),
+        chat: Chat::new(gate, Toolbox::new(workspace), url, options.answer_within),
         door: Door::new(&options.token, port)?,
         hosts: Hosts::new(port, &options.extra_hosts)?,
         calls: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
@@ -63,6 +64,8 @@ pub(crate) fn stoppable_router(
     });
     Ok(Router::new()
         .route("/api/chat", post(chat::chat))
+        .route("/api/approvals", get(approvals::list))
+        .route("/api/approvals/{id}", post(approvals::answer))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&room),
             door::require,

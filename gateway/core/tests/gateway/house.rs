@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aap::gate::{Judging, Recording as Recorded};
-use aap::{Decision, Gate, Hook, Judged, Outcome, ToolCall, TraceId, Verdict};
+use aap::{ApprovalStatus, Decision, Gate, Hook, Judged, Outcome, ToolCall, TraceId, Verdict};
 use gateway::{Options, ServeError, serve};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -27,6 +27,7 @@ pub(crate) struct Recording {
     judged: Mutex<Vec<ToolCall>>,
     ended: mpsc::UnboundedSender<Ended>,
     while_judging: Mutex<Option<WhileJudging>>,
+    declined: Mutex<Vec<ApprovalStatus>>,
 }
 
 impl Hook for Recording {
@@ -69,7 +70,9 @@ impl Hook for Recording {
         Box::pin(std::future::ready(()))
     }
 
-    fn declined<'a>(&'a self, _call: &'a ToolCall, _judged: &'a Judged) -> Recorded<'a> {
+    fn declined<'a>(&'a self, _call: &'a ToolCall, judged: &'a Judged) -> Recorded<'a> {
+        let status = judged.approval.as_ref().unwrap().status;
+        self.declined.lock().unwrap().push(status);
         Box::pin(std::future::ready(()))
     }
 
@@ -104,6 +107,7 @@ impl House {
             judged: Mutex::default(),
             ended: sender,
             while_judging: Mutex::default(),
+            declined: Mutex::default(),
         });
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(serve(
@@ -144,6 +148,11 @@ impl House {
 
     pub(crate) fn judged(&self) -> Vec<ToolCall> {
         self.hook.judged.lock().unwrap().clone()
+    }
+
+    /// What came of the questions that were not granted.
+    pub(crate) fn declined(&self) -> Vec<ApprovalStatus> {
+        self.hook.declined.lock().unwrap().clone()
     }
 
     /// The next call that ended.

@@ -6,6 +6,7 @@
 )]
 
 mod access;
+mod approvals;
 mod chat;
 mod commands;
 mod files;
