@@ -167,11 +167,7 @@ pub(crate) async fn show<R: TraceReader>(
             .map(|row| Tool::of(row, &stats, &here))
             .collect(),
         card: known.card.as_ref().map(|row| Card::of(row, promised)),
-        versions: known
-            .card
-            .as_ref()
-            .and_then(|row| version_link(id, &row.card_id))
-            .map(|to| (to, how_many(&known.versions))),
+        versions: known.versions(),
         score: Score::of(promised, evidence, id),
         kept: Values::of(evidence),
         drift: Drift::of(promised, evidence, now),
@@ -185,12 +181,7 @@ pub(crate) async fn show<R: TraceReader>(
         pager,
         verdict: params.verdict()?.map_or("", ActionType::as_str),
         tool: field(params.tool.as_ref()),
-        tool_names: stats
-            .tools
-            .iter()
-            .map(|row| row.tool.clone())
-            .filter(|tool| tool.len() < 100 && is_honest(tool))
-            .collect(),
+        tool_names: names(&stats),
         filtering: params.is_filtering(),
         live: follows.then(|| format!("{}?agent_id={id}", aap::paths::LIVE)),
         path: here,
@@ -213,6 +204,13 @@ struct Known {
 }
 
 impl Known {
+    /// The page of the card in force, and how many versions there are.
+    fn versions(&self) -> Option<(String, String)> {
+        let row = self.card.as_ref()?;
+        let to = version_link(row.agent_id, &row.card_id)?;
+        Some((to, how_many(&self.versions)))
+    }
+
     async fn read<R: TraceReader>(
         reader: &R,
         id: AgentId,
@@ -248,6 +246,14 @@ impl Known {
             equivocations,
         })
     }
+}
+
+/// Tools that the form for filters offers.
+fn names(stats: &Stats) -> Vec<String> {
+    let names = stats.tools.iter().map(|row| row.tool.clone());
+    names
+        .filter(|tool| tool.len() < 100 && is_honest(tool))
+        .collect()
 }
 
 /// The first page of a listing, out of more rows that are at hand.

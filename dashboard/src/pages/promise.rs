@@ -152,5 +152,5 @@ fn understood(row: &CardRow) -> Option<AlignmentCard> {
 
 /// Where the API has this version.
 fn json(agent: AgentId, card_id: &str) -> String {
-    format!("{}/{agent}/cards/{}", aap::paths::AGENTS, encode(card_id))
+    format!("{}/{}", aap::paths::cards(agent), encode(card_id))
 }

@@ -101,8 +101,7 @@ pub(crate) async fn show<R: TraceReader>(
     })?;
     let missing = || PageError::Missing(format!("No trace with the id {id} is here."));
     let detail = app.reader.trace(id).await?.ok_or_else(missing)?;
-    let named = detail.document.as_ref().and_then(named);
-    let card = match named {
+    let card = match detail.document.as_ref().and_then(named) {
         Some(named) => app.reader.card_version(detail.row.agent_id, named).await?,
         None => None,
     };
@@ -132,13 +131,7 @@ pub(crate) async fn show<R: TraceReader>(
         reason: line(judged.trim_end_matches('.'), SENTENCE_CHARS),
         advice: said(meta("advice")),
         values: values(&row.values_violated, SENTENCE_CHARS),
-        rule: row.rule_id.as_ref().map(|rule| {
-            let to = Params {
-                rule: Some(rule.clone()),
-                ..Params::default()
-            };
-            (line(rule, 120), to.link("/refusals"))
-        }),
+        rule: row.rule_id.as_deref().map(linked),
         outcome: words::outcome_sentence(row.outcome.as_deref()),
         outcome_alarms: row.outcome.as_deref() == Some("ran_after_refusal"),
         error: error_said(
@@ -148,14 +141,7 @@ pub(crate) async fn show<R: TraceReader>(
             reason,
             judged,
         ),
-        effects: meta("effects")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .take(EFFECTS)
-            .map(|effect| line(effect, 120))
-            .collect(),
+        effects: effects(meta("effects")),
         agent: row.agent_id,
         agent_link: aap::paths::agent_page(row.agent_id),
         agent_short: short(&row.agent_id),
@@ -199,6 +185,22 @@ pub(crate) async fn show<R: TraceReader>(
         next: detail.next.map(aap::paths::trace_page),
         origin: origin.at(""),
     })
+}
+
+/// What the call was read to do.
+fn effects(told: Option<&Value>) -> Vec<Shown> {
+    let told = told.and_then(Value::as_array).into_iter().flatten();
+    let words = told.filter_map(Value::as_str).take(EFFECTS);
+    words.map(|effect| line(effect, 120)).collect()
+}
+
+/// A rule, and where its refusals are.
+fn linked(rule: &str) -> (Shown, String) {
+    let to = Params {
+        rule: Some(rule.to_owned()),
+        ..Params::default()
+    };
+    (line(rule, 120), to.link("/refusals"))
 }
 
 fn is_void(value: &Value) -> bool {
