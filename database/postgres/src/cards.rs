@@ -125,6 +125,23 @@ pub(crate) async fn version<C: Connections>(
     found.first().map(card_row).transpose()
 }
 
+/// The newest card of each agent with this id.
+pub(crate) async fn named<C: Connections>(
+    connections: &C,
+    card_id: &str,
+    limit: u32,
+) -> Result<Vec<CardRow>, StoreError> {
+    if card_id.contains('\0') {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT DISTINCT ON (agent_id) card_id, received_at, signed_card::text, agent_id \
+               FROM public.alignment_cards WHERE card_id = $1 ORDER BY agent_id, issued_at DESC, card LIMIT $2";
+    let limit = i64::from(limit.clamp(1, MAX_PAGE));
+    let params = [(&card_id as _, Type::TEXT), (&limit as _, Type::INT8)];
+    let found = rows(connections, Transaction::CardsNamed, sql, &params).await?;
+    found.iter().map(card_row).collect()
+}
+
 fn card_row(row: &Row) -> Result<CardRow, StoreError> {
     // Written by `cards::put`, so it can be read.
     let signed_card: Json = serde_json::from_str(get(row, 2)?).unwrap_or_default();

@@ -133,6 +133,10 @@ impl<C: Connections> TraceReader for PostgresStore<C> {
         cards::version(&*self.connections, agent, card_id).await
     }
 
+    async fn cards_named(&self, card_id: &str, limit: u32) -> Result<Vec<CardRow>, StoreError> {
+        cards::named(&*self.connections, card_id, limit).await
+    }
+
     async fn sessions(&self, agent: AgentId, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
         agents::sessions(&*self.connections, agent, limit).await
     }

@@ -78,6 +78,7 @@ reads_as_ever! {
     cards(agents: &[AgentId]) -> Vec<CardRow>;
     card_versions(agent: AgentId, limit: u32) -> Vec<CardVersion>;
     card_version(agent: AgentId, card_id: &str) -> Option<CardRow>;
+    cards_named(card_id: &str, limit: u32) -> Vec<CardRow>;
     sessions(agent: AgentId, limit: u32) -> Vec<SessionRow>;
     streams(agent: AgentId) -> Vec<StreamRow>;
     equivocations(agent: AgentId) -> Vec<Equivocation>;

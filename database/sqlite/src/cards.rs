@@ -10,7 +10,7 @@ use serde_json::Value;
 use trace_store::{CardRow, CardVersion};
 
 use crate::agents::heads;
-use crate::rows::time;
+use crate::rows::{agent_id, time};
 use crate::{counts, query};
 
 /// Keeps `card` and answers with its agent's streams.
@@ -87,4 +87,22 @@ pub(crate) fn versions(tx: &Connection, agent: AgentId, limit: u32) -> Result<Ve
         })
     })?
     .collect()
+}
+
+/// The newest card of each agent with this id.
+pub(crate) fn named(tx: &Connection, card_id: &str, limit: u32) -> Result<Vec<CardRow>> {
+    let agents: Vec<AgentId> = tx
+        .prepare_cached(
+            "SELECT agent_id FROM agents WHERE agent IN (SELECT agent FROM cards WHERE card_id = ?1) \
+             ORDER BY agent_id LIMIT ?2",
+        )?
+        .query_map(params![card_id, limit.clamp(1, MAX_PAGE)], |row| {
+            agent_id(row, 0)
+        })?
+        .collect::<Result<_>>()?;
+    let mut found = Vec::with_capacity(agents.len());
+    for agent in agents {
+        found.extend(card(tx, agent, Some(card_id))?);
+    }
+    Ok(found)
 }

@@ -235,6 +235,12 @@ impl TraceReader for SqliteStore {
             .await
     }
 
+    async fn cards_named(&self, card_id: &str, limit: u32) -> Result<Vec<CardRow>, StoreError> {
+        let card_id = card_id.to_owned();
+        self.ask(move |tx| Ok(cards::named(tx, &card_id, limit)?))
+            .await
+    }
+
     async fn sessions(&self, agent: AgentId, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
         self.ask(move |tx| Ok(agents::sessions(tx, agent, limit)?))
             .await

@@ -64,6 +64,7 @@ macro_rules! conformance {
             cards_are_kept_and_the_newest_is_in_force,
             cards_of_several_agents_are_those_in_force,
             every_version_of_a_card_is_kept,
+            cards_are_found_by_their_id,
             neighbours_are_the_agents_own,
             facets_count_what_the_filter_leaves,
             the_longest_come_first,

@@ -180,6 +180,14 @@ pub trait TraceReader: Send + Sync + 'static {
         card_id: &str,
     ) -> impl Future<Output = Result<Option<CardRow>, StoreError>> + Send;
 
+    /// The cards with this id, in force or not: of each agent that has put one the newest by `issued_at`, in the order of the
+    /// agents' ids; at most `limit`, 1 to [`aap::limits::MAX_PAGE`]. Nobody keeps an agent from giving its card another's id.
+    fn cards_named(
+        &self,
+        card_id: &str,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<CardRow>, StoreError>> + Send;
+
     /// An agent's sessions, newest first.
     fn sessions(
         &self,

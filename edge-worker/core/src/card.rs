@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use aap::card::SignedCard;
 use aap::limits::MAX_CARD_BYTES;
-use aap::paths::CARD_MEDIA_TYPE;
 use aap::wire::{CardAnswer, Status};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use trace_store::{TraceReader, TraceWriter};
 
+use crate::cards::{in_force, shown};
 use crate::edge::{Caller, Edge};
 use crate::limiter::Limiter;
-use crate::query::{PathId, accepts, agent_id};
+use crate::query::{PathId, agent_id};
 use crate::{Problem, body};
 
 /// Takes a signed card: 200 when it is kept, 202 when it waits to be.
@@ -54,11 +54,5 @@ pub(crate) async fn get<S: TraceReader + TraceWriter, L: Limiter>(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let agent = agent_id(&id)?;
-    let row = edge.ports.store.card(agent).await?;
-    let row = row.ok_or_else(|| Problem::NotFound(format!("agent {agent} has no card here")))?;
-    if accepts(&headers, CARD_MEDIA_TYPE) {
-        let body = row.card.to_string();
-        return Ok(([(header::CONTENT_TYPE, CARD_MEDIA_TYPE)], body).into_response());
-    }
-    Ok(Json(row.signed_card).into_response())
+    Ok(shown(in_force(&edge, agent).await?, &headers))
 }

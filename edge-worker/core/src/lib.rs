@@ -25,12 +25,14 @@ use trace_store::{TraceReader, TraceWriter};
 mod agents;
 mod body;
 mod card;
+mod cards;
 mod drift;
 mod edge;
 mod evidence;
 mod export;
 #[cfg(not(target_arch = "wasm32"))]
 mod files;
+mod handshake;
 mod integrity;
 mod layers;
 pub mod limiter;
@@ -107,6 +109,25 @@ fn limited<S: TraceReader + TraceWriter, L: Limiter>() -> Routes<S, L> {
             "/v1/agents/{id}/card",
             put(card::put::<S, L>).get(card::get::<S, L>),
         ),
+        ("/v1/agents/{id}/cards", get(cards::versions::<S, L>)),
+        (
+            "/v1/agents/{id}/cards/{card_id}",
+            get(cards::version::<S, L>),
+        ),
+        (
+            "/agents/{id}/.well-known/alignment-card.json",
+            get(cards::well_known::<S, L>),
+        ),
+        (
+            "/agents/{id}/.well-known/alignment-card-revocations.json",
+            get(cards::revocations::<S, L>),
+        ),
+        (paths::WELL_KNOWN_CARD, get(cards::well_known_alone::<S, L>)),
+        (
+            paths::WELL_KNOWN_REVOCATIONS,
+            get(cards::revocations_alone::<S, L>),
+        ),
+        (paths::HANDSHAKE, post(handshake::answer::<S, L>)),
         ("/v1/agents/{id}/sessions", get(agents::sessions::<S, L>)),
         (
             "/v1/agents/{id}/integrity",

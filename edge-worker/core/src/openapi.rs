@@ -10,12 +10,14 @@ use axum::response::IntoResponse;
 use serde_json::{Map, Value};
 
 /// The rooms, in the order in which their parts are shown.
-const ROOMS: [&str; 13] = [
+const ROOMS: [&str; 15] = [
     include_str!("../openapi/info.json"),
     include_str!("../openapi/submitting.json"),
     include_str!("../openapi/listing.json"),
     include_str!("../openapi/agents.json"),
     include_str!("../openapi/cards.json"),
+    include_str!("../openapi/card_versions.json"),
+    include_str!("../openapi/handshake.json"),
     include_str!("../openapi/counting.json"),
     include_str!("../openapi/exporting.json"),
     include_str!("../openapi/operating.json"),

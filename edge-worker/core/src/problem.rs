@@ -68,6 +68,9 @@ pub enum Problem {
     /// The card is not believed.
     #[error("{0}")]
     BadCard(#[from] CardError),
+    /// A message of the handshake that cannot be answered.
+    #[error("{0}")]
+    BadHandshake(String),
     /// Over a limit.
     #[error("over the limit `{}` of {} in {} seconds", .0.policy, .0.limit, .0.window.as_secs())]
     Limited(LimitDecision),
@@ -118,6 +121,7 @@ impl Problem {
                 (StatusCode::UNPROCESSABLE_ENTITY, "too-many-new-agents")
             }
             Self::BadCard(_) => (StatusCode::UNPROCESSABLE_ENTITY, "card-not-believed"),
+            Self::BadHandshake(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-handshake"),
             Self::Limited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate-limited"),
             Self::TooManyStreams => (StatusCode::SERVICE_UNAVAILABLE, "too-many-live-streams"),
             Self::TooManyExports => (StatusCode::SERVICE_UNAVAILABLE, "too-many-exports"),

@@ -80,6 +80,9 @@ impl TraceReader for Down {
     async fn card_version(&self, _: AgentId, _: &str) -> Result<Option<CardRow>, StoreError> {
         down()
     }
+    async fn cards_named(&self, _: &str, _: u32) -> Result<Vec<CardRow>, StoreError> {
+        down()
+    }
     async fn sessions(&self, _: AgentId, _: u32) -> Result<Vec<SessionRow>, StoreError> {
         down()
     }

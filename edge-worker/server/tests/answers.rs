@@ -2,6 +2,7 @@
 
 mod common;
 
+use aap::paths::{CARD_MEDIA_TYPE, HANDSHAKE, WELL_KNOWN_CARD, WELL_KNOWN_REVOCATIONS};
 use axum::body::Body;
 use axum::http::Request;
 use common::{Answer, InProcess, OFF, in_process, signed};
@@ -221,4 +222,50 @@ async fn integrity_counts_what_it_could_not_check() {
         (&later["share"], &later["violations"]["forbidden_action"]),
         (&json!(0.0), &json!(1))
     );
+}
+
+/// An edge of one agent answers for it where AAP looks; once there is another, nobody is meant.
+#[tokio::test]
+async fn the_one_agent_of_an_edge_has_its_card_at_the_well_known_place() {
+    let edge = in_process(OFF);
+    let (mut one, two) = (Agent::new(1), Agent::new(2));
+    for path in [WELL_KNOWN_CARD, WELL_KNOWN_REVOCATIONS] {
+        edge.get(path).await.problem(404);
+    }
+    let first = one.card.card_id.clone();
+    assert_eq!(edge.put_card(&one).await.status, 200);
+    one.card.issued_at = now(1000);
+    one.card.card_id = one.card.derived_id();
+    assert_eq!(edge.put_card(&one).await.status, 200);
+    let card = edge.get(WELL_KNOWN_CARD).await;
+    assert_eq!(card.status, 200);
+    assert_eq!(card.header("content-type"), CARD_MEDIA_TYPE);
+    assert_eq!(card.body, json!(one.card));
+    let revoked = edge.get(WELL_KNOWN_REVOCATIONS).await;
+    assert_eq!(revoked.body["agent_id"], json!(one.id));
+    let gone = &revoked.body["revocations"];
+    assert_eq!(
+        (&gone[0]["card_id"], &gone[1]),
+        (&json!(first), &Value::Null)
+    );
+    // Whose card is wanted needs no word either.
+    let asked = json!({
+        "message_type": "alignment_card_request", "request_id": "r",
+        "requester": {"agent_id": "did:web:a.example", "card_id": "ac-0"},
+    });
+    let ask = || Request::post(HANDSHAKE).body(Body::from(asked.to_string()));
+    let said = edge.send(ask().expect("a request")).await;
+    assert_eq!(said.status, 200);
+    assert_eq!(said.body["alignment_card"], json!(one.card));
+
+    assert_eq!(edge.put_card(&two).await.status, 200);
+    for path in [WELL_KNOWN_CARD, WELL_KNOWN_REVOCATIONS] {
+        let told = edge.get(path).await;
+        assert!(
+            told.problem(404).contains("exactly one agent"),
+            "{}",
+            told.body
+        );
+    }
+    edge.send(ask().expect("a request")).await.problem(404);
 }

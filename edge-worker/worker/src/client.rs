@@ -27,7 +27,10 @@ pub enum Answerer {
 /// Who answers `method path`.
 pub fn answerer(method: &str, path: &str) -> Answerer {
     const HERE: [&str; 4] = [paths::HEALTH, paths::READY, paths::METRICS, paths::OPENAPI];
-    if !matches!(method, "GET" | "HEAD") || HERE.contains(&path) {
+    // It asks though it is sent with a body.
+    if (method, path) == ("POST", paths::HANDSHAKE) {
+        Answerer::Reader
+    } else if !matches!(method, "GET" | "HEAD") || HERE.contains(&path) {
         Answerer::Here
     } else if path == paths::LIVE {
         Answerer::LiveHub
@@ -59,6 +62,8 @@ mod tests {
             ("POST", "/v1/traces", Answerer::Here),
             ("PUT", "/v1/agents/x/card", Answerer::Here),
             ("OPTIONS", "/v1/traces", Answerer::Here),
+            ("POST", "/v1/handshake", Answerer::Reader),
+            ("OPTIONS", "/v1/handshake", Answerer::Here),
             ("GET", "/health", Answerer::Here),
             ("GET", "/ready", Answerer::Here),
             ("GET", "/v1/live", Answerer::LiveHub),

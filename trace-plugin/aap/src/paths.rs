@@ -12,6 +12,12 @@ pub const STATS: &str = "/v1/stats";
 pub const EXPORT: &str = "/v1/export";
 /// How often each word occurs under a filter.
 pub const FACETS: &str = "/v1/facets";
+/// AAP's value coherence handshake.
+pub const HANDSHAKE: &str = "/v1/handshake";
+/// The alignment card of the one agent of a place, as AAP registers it.
+pub const WELL_KNOWN_CARD: &str = "/.well-known/alignment-card.json";
+/// Ids of its cards that are not in force any more, as AAP registers it.
+pub const WELL_KNOWN_REVOCATIONS: &str = "/.well-known/alignment-card-revocations.json";
 /// Server-Sent Events of new traces.
 pub const LIVE: &str = "/v1/live";
 /// Liveness.

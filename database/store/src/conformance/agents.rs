@@ -172,6 +172,36 @@ pub async fn every_version_of_a_card_is_kept(store: &impl Store) {
     }
 }
 
+/// A card is found by its id alone, of each agent that gave one this id the newest.
+pub async fn cards_are_found_by_their_id(store: &impl Store) {
+    let (mut one, mut two) = (Agent::new(1), Agent::new(2));
+    let id = one.card.card_id.clone();
+    two.card.card_id.clone_from(&id);
+    for (agent, issued) in [(&mut one, [0, 0]), (&mut two, [1000, 2000])] {
+        for at in issued {
+            agent.card.issued_at = now(at);
+            let signed = agent.card.clone().sign(agent.key());
+            store.put_card(signed, now(10)).await.unwrap();
+        }
+    }
+    let mut both = Vec::new();
+    for agent in [&one, &two] {
+        both.extend(store.card(agent.id).await.unwrap());
+    }
+    both.sort_by_key(|card| card.agent_id);
+    let found = store.cards_named(&id, 10).await.unwrap();
+    assert_eq!(found, both);
+    assert!(
+        found
+            .iter()
+            .any(|card| card.card["issued_at"] == now(2000).to_string())
+    );
+    assert_eq!(store.cards_named(&id, 1).await.unwrap(), both[..1]);
+    for absent in ["ac-0", "", "a\0b"] {
+        assert!(store.cards_named(absent, 10).await.unwrap().is_empty());
+    }
+}
+
 /// Before and after in time, among the agent's own traces.
 pub async fn neighbours_are_the_agents_own(store: &impl Store) {
     let (mut one, mut two) = (Agent::new(1), Agent::new(2));

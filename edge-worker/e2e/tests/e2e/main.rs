@@ -20,6 +20,7 @@ mod facets;
 mod filters;
 mod forks;
 mod forms;
+mod handshake;
 mod limits;
 mod links;
 mod live;

@@ -287,6 +287,10 @@ impl TraceReader for Store {
         self.reads.card_version(agent, card_id).await
     }
 
+    async fn cards_named(&self, card_id: &str, limit: u32) -> Result<Vec<CardRow>, StoreError> {
+        self.reads.cards_named(card_id, limit).await
+    }
+
     async fn sessions(&self, agent: AgentId, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
         self.reads.sessions(agent, limit).await
     }
