@@ -18,11 +18,19 @@ pub const MAX_SUBSHELLS: usize = 10;
 /// How many simple commands one call may come to, loops and functions unrolled.
 pub const MAX_COMMANDS: usize = 2_000;
 
-/// How many words one brace expansion may make (`{a,b}{c,d}` makes four).
-pub const MAX_BRACE_WORDS: usize = 256;
+/// How many words one brace expansion may make (`{a,b}{c,d}` makes four). Past it the call is effect
+/// `opaque:too_complex`; of a range (`{1..9999}`), whose words are all alike, the first ones are read.
+pub const MAX_BRACE_WORDS: usize = 1_024;
+
+/// How many braces one word may have. Past it the call is effect `opaque:too_complex`.
+pub const MAX_BRACES: usize = 16;
 
 /// How many values of a `for` loop are followed one by one; the rest are taken to be like them.
 pub const MAX_LOOP_VALUES: usize = 32;
+
+/// What reading one call may cost, in units of about a tenth of a microsecond (a token costs eight). Past it the call is
+/// effect `opaque:too_complex`: this is what keeps any text within five milliseconds.
+pub const MAX_WORK: usize = 30_000;
 
 /// Longest value that a word or variable may expand to, in bytes. Longer ones become unknown.
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;

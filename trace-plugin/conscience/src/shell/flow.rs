@@ -119,6 +119,13 @@ impl Field {
         }
     }
 
+    /// A word that was too much to read.
+    pub(crate) fn unread(raw: &str) -> Self {
+        let mut field = Self::default();
+        field.push_unknown(raw.get(..64).unwrap_or_default(), true);
+        field
+    }
+
     pub(crate) fn is_known(&self) -> bool {
         self.if_empty.is_none()
     }

@@ -12,6 +12,7 @@ mod scan;
 mod verbed;
 mod walk;
 mod word;
+mod work;
 mod wrap;
 
 use std::{collections::HashMap, rc::Rc};
@@ -20,7 +21,7 @@ use brush_parser::ast::FunctionBody;
 
 use crate::{
     effect::{Effect, EffectKind},
-    limits::{MAX_COMMANDS, MAX_DEPTH, MAX_EFFECTS},
+    limits::{MAX_COMMANDS, MAX_DEPTH, MAX_EFFECTS, MAX_WORK},
     path::Path,
     place::{Place, place_of},
     secret,
@@ -68,6 +69,8 @@ pub(crate) struct Shell<'a> {
     pub(crate) written: HashMap<String, Flow>,
     depth: usize,
     commands: usize,
+    /// What is left of `MAX_WORK`.
+    left: usize,
 }
 
 impl<'a> Shell<'a> {
@@ -98,6 +101,7 @@ impl<'a> Shell<'a> {
             written: HashMap::new(),
             depth: 0,
             commands: 0,
+            left: MAX_WORK,
         }
     }
 
@@ -107,7 +111,10 @@ impl<'a> Shell<'a> {
             self.opaque("too_complex", "");
             return Flow::unforeseen();
         }
-        match parse::parse(text) {
+        if !self.work_on_command(stdin.text.as_ref().map_or(0, String::len)) {
+            return Flow::unforeseen();
+        }
+        match parse::parse(text, &mut self.left) {
             Ok(program) => {
                 self.depth += 1;
                 let mut out = Flow::text("");
@@ -158,6 +165,8 @@ impl<'a> Shell<'a> {
 
     pub(crate) fn emit(&mut self, effect: Effect) {
         if self.found.effects.len() < MAX_EFFECTS {
+            // Each is compared with those before it, and put to the policies.
+            self.left = self.left.saturating_sub(20 + self.found.effects.len() / 8);
             if !self.found.effects.contains(&effect) {
                 self.found.effects.push(effect);
             }

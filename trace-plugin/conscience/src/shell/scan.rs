@@ -1,6 +1,6 @@
 //! Where the quotes and brackets in the text of a word end, and what its braces stand for.
 
-use crate::limits::MAX_BRACE_WORDS;
+use crate::limits::{MAX_BRACE_WORDS, MAX_BRACES};
 
 pub(super) fn text(chars: &[char]) -> String {
     chars.iter().collect()
@@ -82,8 +82,13 @@ pub(super) fn plain_end_of_double(chars: &[char], mut at: usize) -> usize {
 }
 
 /// Brace expansion of the raw text of a word.
-pub(super) fn braces(raw: &str, words: &mut Vec<String>, depth: usize) {
-    if words.len() >= MAX_BRACE_WORDS || depth > 8 {
+///
+/// What it costs is taken from `left`, which is nothing at the end when there are too many.
+pub(super) fn braces(raw: &str, words: &mut Vec<String>, depth: usize, left: &mut usize) {
+    // What would be left out may be what matters, so that it is all or nothing.
+    let too_many = words.len() >= MAX_BRACE_WORDS || depth > MAX_BRACES;
+    *left = left.saturating_sub(if too_many { *left } else { 1 + raw.len() / 16 });
+    if *left == 0 {
         return;
     }
     let chars: Vec<char> = raw.chars().collect();
@@ -107,6 +112,7 @@ pub(super) fn braces(raw: &str, words: &mut Vec<String>, depth: usize) {
                             &format!("{}{part}{}", text(&chars[..at]), text(&chars[end + 1..])),
                             words,
                             depth + 1,
+                            left,
                         );
                     }
                     return;

@@ -47,7 +47,8 @@ impl Shell<'_> {
     }
 
     fn command(&mut self, command: &Command, stdin: &Flow) -> Flow {
-        if !self.spend() {
+        let bytes = stdin.text.as_ref().map_or(0, String::len);
+        if !self.spend() || !self.work_on_command(bytes) {
             return Flow::unforeseen();
         }
         match command {
@@ -198,7 +199,8 @@ impl Shell<'_> {
             );
             return Flow::unforeseen();
         }
-        if self.depth >= MAX_DEPTH {
+        // Its body is searched for calls of itself.
+        if self.depth >= MAX_DEPTH || !self.work(100) {
             self.opaque("too_complex", name);
             return Flow::unforeseen();
         }

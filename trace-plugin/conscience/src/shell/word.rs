@@ -59,9 +59,20 @@ impl Shell<'_> {
             return vec![Field::known(raw)];
         }
         let mut words = Vec::new();
-        braces(raw, &mut words, 0);
+        let mut left = self.left;
+        if self.work(raw.len() / 16) {
+            braces(raw, &mut words, 0, &mut left);
+        }
+        // More than braces may come to is charged here, so that the call is opaque.
+        let spent = self.left.saturating_sub(left);
         let mut fields = Fields::default();
+        if !self.work(spent) {
+            return vec![Field::unread(raw)];
+        }
         for word in words {
+            if !self.work(2 + word.len() / 16) {
+                break;
+            }
             self.word(&word, &mut fields);
             fields.end();
         }
@@ -70,6 +81,9 @@ impl Shell<'_> {
 
     /// A word as one field, unsplit: assignments, redirection targets, here-strings.
     pub(super) fn expand_one(&mut self, raw: &str) -> Field {
+        if !self.work(raw.len() / 16) {
+            return Field::unread(raw);
+        }
         let mut fields = Fields::default();
         let chars: Vec<char> = raw.chars().collect();
         self.pieces(&chars, false, true, &mut fields);
@@ -78,6 +92,9 @@ impl Shell<'_> {
 
     /// The body of a here-document that is not quoted.
     pub(super) fn expand_body(&mut self, raw: &str) -> Field {
+        if !self.work(raw.len() / 16) {
+            return Field::unread(raw);
+        }
         let mut fields = Fields::default();
         let chars: Vec<char> = raw.chars().collect();
         self.pieces(&chars, true, true, &mut fields);
@@ -255,6 +272,10 @@ impl Shell<'_> {
         let mut taint = Taint::default();
         match self.parameter_value(inner, &mut taint) {
             Value::Known(text) if text.len() > MAX_VALUE_BYTES => {
+                fields.now.push_unknown("$…", true);
+                fields.started = true;
+            }
+            Value::Known(text) if !self.work(2 + text.len() / 64) => {
                 fields.now.push_unknown("$…", true);
                 fields.started = true;
             }

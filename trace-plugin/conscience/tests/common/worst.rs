@@ -126,6 +126,30 @@ fn repeated() -> Vec<(&'static str, String)> {
             format!("x=ab; {}", fill("", "x=$x$x; ", "").split_at(8).1),
         ),
         ("variables", numbered(|n| format!("v{n}=a; "))),
+        ("variables, then commands", {
+            let mut line: String = (0..500).map(|n| format!("v{n}=a; ")).collect();
+            line.push_str(&"a=b ls | cat; ".repeat(900));
+            line
+        }),
+        (
+            "a long variable, again and again",
+            fill(
+                &format!("x={}; ", "a".repeat(30_000)),
+                "echo $x | cat | cat; ",
+                "",
+            ),
+        ),
+        (
+            "a long variable in a loop",
+            format!(
+                "x={}; for i in 1 2 3 4 5 6 7 8; do for j in 1 2 3 4 5 6 7 8; do x=$x$x; echo $x > f; done; done",
+                "a".repeat(60_000)
+            ),
+        ),
+        (
+            "a file that grows",
+            fill(&format!("x={}; ", "a".repeat(30_000)), "echo $x >> f; ", ""),
+        ),
         ("pipes", fill("ls", " | cat", "")),
         ("pipes of data", fill("echo a", " | tr a b", "")),
         ("and, or", fill("true", " && ls || ls", "")),
