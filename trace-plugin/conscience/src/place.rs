@@ -180,6 +180,8 @@ const START_UP: &[&str] = &[
     ".zshenv",
     ".zshrc",
     "config.fish",
+    "profile.ps1",
+    "Microsoft.PowerShell_profile.ps1",
 ];
 
 /// Histories of shells and clients.
@@ -198,6 +200,7 @@ const HISTORIES: &[&str] = &[
     ".lesshst",
     ".viminfo",
     ".zhistory",
+    "ConsoleHost_history.txt",
 ];
 
 /// Settings of agents, as the end of a path: what decides what an agent may do and which hooks see it.
@@ -276,6 +279,8 @@ fn by_name(path: &Path) -> Place {
         "/LaunchAgents/",
         "/LaunchDaemons/",
         "/.config/cron",
+        "/Start Menu/Programs/Startup/",
+        "/Start Menu/Programs/StartUp/",
     ]
     .iter()
     .any(|part| folded.contains(part))

@@ -8,7 +8,7 @@ use crate::{
     host,
     limits::{MAX_PARAMS_DEPTH, MAX_TEXT_BYTES},
     shell::{
-        Shell,
+        Dialect, Shell,
         flow::{Field, Flow},
     },
     sql, tools_remote,
@@ -27,7 +27,6 @@ const SHELLS: &[&str] = &[
     "run_command",
     "terminal",
     "execute_bash",
-    "powershell",
     "bashtool",
     "run_in_terminal",
     "shell_command",
@@ -186,8 +185,9 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
         name.rsplit(['.', '/', ':']).next().unwrap_or(name)
     };
     let params = &call.params;
-    if SHELLS.contains(&name) {
+    if let Some(dialect) = dialect(name) {
         directory(shell, params);
+        shell.dialect = dialect;
         shell_tool(shell, params, 0);
         return;
     }
@@ -283,6 +283,22 @@ fn unknown(shell: &mut Shell<'_>, params: &Value, name: &str) {
     }
 }
 
+/// The language of a shell tool's lines; none if it is no such tool.
+fn dialect(name: &str) -> Option<Dialect> {
+    match name {
+        "powershell"
+        | "pwsh"
+        | "run_powershell"
+        | "execute_powershell"
+        | "powershell_command"
+        | "run_pwsh"
+        | "powershelltool"
+        | "run_powershell_command" => Some(Dialect::PowerShell),
+        "cmd" | "run_cmd" | "cmd_exec" | "command_prompt" | "execute_cmd" => Some(Dialect::Prompt),
+        _ => SHELLS.contains(&name).then_some(Dialect::Posix),
+    }
+}
+
 /// The directory that a shell tool's own arguments name.
 fn directory(shell: &mut Shell<'_>, params: &Value) {
     if let Some(directory) = [
@@ -354,7 +370,11 @@ fn shell_tool(shell: &mut Shell<'_>, params: &Value, depth: usize) {
 
 /// Reads a shell line; a secret variable that ends up on the screen is read out.
 fn finish(shell: &mut Shell<'_>, text: &str) {
-    let flow = shell.run(text, &Flow::default());
+    let flow = match shell.dialect {
+        Dialect::Posix => shell.run(text, &Flow::default()),
+        Dialect::PowerShell => shell.powershell_text(text, "powershell"),
+        Dialect::Prompt => shell.batch(text, "cmd"),
+    };
     for name in flow
         .taint
         .secrets

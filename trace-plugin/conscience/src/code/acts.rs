@@ -44,11 +44,14 @@ pub(super) fn act(
     args: &[Arg],
     taint: Taint,
 ) -> Value {
-    let plain: Vec<&Value> = args
+    let mut plain: Vec<&Value> = args
         .iter()
         .filter(|arg| arg.name.is_none())
         .map(|arg| &arg.value)
         .collect();
+    if plain.is_empty() {
+        plain = args.iter().map(|arg| &arg.value).collect();
+    }
     let on = receiver.filter(|value| !matches!(value, Value::Name(_) | Value::Unknown));
     let made = Made {
         name,
@@ -154,6 +157,13 @@ pub(super) fn run_words(reader: &mut Reader<'_, '_>, words: &[Field]) -> Value {
     let Some(first) = words.first() else {
         return Value::Unknown;
     };
+    // A list of lines and not of words: each is one.
+    if first.text.contains(' ') && first.is_known() && words.len() > 1 {
+        for line in words.iter().take(16) {
+            reader.run_text(&Value::Text(Box::new(line.clone())));
+        }
+        return Value::Unknown;
+    }
     if !first.is_known() {
         reader
             .shell
@@ -170,14 +180,25 @@ fn spawn(reader: &mut Reader<'_, '_>, made: &Made<'_>) -> Value {
         return Value::Unknown;
     };
     let by_shell = made.given("shell").is_some();
+    if let Some(input) = made.given("input").cloned() {
+        let words = first.words();
+        let mut flow = input.flow();
+        flow.connected = true;
+        flow.taint.unforeseen = false;
+        reader.shell.invoke(&words, &flow);
+        return Value::Unknown;
+    }
     match first {
         Value::List(values) if !by_shell => {
             let words: Vec<Field> = values.iter().flat_map(Value::words).collect();
             run_words(reader, &words)
         }
-        Value::List(values) => values
-            .first()
-            .map_or(Value::Unknown, |text| reader.run_text(text)),
+        Value::List(values) => {
+            for text in values.iter().take(16) {
+                reader.run_text(text);
+            }
+            Value::Unknown
+        }
         text => {
             // `system("rm", "-rf", "/")`: words of a command.
             let more: Vec<Field> = if made.method {
@@ -286,6 +307,17 @@ fn decode(made: &Made<'_>, taint: Taint) -> Value {
 }
 
 fn connect(reader: &mut Reader<'_, '_>, made: &Made<'_>, taint: &Taint) -> Value {
+    // A database's `connect("file")` is no network; a socket is given host and port.
+    if made.name.ends_with("connect")
+        && !made.name.starts_with("net.")
+        && !made
+            .args
+            .iter()
+            .any(|arg| matches!(&arg.value, Value::List(_)))
+        && made.args.len() < 2
+    {
+        return Value::tainted(taint.clone());
+    }
     let words: Vec<Field> = made.args.iter().flat_map(|arg| arg.value.words()).collect();
     let peer = words
         .iter()

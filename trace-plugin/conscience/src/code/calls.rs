@@ -128,6 +128,14 @@ fn named(
 fn built(short: &str, receiver: Option<&Value>, args: &[Arg], taint: &Taint) -> Option<Value> {
     let first = args.first().map(|arg| &arg.value);
     match (short, receiver) {
+        // What goes through a list gives what is in it.
+        (
+            "each" | "forEach" | "each_with_index" | "select" | "reject" | "sort_by" | "first"
+            | "last" | "pop" | "shift" | "values" | "keys" | "items" | "take" | "find_all"
+            | "flatMap" | "each_entry" | "then" | "tap" | "to_a" | "flat_map" | "each_slice"
+            | "splitlines" | "toSorted" | "filter" | "slice",
+            Some(value @ (Value::List(_) | Value::Text(_))),
+        ) => Some(value.clone()),
         ("join", Some(Value::Text(between))) => Some(join(&between.text, first, taint)),
         ("join", Some(list @ Value::List(_))) => Some(join(
             first.and_then(Value::text).unwrap_or(" "),

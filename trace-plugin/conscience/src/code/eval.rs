@@ -136,6 +136,19 @@ impl<'r, 'w> Reader<'r, 'w> {
                     self.at += 1;
                 }
                 Some(Token::Comma) => self.at += 1,
+                // Options in an object: their names are as good as arguments' names.
+                Some(Token::Open('{'))
+                    if shut == Some('(') && self.language == Language::JavaScript =>
+                {
+                    self.at += 1;
+                    let options = self.statements(Some('{'));
+                    all.extend(
+                        options
+                            .into_iter()
+                            .filter(|arg| arg.name.is_some())
+                            .take(16),
+                    );
+                }
                 Some(_) => {
                     let arg = self.argument();
                     if all.len() < MAX_VALUES {
@@ -304,25 +317,6 @@ impl<'r, 'w> Reader<'r, 'w> {
         }
     }
 
-    /// Code of a function without a name: read where it stands, with what it is given there.
-    fn anonymous(&mut self, parameters: Vec<String>) -> Value {
-        // Past the header to its end.
-        while let Some(token) = self.peek() {
-            let done = matches!(token, Token::Arrow | Token::Sign(':') | Token::Close(')'));
-            let arrow = matches!(token, Token::Arrow | Token::Sign(':'));
-            self.at += 1;
-            if done && (arrow || self.peek() != Some(&Token::Arrow)) {
-                break;
-            }
-        }
-        let given = self.pending.last().cloned().unwrap_or_default();
-        if let Some(first) = parameters.into_iter().next() {
-            self.names.insert(first, given);
-        }
-        self.again = true;
-        self.expression()
-    }
-
     /// What a program reads, or one line of it.
     pub(super) fn line_of_input(&self) -> Value {
         match &self.input.text {
@@ -405,6 +399,7 @@ impl<'r, 'w> Reader<'r, 'w> {
             self.names.insert(word.to_owned(), value.clone());
             return Some(value);
         }
+        self.grow(word);
         Some(self.lookup(word))
     }
 

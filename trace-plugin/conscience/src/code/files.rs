@@ -15,7 +15,12 @@ pub(super) fn act(reader: &mut Reader<'_, '_>, does: Does, made: &Made<'_>, tain
         Does::DeletesTree | Does::DeletesFile => delete(reader, does, made),
         Does::Writes => {
             if let Some(field) = made.first.and_then(Value::field).cloned() {
-                let content = made.second.map_or_else(Flow::unforeseen, Value::flow);
+                let cuts = made.name.ends_with("truncate") || made.name.ends_with("truncateSync");
+                let content = if cuts {
+                    Flow::text("")
+                } else {
+                    made.second.map_or_else(Flow::unforeseen, Value::flow)
+                };
                 let append = made.name.contains("ppend")
                     || made
                         .plain
@@ -200,6 +205,11 @@ fn perl_open(reader: &mut Reader<'_, '_>, made: &Made<'_>) -> Value {
             let Some(text) = whole.text().map(str::trim) else {
                 return Value::Unknown;
             };
+            if let Some(command) = text.strip_prefix('|')
+                && matches!(command.trim(), "sh" | "bash" | "/bin/sh" | "/bin/bash")
+            {
+                reader.shell.opaque("script", reader.program);
+            }
             if let Some(command) = text.strip_prefix('|').or_else(|| text.strip_suffix('|')) {
                 return reader.run_text(&Value::known(command));
             }

@@ -206,6 +206,12 @@ impl Reader<'_, '_> {
                     }
                     "process.argv" => self.arguments_given(2),
                     "sys.stdin" | "STDIN" => self.line_of_input(),
+                    _ if !called
+                        && super::table::does(&full, self.language)
+                            == Some(super::table::Does::Home) =>
+                    {
+                        Value::known(self.shell.home.as_deref().unwrap_or("~"))
+                    }
                     _ => Value::Name(full),
                 }
             }
@@ -243,6 +249,10 @@ impl Reader<'_, '_> {
                 ..*field
             })),
             (Value::Name(name), Some(key)) if is_environment(&name) => self.variable(key),
+            (Value::Name(name), Some(key)) if name == "Dir" => Value::Text(Box::new(Field {
+                glob: true,
+                ..Field::known(key)
+            })),
             (Value::Name(name), Some(key)) => Value::Name(format!("{name}.{key}")),
             (Value::List(values), Some(at)) if !ranged => at
                 .parse::<usize>()

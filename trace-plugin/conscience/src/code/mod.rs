@@ -56,7 +56,9 @@ fn given(call: &Call<'_>, language: Language) -> Given {
             && text.starts_with('-')
             && !text.starts_with("--")
             && text.ends_with(|c: char| clusters.contains(c));
-        if !ended && (options.contains(&text) || cluster && flags(text)) {
+        if !ended
+            && (options.contains(&text) || cluster && (flags(text) || language == Language::Python))
+        {
             out.codes.extend(args.next().cloned());
             // Python's code ends its options.
             ended = language == Language::Python;
@@ -146,7 +148,9 @@ impl Shell<'_> {
                 }
             }
             out.taint.merge(&input.taint);
-            if given.codes.is_empty() || lines {
+            let followed = input.text.is_some()
+                || (input.taint.listing.as_ref()).is_some_and(|listing| listing.contains('/'));
+            if given.codes.is_empty() || lines && !followed {
                 out.text = None;
                 out.taint.unforeseen = true;
             }

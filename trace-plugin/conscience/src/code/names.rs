@@ -236,7 +236,9 @@ impl Reader<'_, '_> {
 
     fn bind_first(&mut self, parameters: &[String]) {
         let given = self.pending.last().cloned().unwrap_or_default();
-        if let Some(first) = parameters.first() {
+        if let Some(first) = parameters.first()
+            && (!matches!(given, Value::Unknown) || !self.names.contains_key(first))
+        {
             self.names.insert(first.clone(), given);
         }
     }
@@ -275,6 +277,54 @@ impl Reader<'_, '_> {
             ahead += 1;
         }
         (by_word || self.peek_at(ahead + 1) == Some(&Token::Arrow)).then_some(names)
+    }
+
+    /// Code of a function without a name: read where it stands, with what it is given there.
+    pub(super) fn anonymous(&mut self, parameters: Vec<String>) -> Value {
+        // Past the header to its end.
+        while let Some(token) = self.peek() {
+            let done = matches!(token, Token::Arrow | Token::Sign(':') | Token::Close(')'));
+            let arrow = matches!(token, Token::Arrow | Token::Sign(':'));
+            self.at += 1;
+            if done && (arrow || self.peek() != Some(&Token::Arrow)) {
+                break;
+            }
+        }
+        let given = self.pending.last().cloned().unwrap_or_default();
+        if let Some(first) = parameters.into_iter().next()
+            && (!matches!(given, Value::Unknown) || !self.names.contains_key(&first))
+        {
+            self.names.insert(first, given);
+        }
+        self.again = true;
+        self.expression()
+    }
+
+    /// `list.append(…)`, `list.push(…)`: the list has more from here on.
+    pub(super) fn grow(&mut self, word: &str) {
+        let grows = matches!(
+            self.word_at(1),
+            Some("append" | "push" | "extend" | "add" | "push_back" | "concat")
+        );
+        if !grows
+            || self.peek() != Some(&Token::Member)
+            || self.peek_at(2) != Some(&Token::Open('('))
+        {
+            return;
+        }
+        let Some(Value::List(mut all)) = self.names.get(word).cloned() else {
+            return;
+        };
+        let at = self.at;
+        self.at += 3;
+        for arg in self.statements(Some('(')) {
+            match arg.value {
+                Value::List(more) => all.extend(more),
+                one => all.push(one),
+            }
+        }
+        self.at = at;
+        self.names.insert(word.to_owned(), Value::list(all));
     }
 }
 

@@ -165,7 +165,7 @@ const CALLS: &[(Does, &str)] = &[
         Runs,
         "eval exec Function compile instance_eval class_eval module_eval runInThisContext runInNewContext runInContext loadstring \
         load dofile assert create_function execfile Code.eval_string Code.eval_file vm.runInContext runpy.run_path \
-        marshal.loads pickle.loads pickle.load cPickle.loads dill.loads yaml.unsafe_load Marshal.load \
+        pickle.loads pickle.load cPickle.loads dill.loads yaml.unsafe_load Marshal.load \
         include require_once exec_module eval_string timeit.timeit timeit evalScript \
         setTimeout runcode interact eval-string source parse_eval unserialize",
     ),
@@ -175,7 +175,7 @@ const CALLS: &[(Does, &str)] = &[
         hex2bin str_rot13 decodebytes a2b_hex a2b_base64 codecs.decode decompress inflateSync gunzipSync \
         gzinflate b32decode b85decode a85decode decode_base64 unpack pack urlsafe_b64decode gzuncompress \
         inflate decode64! standard_b64decode base64.decode brotliDecompressSync gzdecode base64decode \
-        base64-decode convert_uudecode rawToChar decodestring",
+        base64-decode marshal.loads convert_uudecode rawToChar decodestring",
     ),
     (
         ChangesDirectory,
@@ -256,6 +256,28 @@ const CALLS: &[(Does, &str)] = &[
     ),
 ];
 
+/// Calls that run code only by themselves or as members of these.
+const EXACT: &[&str] = &[
+    "eval", "exec", "compile", "load", "dofile", "source", "include", "assert", "timeit",
+    "interact", "loads", "Function",
+];
+const GLOBALS: &[&str] = &[
+    "builtins.",
+    "__builtins__.",
+    "global.",
+    "globalThis.",
+    "window.",
+    "Kernel.",
+    "self.",
+    "this.",
+    "vm.",
+    "pickle.",
+    "cPickle.",
+    "dill.",
+    "Marshal.",
+    "timeit.",
+];
+
 /// The last words of the names in `CALLS`, with the whole name and what it does.
 static BY_LAST: LazyLock<HashMap<&'static str, Vec<(&'static str, Does)>>> = LazyLock::new(|| {
     let mut all: HashMap<_, Vec<_>> = HashMap::new();
@@ -293,6 +315,15 @@ pub(super) fn does(name: &str, language: Language) -> Option<Does> {
         })
         .max_by_key(|(known, _)| known.len())
         .map(|(_, does)| *does)
+        // `json.load`, `re.compile`, `pattern.exec`: only the words by themselves run code.
+        .filter(|does| {
+            *does != Runs
+                || !EXACT.contains(&last)
+                || name == last
+                || GLOBALS
+                    .iter()
+                    .any(|global| name.strip_suffix(last) == Some(global))
+        })
 }
 
 /// What a word means in one language.

@@ -105,18 +105,36 @@ impl Value {
     /// What a loop over it gives.
     pub(crate) fn element(&self) -> Self {
         match self {
-            Self::List(values) => values
-                .iter()
-                .find(|value| value.field().is_some())
-                .or(values.first())
-                .cloned()
-                .unwrap_or_default(),
+            Self::List(values) if values.len() == 1 => values[0].clone(),
+            // All of them at once: what is done to one is done to each.
             other => other.clone(),
         }
     }
 
     /// Two texts after each other, with `between`.
     pub(crate) fn joined(self, between: &str, next: &Self) -> Self {
+        if let Self::List(values) = next
+            && !matches!(self, Self::List(_))
+            && values.iter().all(|value| matches!(value, Self::Text(_)))
+        {
+            return Self::list(
+                values
+                    .iter()
+                    .map(|value| self.clone().joined(between, value))
+                    .collect(),
+            );
+        }
+        if let Self::List(values) = self {
+            if matches!(next, Self::List(_)) {
+                return Self::list(values);
+            }
+            return Self::list(
+                values
+                    .into_iter()
+                    .map(|value| value.joined(between, next))
+                    .collect(),
+            );
+        }
         let mut field = match self {
             Self::Text(field) => field,
             other => {
@@ -171,6 +189,7 @@ pub(crate) fn is_environment(name: &str) -> bool {
     matches!(
         name,
         "os.environ"
+            | "ENVIRON"
             | "process.env"
             | "ENV"
             | "%ENV"

@@ -126,6 +126,14 @@ const NETWORK: &[&str] = &[
     "axios",
     "http.get",
     "https.get",
+    "('http')",
+    "(\"http\")",
+    "('https')",
+    "(\"https\")",
+    "('net')",
+    "(\"net\")",
+    "node:http",
+    "node:net",
     "http.request",
     "https.request",
     "Net::HTTP",
@@ -263,7 +271,17 @@ impl Shell<'_> {
                 "IO.popen",
                 "subprocess.Popen(",
             ])
-            && has(&["socket", "Socket", "net.", "TCPSocket", "fsockopen", "inet"])
+            && has(&[
+                "('net')",
+                "(\"net\")",
+                "node:net",
+                "socket",
+                "Socket",
+                "net.",
+                "TCPSocket",
+                "fsockopen",
+                "inet",
+            ])
         {
             self.emit(Effect::new(EffectKind::RemoteShell, peer.clone()).program(program));
         } else if network && runs && has(&["exec(", "eval(", "Function("]) && !has(&["re.compile("])
@@ -317,8 +335,33 @@ impl Shell<'_> {
                     .program(program),
             );
         }
-        if code.contains("getattr(") && has(&["'sys'+", "\"sys\"+", "__import__("]) {
-            self.emit(Effect::new(EffectKind::RunHidden, "").program(program));
+        let cloud = has(&[
+            "boto3",
+            "aws-sdk",
+            "google.cloud",
+            "azure.mgmt",
+            "googleapiclient",
+        ]);
+        if cloud
+            && has(&[
+                ".delete()",
+                ".terminate()",
+                "begin_delete",
+                "DeleteBucketCommand",
+                "TerminateInstancesCommand",
+                "DeleteStackCommand",
+                "DeleteDBInstanceCommand",
+                "DeleteTableCommand",
+            ])
+        {
+            self.emit(
+                Effect::new(EffectKind::DestroyService, "what a cloud holds")
+                    .manner("infrastructure")
+                    .program(program),
+            );
+        }
+        if has(&["/inet/tcp"]) && has(&["getline"]) && has(&["|&"]) && has(&["print"]) {
+            self.emit(Effect::new(EffectKind::RemoteShell, "the network").program(program));
         }
     }
 

@@ -177,6 +177,9 @@ impl Reader<'_, '_> {
                     self.aliases.insert(name.to_ascii_lowercase(), value);
                 }
             }
+            "get-process" if bound.plain.is_empty() && bound.parameters.is_empty() => {
+                return Some(Value::Name("every process".to_owned()));
+            }
             "get-command" => {
                 // `& (Get-Command Remove-Item) …`
                 let all = bound.at("name", 0).cloned().unwrap_or_default();

@@ -194,7 +194,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn one_value(&mut self) -> Value {
+    pub(super) fn one_value(&mut self) -> Value {
         match self.peek() {
             Some('(' | '{' | '@' | '[') => self.operand(),
             Some('$') => {

@@ -56,6 +56,9 @@ impl Reader<'_, '_> {
                     Value::known("~")
                 }
                 Value::Name(of) => Value::Name(format!("{of}.{name}")),
+                _ if name == "historysavepath" => {
+                    Value::known("~/.local/share/powershell/PSReadLine/ConsoleHost_history.txt")
+                }
                 // `$_.FullName`, `$response.Content`, `$file.Name`.
                 other
                     if matches!(

@@ -306,8 +306,7 @@ impl Reader<'_, '_> {
                 let body = self.bracketed();
                 Value::Name(format!("{BLOCK}{body}"))
             }
-            Some('(' | '"' | '\'' | '$' | '@') => self.operand(),
-            _ => self.bareword(),
+            _ => self.one_value(),
         };
         self.command(&target, piped)
     }

@@ -37,6 +37,22 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("npm", &["-c", "--call"]),
     ("nix-shell", &["--run", "--command"]),
     ("ansible", &["-a", "--args"]),
+    ("mapfile", &["-C"]),
+    ("readarray", &["-C"]),
+    ("compgen", &["-C"]),
+    ("complete", &["-C"]),
+    ("fzf", &["--preview"]),
+    ("tcpdump", &["-z"]),
+    ("cpio", &["--rsh-command"]),
+    ("xterm", &["-e"]),
+    ("gnome-terminal", &["-e", "--command"]),
+    ("konsole", &["-e"]),
+    ("alacritty", &["-e", "--command"]),
+    ("rg", &["--pre"]),
+    ("gcloud", &["--command"]),
+    ("fly", &["-C", "--command"]),
+    ("flyctl", &["-C", "--command"]),
+    ("eb", &["-c", "--command"]),
 ];
 
 /// Programs whose script may start commands, with the word before each.
@@ -89,15 +105,35 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) {
         }
     }
     match call.name {
-        "tclsh" | "expect" | "gdb" => {
+        "tclsh" | "expect" | "lldb" => {
             let lines = call.stdin.text.clone().unwrap_or_default();
             for line in lines.lines() {
+                if let Some(files) = line.trim().strip_prefix("file delete ") {
+                    let files = files.replace("-force", "");
+                    shell.subshell(&format!("rm -r {files}"), &Flow::default());
+                }
                 for (_, word) in SCRIPTS.iter().filter(|(name, _)| *name == call.name) {
                     if let Some(command) = line.trim().strip_prefix(word) {
                         shell.subshell(command, &Flow::default());
                     }
                 }
             }
+        }
+        "make" | "gmake"
+            if call
+                .args
+                .iter()
+                .any(|arg| arg.text.starts_with("--eval") || arg.text.starts_with("SHELL=")) =>
+        {
+            make_options(shell, call);
+        }
+        "bind" | "rpm" | "rpmbuild" | "rpmspec" | "start-stop-daemon" | "gcc" | "g++" | "cc"
+        | "clang" => {
+            others(shell, call);
+        }
+        "ftp" | "lftp" | "sftp" | "ed" | "red" | "gnuplot" | "bc" | "gdb" | "sqlite3" | "psql"
+        | "mysql" | "mariadb" => {
+            escapes(shell, call);
         }
         "make" | "gmake"
             if call
@@ -115,15 +151,126 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) {
             // The flag `e` of `s` runs what the line has become.
             for script in call.args.iter().filter(|arg| arg.is_known()) {
                 sed(shell, &script.text);
+                if script.text == "e" && call.stdin.connected {
+                    shell.execute(&call.stdin.clone(), call.name);
+                }
             }
         }
         _ => {}
     }
 }
 
+/// `make --eval 'x:;recipe'` and `make SHELL='command'`.
+fn make_options(shell: &mut Shell<'_>, call: &Call<'_>) {
+    let shells = call
+        .args
+        .iter()
+        .filter_map(|arg| arg.text.strip_prefix("SHELL="))
+        .filter(|text| text.contains(' '));
+    for text in shells {
+        shell.subshell(text, &Flow::default());
+    }
+    for text in call.values(&["--eval", "-E"]) {
+        for recipe in text.text.split(['\n', ';']).skip(1) {
+            let recipe = recipe.trim().trim_start_matches(['@', '-', '+']);
+            shell.subshell(recipe, &Flow::default());
+        }
+    }
+}
+
+/// Programs each with a form of its own.
+fn others(shell: &mut Shell<'_>, call: &Call<'_>) {
+    match call.name {
+        "bind" => {
+            for arg in call.args.iter().filter(|_| call.word("-x")) {
+                if let Some((_, text)) = arg.text.split_once(':') {
+                    shell.subshell(text.trim_matches([' ', '"']), &Flow::default());
+                }
+            }
+        }
+        "start-stop-daemon" => {
+            let program = call.values(&["--exec", "-x", "--startas", "-a"]);
+            let rest = call
+                .args
+                .iter()
+                .position(|arg| arg.text == "--")
+                .map_or(call.args.len(), |at| at + 1);
+            let words: Vec<Field> = program
+                .into_iter()
+                .take(1)
+                .chain(call.args[rest..].iter().cloned())
+                .collect();
+            if !words.is_empty() {
+                shell.invoke(&words, &Flow::default());
+            }
+        }
+        "rpm" | "rpmbuild" | "rpmspec" => {
+            for text in call.values(&["--eval", "-E"]) {
+                for part in text.text.split("%(").skip(1) {
+                    shell.subshell(part.trim_end_matches(')'), &Flow::default());
+                }
+            }
+        }
+        _ => {
+            for text in call.values(&["-wrapper"]) {
+                let words: Vec<Field> = text.text.split(',').map(Field::known).collect();
+                shell.invoke(&words, &Flow::default());
+            }
+        }
+    }
+}
+
+/// Lines that a client of something hands to a shell: `!command`, `\! command`, `.shell command`, `shell command`.
+fn escapes(shell: &mut Shell<'_>, call: &Call<'_>) {
+    const MARKS: &[&str] = &[
+        "\\! ", "\\!", ".shell ", ".sh ", ".system ", "!", "shell ", "system ",
+    ];
+    let options = [
+        "-c",
+        "-e",
+        "--command",
+        "--execute",
+        "-cmd",
+        "-ex",
+        "-iex",
+        "-x",
+    ];
+    let mut texts: Vec<String> = call
+        .values(&options)
+        .into_iter()
+        .chain(call.operands(&[]).into_iter().cloned())
+        .filter(Field::is_known)
+        .map(|field| field.text)
+        .collect();
+    texts.extend(call.stdin.text.clone());
+    for line in texts.iter().flat_map(|text| text.lines()).take(256) {
+        let line = line.trim();
+        let command = MARKS
+            .iter()
+            .filter(|mark| {
+                !matches!(**mark, "shell " | "system ") || matches!(call.name, "gdb" | "gnuplot")
+            })
+            .find_map(|mark| line.strip_prefix(mark));
+        if let Some(command) = command {
+            shell.subshell(command.trim(), &Flow::default());
+        }
+    }
+}
+
 /// Commands of an editor: `:!command`, `:call system("command")`.
 fn editor(shell: &mut Shell<'_>, call: &Call<'_>) {
-    let given = call.values(&["-c", "--cmd"]);
+    let mut given = call.values(&["-c", "--cmd"]);
+    // `ex -sc '…'`: the value of the last of several letters.
+    for pair in call.args.windows(2) {
+        let flags = pair[0].text.as_str();
+        if flags.len() > 2
+            && flags.starts_with('-')
+            && !flags.starts_with("--")
+            && flags.ends_with('c')
+        {
+            given.push(pair[1].clone());
+        }
+    }
     let plus = call
         .args
         .iter()

@@ -20,8 +20,10 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
                 shell.write(file, false, &Flow::unforeseen(), call.name);
             }
         }
-        "rm" | "unlink" | "rmdir" | "trash" | "srm" | "grm" | "rimraf" | "del" | "erase" | "rd"
-        | "Remove-Item" | "ri" | "deltree" => remove(shell, call),
+        "rm" | "unlink" | "rmdir" | "del-cli" | "trash-cli" | "trash" | "srm" | "grm"
+        | "rimraf" | "del" | "erase" | "rd" | "Remove-Item" | "ri" | "deltree" => {
+            remove(shell, call);
+        }
         "shred" | "wipe" | "sdelete" => shred(shell, call),
         "mv" | "move" | "gmv" => relocate(shell, call),
         "cp" | "gcp" | "install" | "ditto" | "copy" => copy(shell, call),

@@ -58,7 +58,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         "launchctl" if !matches!(lower_first, "load" | "bootstrap" | "submit") => {
             service(shell, call);
         }
-        "systemctl" | "service" | "rc-service" | "sc" | "initctl" => {
+        "systemctl" | "service" | "rc-service" | "initctl" => {
             service(shell, call);
         }
         _ if name.starts_with("mkfs")

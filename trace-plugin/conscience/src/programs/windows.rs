@@ -189,11 +189,11 @@ fn fetches(shell: &mut Shell<'_>, name: &str, all: &str, call: &Call<'_>) -> Flo
     if let Some(url) = &url {
         let peer = host::of_url(url);
         if matches!(name, "certutil" | "bitsadmin" | "desktopimgdownldr") {
-            let file = call
-                .args
-                .iter()
-                .rev()
-                .find(|arg| !arg.text.contains("://") && !arg.text.starts_with(['-', '/']));
+            let file = call.args.iter().rev().find(|arg| {
+                !arg.text.contains("://")
+                    && !arg.text.starts_with('-')
+                    && (!arg.text.starts_with('/') || arg.text[1..].contains(['/', '\\']))
+            });
             let taint = Taint {
                 downloaded: (!host::is_local(&peer)).then_some(peer),
                 ..Taint::default()

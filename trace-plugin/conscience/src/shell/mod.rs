@@ -54,6 +54,16 @@ pub(crate) struct Found {
     pub(crate) runs: Vec<Effect>,
 }
 
+/// Which shell's language a tool's lines are in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    #[default]
+    Posix,
+    PowerShell,
+    /// cmd.exe.
+    Prompt,
+}
+
 /// The reader. One for a call.
 pub(crate) struct Shell<'a> {
     world: &'a dyn World,
@@ -67,6 +77,8 @@ pub(crate) struct Shell<'a> {
     pub(crate) found: Found,
     /// Files that the text has written, by their display path.
     pub(crate) written: HashMap<String, Flow>,
+    /// The language of the tool's lines.
+    pub(crate) dialect: Dialect,
     depth: usize,
     commands: usize,
     /// What is left of `MAX_WORK`.
@@ -99,6 +111,7 @@ impl<'a> Shell<'a> {
             },
             found: Found::default(),
             written: HashMap::new(),
+            dialect: Dialect::default(),
             depth: 0,
             commands: 0,
             left: MAX_WORK,

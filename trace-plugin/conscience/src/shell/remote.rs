@@ -139,10 +139,10 @@ impl Shell<'_> {
     }
 
     pub(super) fn container(&mut self, call: &Call<'_>) -> Option<Flow> {
-        let at = call
-            .args
-            .iter()
-            .position(|arg| matches!(arg.text.as_str(), "exec" | "run" | "ssh"))?;
+        let at = call.args.iter().position(|arg| {
+            matches!(arg.text.as_str(), "exec" | "run" | "ssh")
+                || arg.text == "debug" && call.word("--")
+        })?;
         let verb = call.args[at].text.as_str();
         let rest = &call.args[at + 1..];
         if call.name == "vagrant" {
@@ -219,7 +219,16 @@ impl Shell<'_> {
     pub(super) fn terminal(&mut self, call: &Call<'_>) -> Flow {
         // `tmux send-keys -t x 'cmd' Enter`, `tmux new -d 'cmd'`, `screen -dmS name cmd…`.
         let operands = call.operands(&["-t", "-s", "-n", "-S", "-dmS", "-c", "-x", "-y", "-X"]);
-        for operand in &operands {
+        let says = operands.first().is_some_and(|verb| {
+            [
+                "display", "set", "list", "rename", "show", "ls", "select", "has", "kill",
+                "attach", "switch",
+            ]
+            .iter()
+            .any(|word| verb.text.starts_with(word))
+                && verb.text != "display-popup"
+        });
+        for operand in operands.iter().filter(|_| !says) {
             if operand.text.contains(' ') {
                 self.execute(&flow_of(operand), call.name);
             }

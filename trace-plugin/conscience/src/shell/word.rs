@@ -30,9 +30,9 @@ impl Fields {
     }
 
     /// Adds an expansion that is split at blanks.
-    fn add_split(&mut self, text: &str) {
+    fn add_split(&mut self, text: &str, separators: &[char]) {
         let mut first = true;
-        for part in text.split([' ', '\t', '\n']) {
+        for part in text.split(separators) {
             if !first {
                 self.end();
             }
@@ -236,6 +236,19 @@ impl Shell<'_> {
         }
     }
 
+    /// What splits expansions into words: `IFS`, where the text sets it.
+    fn separators(&self) -> Vec<char> {
+        match self
+            .scope
+            .variables
+            .get("IFS")
+            .and_then(|ifs| ifs.text.as_ref())
+        {
+            Some(text) => text.chars().collect(),
+            None => vec![' ', '\t', '\n'],
+        }
+    }
+
     fn substitute(&mut self, inner: &str, whole: bool, fields: &mut Fields) {
         let flow = self.subshell(inner, &Flow::default());
         fields.now.taint.merge(&flow.taint);
@@ -244,7 +257,7 @@ impl Shell<'_> {
             if whole {
                 fields.add(text);
             } else {
-                fields.add_split(text);
+                fields.add_split(text, &self.separators());
             }
         } else {
             let shown: String = inner.chars().take(80).collect();
@@ -280,7 +293,7 @@ impl Shell<'_> {
                 fields.started = true;
             }
             Value::Known(text) if whole => fields.add(&text),
-            Value::Known(text) => fields.add_split(&text),
+            Value::Known(text) => fields.add_split(&text, &self.separators()),
             Value::Unknown(shown, never_empty) => {
                 fields.now.push_unknown(&shown, never_empty);
                 fields.started = true;

@@ -22,13 +22,6 @@ impl Shell<'_> {
         reason = "one table: a line or two for each program"
     )]
     pub(super) fn wrapped(&mut self, call: &Call<'_>) -> Option<Flow> {
-        if let Some((_, with_value, skip)) = PLAIN.iter().find(|(name, ..)| *name == call.name) {
-            let inner = after_options(call.args, with_value, false, *skip);
-            if call.name == "pkexec" && inner.is_empty() {
-                return Some(Flow::unforeseen());
-            }
-            return Some(self.inner(inner, call.stdin));
-        }
         if matches!(
             call.name,
             "npm" | "npx" | "pnpm" | "yarn" | "bunx" | "pnpx" | "dotenv"
@@ -38,6 +31,13 @@ impl Shell<'_> {
                     self.execute(&flow_of(&text), call.name);
                 }
             }
+        }
+        if let Some((_, with_value, skip)) = PLAIN.iter().find(|(name, ..)| *name == call.name) {
+            let inner = after_options(call.args, with_value, false, *skip);
+            if call.name == "pkexec" && inner.is_empty() {
+                return Some(Flow::unforeseen());
+            }
+            return Some(self.inner(inner, call.stdin));
         }
         match call.name {
             name if name.starts_with("ld-linux") || name.starts_with("ld-musl") => {
@@ -212,6 +212,12 @@ impl Shell<'_> {
                     ),
                     call.stdin,
                 ))
+            }
+            "cargo" if call.operand(0) == "watch" => {
+                for text in call.values(&["-s", "--shell"]) {
+                    self.execute(&flow_of(&text), call.name);
+                }
+                Some(Flow::unforeseen())
             }
             "go" if call.operand(0) == "run" => {
                 let source = Call {
