@@ -204,6 +204,46 @@ async fn held_back_and_erased_contents_are_told_and_the_chain_stays_proven() {
 }
 
 #[tokio::test]
+async fn every_card_that_a_trace_names_is_there() {
+    let home = Home::new();
+    let up = acted(&home, 1).await;
+    let mut sender = Sender::new(9);
+    sender.put_card(&up.edge).await;
+    sender.act(2, &up.edge, &[]).await;
+    // What ran would be a violation under the next card, whose id is not one that a path takes as it is.
+    sender.change_card(|card| {
+        card.autonomy.forbidden_actions = vec!["exec \"\u{fc}\u{1f980}\n".to_owned()];
+        card.card_id = "ac/next?\u{fc}#".to_owned();
+    });
+    sender.put_card(&up.edge).await;
+    sender.refuse(&[0, 0], &up.edge).await;
+    sender.change_card(|card| card.audit.retention_days = 1);
+    sender.put_card(&up.edge).await;
+    let agent = sender.id().to_string();
+    let archive = exported(&home, &up, "a.ndjson", &["--agent", &agent]);
+    let report = verified(&home, &archive);
+    assert_eq!(report["ok"], true, "{report:#}");
+    let counts = &report["counts"];
+    assert_eq!(
+        (
+            &counts["cards"],
+            &counts["documents"],
+            &counts["under_card"]
+        ),
+        (&json!(3), &json!(4), &json!(4)),
+        "{report:#}"
+    );
+    // What nothing names is not there, but for the card in force.
+    let archive = exported(
+        &home,
+        &up,
+        "b.ndjson",
+        &["--since", "2126-01-01T00:00:00Z", "--agent", &agent],
+    );
+    assert_eq!(verified(&home, &archive)["counts"]["cards"], 1);
+}
+
+#[tokio::test]
 async fn an_agent_that_says_two_things_is_told_of() {
     let home = Home::new();
     let up = acted(&home, 1).await;

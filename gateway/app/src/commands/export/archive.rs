@@ -3,7 +3,7 @@
 //! Documents wait in a file without a name, so that memory does not grow with them. What comes in between asking for documents
 //! and asking for links is asked for one by one: the archive is whole for the moment at which its links were read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, Write};
 
@@ -11,9 +11,10 @@ use aap::archive::{
     Absence, Agent, Card, Document, FORMAT, Manifest, Missing, SecondContent, Selection, Writer,
 };
 use aap::chain::Digest;
+use aap::limits::MAX_PAGE;
 use aap::{AgentId, StreamId, TraceId, paths};
 use anyhow::Context as _;
-use reqwest::Client;
+use reqwest::{Client, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -38,6 +39,23 @@ struct Row {
 #[derive(Deserialize)]
 struct AgentRow {
     public_key: Option<String>,
+    card_id: Option<String>,
+}
+
+/// The newest of an agent's cards.
+#[derive(Deserialize)]
+struct Cards {
+    cards: Vec<CardName>,
+}
+
+#[derive(Deserialize)]
+struct CardName {
+    card_id: String,
+}
+
+/// What of a document says which card judged it.
+#[derive(Deserialize)]
+struct Judged {
     card_id: Option<String>,
 }
 
@@ -81,6 +99,8 @@ impl Edge<'_> {
 struct Selected {
     file: BufWriter<File>,
     agents: BTreeSet<AgentId>,
+    /// The cards that they name.
+    cards: HashSet<(AgentId, String)>,
     places: Places,
 }
 
@@ -90,6 +110,11 @@ impl Selected {
         self.agents.insert(row.agent_id);
         if let (Some(stream), Some(seq)) = (row.stream, row.seq) {
             self.places.answered.insert((stream, seq));
+        }
+        if let Some(document) = &row.trace {
+            let judged: Judged = serde_json::from_str(document.get())?;
+            let card = judged.card_id.map(|card| (row.agent_id, card));
+            self.cards.extend(card);
         }
         self.file.write_all(line)?;
         self.file.write_all(b"\n")?;
@@ -119,7 +144,9 @@ pub(super) async fn write(
     let mut archive = Writer::begin(to, &manifest)?;
     let mut places = selected.places;
     for agent in selected.agents {
-        chains(&edge, agent, selection, &mut places, &mut archive).await?;
+        one(&edge, agent, &selected.cards, &mut archive).await?;
+        chain::all(&edge, agent, selection, &mut places, &mut archive).await?;
+        equivocations(&edge, agent, &mut archive).await?;
     }
     documents(selected.file, &places, &mut archive)?;
     for id in &places.late {
@@ -136,6 +163,7 @@ async fn select(edge: &Edge<'_>, selection: &Selection) -> anyhow::Result<Select
     let mut selected = Selected {
         file: BufWriter::new(file),
         agents: BTreeSet::new(),
+        cards: HashSet::new(),
         places: Places::default(),
     };
     let query = query(selection, "ndjson");
@@ -160,12 +188,11 @@ async fn select(edge: &Edge<'_>, selection: &Selection) -> anyhow::Result<Select
     Ok(selected)
 }
 
-/// An agent with its card and its chains.
-async fn chains(
+/// An agent, with its card in force and those of its cards that are `named`.
+async fn one(
     edge: &Edge<'_>,
     agent_id: AgentId,
-    selection: &Selection,
-    places: &mut Places,
+    named: &HashSet<(AgentId, String)>,
     archive: &mut Writer<impl Write>,
 ) -> anyhow::Result<()> {
     let path = format!("{}/{agent_id}", paths::AGENTS);
@@ -174,15 +201,49 @@ async fn chains(
         agent_id,
         public_key: row.public_key,
     })?;
-    if row.card_id.is_some() {
-        let signed_card: Value = edge.json(&paths::card(agent_id), &[]).await?;
-        archive.line(&Card {
-            agent_id,
-            signed_card,
-        })?;
+    let Some(in_force) = row.card_id else {
+        return Ok(());
+    };
+    let signed_card: Value = edge.json(&paths::card(agent_id), &[]).await?;
+    archive.line(&Card {
+        agent_id,
+        signed_card,
+    })?;
+    // Only what is listed is asked for: a trace can name any card. One that is further back than a page is told by `verify` to
+    // be missing.
+    let (path, most) = (paths::cards(agent_id), MAX_PAGE.to_string());
+    let listed: Cards = edge.json(&path, &[("limit", &most)]).await?;
+    let versions = listed.cards.into_iter().map(|card| card.card_id);
+    for card in versions.filter(|card| *card != in_force) {
+        let Some(path) = within(&path, &card) else {
+            continue;
+        };
+        if named.contains(&(agent_id, card)) {
+            let signed_card: Value = edge.json(&path, &[]).await?;
+            archive.line(&Card {
+                agent_id,
+                signed_card,
+            })?;
+        }
     }
-    chain::all(edge, agent_id, selection, places, archive).await?;
-    let seen: Equivocations = edge.json(&format!("{path}/equivocations"), &[]).await?;
+    Ok(())
+}
+
+/// The path of `name` below `path`; none where a name cannot stand in a path (`.` and `..` are steps there).
+fn within(path: &str, name: &str) -> Option<String> {
+    let mut url = Url::parse("http://localhost").ok()?.join(path).ok()?;
+    url.path_segments_mut().ok()?.push(name);
+    (!matches!(name, "" | "." | "..")).then(|| url.path().to_owned())
+}
+
+/// What the edge has seen an agent say twice.
+async fn equivocations(
+    edge: &Edge<'_>,
+    agent_id: AgentId,
+    archive: &mut Writer<impl Write>,
+) -> anyhow::Result<()> {
+    let path = format!("{}/{agent_id}/equivocations", paths::AGENTS);
+    let seen: Equivocations = edge.json(&path, &[]).await?;
     for second in seen.equivocations {
         archive.line(&SecondContent {
             agent_id,
