@@ -96,6 +96,11 @@ impl Home {
         self.0.join("conscience")
     }
 
+    /// What the operator's policies last said when nothing was wrong with them.
+    pub fn good_policies_dir(&self) -> PathBuf {
+        self.0.join("conscience.good")
+    }
+
     /// The gateway's workspace, which its file tools see.
     pub fn workspace_dir(&self) -> PathBuf {
         self.0.join("workspace")

@@ -3,17 +3,16 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
 
 use aap::card::AlignmentCard;
 use anyhow::{Context as _, bail};
-use conscience::Conscience;
 use redact::{Level, Redactor};
 use smoltbot_config::{Config, Home, IdentityKeys, PublishLevel};
 use trace_plugin::world::Machine;
 use trace_plugin::{Identity, Judge, clock};
 
-use crate::policies;
+use crate::cards;
+use crate::policies::Policies;
 
 /// The version of `config.json` that is written.
 const CONFIG_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -23,7 +22,7 @@ const BAKED_API_URL: Option<&str> = option_env!("SMOLTBOT_DEFAULT_API_URL");
 const MIN_TOKEN_CHARS: usize = 24;
 
 /// This machine's agent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Agent {
     pub(crate) config: Config,
     pub(crate) identity: Identity,
@@ -92,7 +91,10 @@ impl Agent {
     /// Reads the agent of this home.
     pub(crate) fn load(config: Config) -> anyhow::Result<Self> {
         let identity = Identity::load(&config.home.key_file())?;
-        let card = read_card(&config.home.card_file(), &identity)?;
+        let (card, complaints) = cards::in_force(&config.home, &identity)?;
+        for complaint in complaints {
+            tracing::warn!("{complaint}");
+        }
         Ok(Self {
             config,
             identity,
@@ -126,6 +128,7 @@ impl Agent {
         if is_new {
             let endpoint = format!("{}{}", api_url(&config), aap::paths::TRACES);
             let card = AlignmentCard::default_for(identity.agent_id(), now, &endpoint);
+            cards::keep(&home, &card, &identity)?;
             write_private(&home.card_file(), &serde_json::to_string_pretty(&card)?)?;
         }
         token(&config)?;
@@ -141,18 +144,15 @@ impl Agent {
         })
     }
 
-    /// The judge of this agent's calls, with the user's policies; what is wrong with those is said, and the rest holds.
-    pub(crate) fn judge(&self, roots: Vec<String>) -> Arc<Judge> {
-        let (conscience, complaints) = policies::conscience(&self.config);
-        for complaint in complaints {
-            tracing::warn!("{complaint}");
-        }
-        judge(
-            conscience,
+    /// The judge of this agent's calls, with the policies as their files say at each call.
+    pub(crate) fn judge(&self, roots: Vec<String>) -> Judge {
+        let judge = judge(
+            Policies::new(&self.config, Some(&self.card)),
             publish_level(&self.config),
             self.card.clone(),
             roots,
-        )
+        );
+        judge.after(cards::earlier(&self.config.home))
     }
 
     /// The agent's public page.
@@ -163,14 +163,14 @@ impl Agent {
 
 /// A judge under `card`.
 pub(crate) fn judge(
-    conscience: Conscience,
+    policies: impl trace_plugin::Policies + 'static,
     level: Level,
     card: AlignmentCard,
     roots: Vec<String>,
-) -> Arc<Judge> {
+) -> Judge {
     let machine = Machine::new(roots);
     let redactor = Redactor::new(level).with_home(machine.home_dir().map(str::to_owned));
-    Arc::new(Judge::new(Arc::new(conscience), machine, redactor, card))
+    Judge::new(policies, machine, redactor, card)
 }
 
 /// The gateway's token: the configured one, else the one in its file, which the first call makes.
@@ -192,26 +192,6 @@ pub(crate) fn token(config: &Config) -> anyhow::Result<String> {
     let token = clock::salt() + &clock::salt();
     write_private(&path, &token)?;
     Ok(token)
-}
-
-fn read_card(path: &Path, identity: &Identity) -> anyhow::Result<AlignmentCard> {
-    let text = fs::read_to_string(path).with_context(|| {
-        format!(
-            "{} cannot be read; `smoltbot init` makes a new card",
-            path.display()
-        )
-    })?;
-    let card: AlignmentCard = serde_json::from_str(&text)
-        .with_context(|| format!("{} is not an alignment card; mend it, or move it away and `smoltbot init` makes a new one", path.display()))?;
-    if card.agent_id != identity.agent_id() {
-        bail!(
-            "{} is agent {}'s card, this is agent {}; move it away and `smoltbot init` makes a new one",
-            path.display(),
-            card.agent_id,
-            identity.agent_id()
-        );
-    }
-    Ok(card)
 }
 
 /// Writes a file that only its owner may read, all of it or nothing.

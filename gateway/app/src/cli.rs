@@ -1,5 +1,7 @@
 //! What can be typed.
 
+mod conscience;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -8,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use trace_store_postgres::schema::MAX_RETENTION_DAYS;
 
 use crate::postgres::MONTHS_AHEAD;
+pub(crate) use conscience::{ConscienceTask, Explain};
 
 /// See what an AI agent did, what it refused and why, and check it.
 ///
@@ -67,6 +70,22 @@ pub(crate) enum Command {
     },
     /// Ask the conscience what it says of a tool call, and why
     Check(Check),
+    /// See the rules of the conscience, write your own, try them and find mistakes in them
+    ///
+    /// Your own policies are the *.cedar files in ~/.smoltbot/conscience; a workspace may have more in .smoltbot/policies, which
+    /// can only forbid. A running smoltbot takes changes in within a second.
+    Conscience {
+        #[command(subcommand)]
+        task: ConscienceTask,
+    },
+    /// Show, change, check and publish the alignment card: what the agent may do, must not do, and asks about first
+    ///
+    /// The card is shown to the world, and the conscience judges by it: what it forbids is refused, what it escalates is
+    /// asked about. Each change makes a new signed version, and every trace names the version that judged it.
+    Card {
+        #[command(subcommand)]
+        task: CardTask,
+    },
     /// Show who this agent is, what waits to be shipped, and when each agent was last heard
     Status {
         /// Answer in JSON
@@ -95,6 +114,43 @@ pub(crate) enum Command {
         /// Do it though traces of the old identity have not been shipped yet; they stay in the backup
         #[arg(long)]
         force: bool,
+    },
+}
+
+/// What to do with the alignment card.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CardTask {
+    /// Say what the card in force says
+    Show {
+        /// Answer with the card itself
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change the card in $VISUAL or $EDITOR; the result is checked, then signed and in force
+    ///
+    /// Something wrong with it is told by line, the card in force stays, and the next edit goes on with what was written.
+    Edit,
+    /// Say everything that is wrong with a card, by line, and what is odd; exit code 1 when it is no valid card
+    Validate {
+        /// A card; this agent's own card.json unless given
+        file: Option<PathBuf>,
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send the card in force to the edge, signed, and say what the edge answers
+    ///
+    /// A running smoltbot does so by itself.
+    Publish {
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the card's versions, newest first: those on this machine and those at the edge
+    History {
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -1,6 +1,8 @@
 //! One module a command.
 
+mod card;
 pub(crate) mod check;
+mod conscience;
 mod db;
 mod export;
 pub(crate) mod hook;
@@ -25,7 +27,9 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Edge { database } => roles::edge(database.database_url),
         Command::Db { database, task } => db::run(database.database_url, task),
         Command::Hook { agent } => Ok(hook::run(&agent)),
+        Command::Card { task } => card::run(task),
         Command::Check(check) => check::run(check),
+        Command::Conscience { task } => conscience::run(task),
         Command::Status { json } => status::run(json),
         Command::Logs(logs) => logs::run(&logs),
         Command::Export(export) => export::run(&export),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 use serde::de::DeserializeOwned;
 
@@ -32,6 +32,31 @@ pub(crate) async fn get(
     well(base, answer).await
 }
 
+/// Puts `body` as JSON, and reads the answer.
+pub(crate) async fn put<T: DeserializeOwned>(
+    client: &Client,
+    base: &str,
+    path: &str,
+    body: &impl serde::Serialize,
+) -> anyhow::Result<T> {
+    let answer = client
+        .put(format!("{base}{path}"))
+        .header(CONTENT_TYPE, "application/json")
+        .body(serde_json::to_vec(body)?)
+        .send()
+        .await
+        .map_err(reqwest::Error::without_url)
+        .with_context(|| away(base))?;
+    let text = well(base, answer).await?.text().await?;
+    serde_json::from_str(&text).with_context(|| format!("what answers at {base} is not an edge"))
+}
+
+fn away(base: &str) -> String {
+    format!(
+        "the edge at {base} does not answer; is `smoltbot up` running? SMOLTBOT_API_URL names another"
+    )
+}
+
 async fn asked(
     client: &Client,
     base: &str,
@@ -44,7 +69,7 @@ async fn asked(
         .send()
         .await
         .map_err(reqwest::Error::without_url)
-        .with_context(|| format!("the edge at {base} does not answer; is `smoltbot up` running? SMOLTBOT_API_URL names another"))
+        .with_context(|| away(base))
 }
 
 /// The answer if it is one, else what is wrong.

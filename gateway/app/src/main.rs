@@ -4,6 +4,7 @@
 //! [`commands`], [`agent`] is who this machine's agent is, [`stack`] is the roles that run side by side.
 
 mod agent;
+mod cards;
 mod cli;
 mod commands;
 mod database;

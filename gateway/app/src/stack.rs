@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use edge_server::{Dns, Limits, Live};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trace_plugin::{Recorder, ShipOptions, Shipper, TracePlugin, intake};
@@ -17,7 +18,7 @@ use trace_store_sqlite::SqliteStore;
 
 use crate::agent::{self, Agent};
 use crate::database::Database;
-use crate::{output, postgres};
+use crate::{cards, output, postgres};
 
 /// How long everything together may take to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
@@ -64,8 +65,7 @@ impl Stack {
     /// Records for this machine's agents: starts the recorder and the intake for foreign agents.
     pub(crate) async fn start_recorder(&mut self, agent: &Agent) -> anyhow::Result<Arc<Recorder>> {
         let home = &agent.config.home;
-        let judge = agent.judge(vec![home.workspace_dir().display().to_string()]);
-        let recorder = Recorder::start(judge, home.spool_file())?;
+        let recorder = Recorder::start(Arc::new(agent.judge(roots(agent))), home.spool_file())?;
         let socket = home.socket(&agent.config.sidecar)?;
         let listener = intake::bind(&socket)?;
         let stop = CancellationToken::new();
@@ -143,7 +143,19 @@ impl Stack {
             spool: agent.config.home.spool_file(),
         };
         let card = agent.card.clone().sign(agent.identity.key());
-        let shipper = Shipper::new(&options, agent.identity.clone(), card)?;
+        let (told, cards) = watch::channel(card.clone());
+        let shipper = Shipper::new(&options, agent.identity.clone(), card)?.following(cards);
+        let stop = CancellationToken::new();
+        let (owner, judging) = (agent.clone(), Arc::clone(recorder));
+        let following = cards::follow(owner, roots(agent), judging, told, stop.clone());
+        self.add(
+            "card",
+            async move {
+                following.await;
+                Ok(())
+            },
+            stop,
+        );
         let stop = CancellationToken::new();
         let recorded = recorder.recorded();
         let stopped = stop.clone();
@@ -258,6 +270,11 @@ impl Stack {
         }
         Ok(())
     }
+}
+
+/// Where this agent's own tools work.
+fn roots(agent: &Agent) -> Vec<String> {
+    vec![agent.config.home.workspace_dir().display().to_string()]
 }
 
 async fn first_end(roles: &mut [Role]) -> (&'static str, anyhow::Result<()>) {

@@ -17,10 +17,14 @@ use crate::policies::Policies;
 use crate::spool::{CallState, Prepared, Spool, SpoolError, Tx};
 use crate::world::Machine;
 
+mod in_force;
 mod keeping;
 mod making;
 mod questions;
 
+use in_force::InForce;
+
+pub use in_force::EarlierCards;
 pub use making::Finished;
 
 /// How long a call that was only seen before it ran waits for its end. Then it becomes a trace without one; if the end is
@@ -36,13 +40,13 @@ pub struct Judge {
     policies: Box<dyn Policies>,
     machine: Machine,
     redactor: Redactor,
-    card: AlignmentCard,
+    in_force: Arc<InForce>,
 }
 
 impl std::fmt::Debug for Judge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Judge")
-            .field("card", &self.card.card_id)
+            .field("card", &self.card().card_id)
             .finish_non_exhaustive()
     }
 }
@@ -59,19 +63,34 @@ impl Judge {
             policies: Box::new(policies),
             machine,
             redactor,
-            card,
+            in_force: Arc::new(InForce::new(card)),
         }
+    }
+
+    /// A judge under `card`, who can ask for the cards before it: a trace names the card under which its call was judged, also
+    /// where the call ended after the card had changed.
+    #[must_use]
+    pub fn after(mut self, earlier: impl EarlierCards + 'static) -> Self {
+        let card = self.card().clone();
+        self.in_force = Arc::new(InForce::new(card).after(earlier));
+        self
+    }
+
+    /// The same judge, whose card is in force since then, instead of the one of `before`.
+    pub(crate) fn replacing(mut self, before: &Self, since: Timestamp) -> Self {
+        self.in_force = Arc::new(self.in_force.replacing(&before.in_force, since));
+        self
     }
 
     /// The card that calls are judged under.
     pub fn card(&self) -> &AlignmentCard {
-        &self.card
+        &self.in_force.card
     }
 
     /// What the conscience says of `call` now, in a session that has read `secrets_read`; an allowance when the card has it
     /// off.
     pub fn judge(&self, call: &ToolCall, secrets_read: Vec<String>) -> Judgement {
-        if self.card.autonomy_mode == Mode::Off {
+        if self.card().autonomy_mode == Mode::Off {
             return Judgement::new(Verdict::allow("The card has the conscience off"));
         }
         let situation = Situation {
@@ -94,7 +113,7 @@ impl Judge {
 
     /// What the verdict does under the card's mode: only `enforce` stops a call.
     pub fn applied(&self, verdict: &Verdict) -> Decision {
-        if self.card.autonomy_mode == Mode::Enforce {
+        if self.card().autonomy_mode == Mode::Enforce {
             verdict.decision
         } else {
             Decision::Allow
@@ -151,6 +170,11 @@ impl Desk {
             judge,
             spool: Err(why),
         }
+    }
+
+    /// Has another judge judge from now on.
+    pub(crate) fn replace_judge(&mut self, judge: Arc<Judge>) {
+        self.judge = judge;
     }
 
     /// The judge.

@@ -4,8 +4,8 @@
 //! one [`Recorder`] thread, which also takes in the events of foreign agents.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,8 @@ enum Message {
     /// A call that runs reads this, which is secret.
     Learned(Box<ToolCall>, Vec<String>),
     Hook(Dialect, Vec<u8>, oneshot::Sender<Reply>),
+    /// Another card is in force from now on.
+    Judge(Box<Judge>, oneshot::Sender<()>),
     Stop,
 }
 
@@ -56,7 +58,7 @@ pub struct Recorder {
     asleep: Arc<AtomicBool>,
     lost: Arc<AtomicU64>,
     recorded: Arc<Notify>,
-    judge: Arc<Judge>,
+    judge: Arc<RwLock<Arc<Judge>>>,
     memory: Memory,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -70,6 +72,7 @@ impl Recorder {
         let spool = Spool::open(&path, judge.card().agent_id, PATIENCE, Use::Resident)?;
         let memory = Memory::of(spool.all_secrets_read()?);
         let mut desk = Desk::new(Arc::clone(&judge), spool);
+        let judge = Arc::new(RwLock::new(judge));
         desk.close_questions()?;
         let (queue, messages) = bounded(QUEUE);
         let (finished, calls) = bounded(QUEUE);
@@ -78,6 +81,7 @@ impl Recorder {
         let recorded = Arc::new(Notify::new());
         let work = Work {
             desk,
+            judge: Arc::clone(&judge),
             calls,
             asleep: Arc::clone(&asleep),
             attentive_until: Instant::now(),
@@ -109,9 +113,20 @@ impl Recorder {
         Arc::clone(&self.recorded)
     }
 
-    /// The judge.
-    pub fn judge(&self) -> &Arc<Judge> {
-        &self.judge
+    /// The judge of calls from now on.
+    pub fn judge(&self) -> Arc<Judge> {
+        Arc::clone(&self.judge.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has another judge judge from now on, whose card is then in force. Returns when it does, or when the recorder has stopped.
+    pub async fn replace_judge(&self, judge: Judge) {
+        let (reply, replaced) = oneshot::channel();
+        let message = Message::Judge(Box::new(judge), reply);
+        if let Err(error) = self.queue.try_send(message) {
+            tracing::warn!(%error, "the judge could not be replaced");
+            return;
+        }
+        let _ = replaced.await;
     }
 
     /// Hands a foreign agent's hook input over, and waits for the answer. None when the recorder has stopped.
@@ -146,6 +161,7 @@ impl Drop for Recorder {
 
 struct Work {
     desk: Desk,
+    judge: Arc<RwLock<Arc<Judge>>>,
     calls: Receiver<Box<Finished>>,
     asleep: Arc<AtomicBool>,
     attentive_until: Instant,
@@ -183,6 +199,10 @@ impl Work {
                         tracing::error!(%error, "what a session has read will be forgotten when this process ends");
                     }
                 }
+                Ok(Message::Judge(judge, reply)) => {
+                    self.replace_judge(*judge);
+                    let _ = reply.send(());
+                }
                 Ok(Message::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => {
                     while !group.is_empty() {
@@ -197,6 +217,16 @@ impl Work {
                 self.sweep();
             }
         }
+    }
+
+    /// Nobody judges meanwhile, and the time moves on by more than a millisecond: so a call's time tells which judge it had.
+    fn replace_judge(&mut self, judge: Judge) {
+        let mut shared = self.judge.write().unwrap_or_else(PoisonError::into_inner);
+        let since = Timestamp::from_millis(clock::now().millis() + 1);
+        std::thread::sleep(Duration::from_millis(2));
+        let judge = Arc::new(judge.replacing(&shared, since));
+        self.desk.replace_judge(Arc::clone(&judge));
+        *shared = judge;
     }
 
     /// How long to wait for a message: a group's time while calls come, else until it is time to sweep.
@@ -270,7 +300,9 @@ impl TracePlugin {
     }
 
     fn judge(&self, call: &ToolCall) -> Judged {
-        let judge = self.recorder.judge();
+        // Held until the call has its time, see `Work::replace_judge`.
+        let shared = &self.recorder.judge;
+        let judge = shared.read().unwrap_or_else(PoisonError::into_inner);
         let judgement = judge.judge(call, self.recorder.memory.secrets_read(call));
         let mut verdict = judgement.verdict;
         verdict.decision = judge.applied(&verdict);

@@ -12,7 +12,7 @@ use aap::card::SignedCard;
 use aap::limits::MAX_BATCH_TRACES;
 use aap::wire::{CardAnswer, Status, SubmitAnswer};
 use aap::{AgentId, paths};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -73,6 +73,8 @@ pub struct Shipper {
     most: usize,
     backoff: Backoff,
     card_known: bool,
+    /// Told each time that another card is in force.
+    cards: Option<watch::Receiver<SignedCard>>,
 }
 
 /// What one round of work came to.
@@ -106,7 +108,25 @@ impl Shipper {
             most: MAX_BATCH_TRACES,
             backoff: Backoff::default(),
             card_known: false,
+            cards: None,
         })
+    }
+
+    /// Sends each card that comes by `cards`, before the next traces.
+    #[must_use]
+    pub fn following(mut self, cards: watch::Receiver<SignedCard>) -> Self {
+        self.cards = Some(cards);
+        self
+    }
+
+    /// Takes over the newest card.
+    fn look_at_card(&mut self) {
+        if let Some(cards) = &mut self.cards
+            && cards.has_changed().unwrap_or(false)
+        {
+            self.card = cards.borrow_and_update().clone();
+            self.card_known = false;
+        }
     }
 
     /// Ships until `shutdown`, then tries once more to empty the spool.
@@ -147,6 +167,7 @@ impl Shipper {
     }
 
     async fn try_round(&mut self, now_or_never: bool) -> Result<Round, SpoolError> {
+        self.look_at_card();
         if !self.card_known {
             return self.send_card().await;
         }

@@ -5,15 +5,17 @@ use std::process::ExitCode;
 
 use aap::{Decision, ToolCall, Verdict};
 use anyhow::{Context as _, bail};
-use conscience::{Conscience, Explanation, World as _};
+use conscience::{Explanation, Situation, World as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use trace_plugin::world::Machine;
+use trace_plugin::{Policies as _, clock};
 
 use crate::agent;
+use crate::cards;
 use crate::cli::Check;
 use crate::output;
-use crate::policies;
+use crate::policies::Policies;
 
 /// A line of `--stdin`.
 #[derive(Deserialize)]
@@ -27,13 +29,12 @@ struct Line {
 
 pub(crate) fn run(check: Check) -> anyhow::Result<ExitCode> {
     let config = agent::config()?;
-    let (conscience, complaints) = policies::conscience(&config);
-    for complaint in complaints {
-        tracing::warn!("{complaint}");
-    }
+    let card = cards::known(&config.home);
+    let policies = Policies::looked_at(&config, card.as_ref());
     let machine = Machine::new(Vec::new());
     if check.stdin {
-        return lines(&conscience, &machine);
+        complain(policies.told(None).1);
+        return lines(&policies, &machine);
     }
     let (Some(tool), Some(params)) = (check.tool, check.params) else {
         bail!(
@@ -50,20 +51,39 @@ pub(crate) fn run(check: Check) -> anyhow::Result<ExitCode> {
             .into_string()
             .ok()
     });
+    let (conscience, complaints) = policies.told(cwd.as_deref());
+    complain(complaints);
     let call = ToolCall {
         cwd,
         ..ToolCall::new("check", tool, params)
     };
+    let situation = now();
     if check.json {
-        output::line(&serde_json::to_string(&conscience.judge(&call, &machine))?)?;
+        let verdict = conscience.judge_in(&call, &machine, &situation);
+        output::line(&serde_json::to_string(&verdict)?)?;
     } else {
-        tell(&conscience.explain(&call, &machine), &machine)?;
+        let explanation = conscience.explain_in(&call, &machine, &situation);
+        tell(&explanation, &machine)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Nothing but the time.
+fn now() -> Situation {
+    Situation {
+        at: Some(clock::now()),
+        ..Situation::default()
+    }
+}
+
+fn complain(complaints: Vec<String>) {
+    for complaint in complaints {
+        tracing::warn!("{complaint}");
+    }
+}
+
 /// A verdict for every line; a line that cannot be read gets an error in its place, so that answers stay in step.
-fn lines(conscience: &Conscience, machine: &Machine) -> anyhow::Result<ExitCode> {
+fn lines(policies: &Policies, machine: &Machine) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for (number, line) in io::stdin().lock().split(b'\n').enumerate() {
         let line = line.context("standard input cannot be read")?;
@@ -77,7 +97,8 @@ fn lines(conscience: &Conscience, machine: &Machine) -> anyhow::Result<ExitCode>
                     cwd,
                     ..ToolCall::new("check", tool, params)
                 };
-                output::line(&serde_json::to_string(&conscience.judge(&call, machine))?)?;
+                let verdict = policies.current(&call).judge_in(&call, machine, &now());
+                output::line(&serde_json::to_string(&verdict)?)?;
             }
             Err(error) => {
                 code = ExitCode::FAILURE;
@@ -98,7 +119,7 @@ fn tell(explanation: &Explanation, machine: &Machine) -> anyhow::Result<()> {
         rule_id,
         advice,
         effects,
-        exception: _,
+        exception,
     } = &explanation.verdict;
     let word = match decision {
         Decision::Allow => "ALLOW",
@@ -110,10 +131,11 @@ fn tell(explanation: &Explanation, machine: &Machine) -> anyhow::Result<()> {
         if text.is_empty() {
             Ok(())
         } else {
-            output::line(&format!("  {name:<9}{text}"))
+            output::line(&format!("  {name:<10}{text}"))
         }
     };
     row("rule", rule_id.as_deref().unwrap_or_default())?;
+    row("exception", exception.as_deref().unwrap_or_default())?;
     row("values", &values_violated.join(", "))?;
     row("advice", advice.as_deref().unwrap_or_default())?;
     for (index, command) in explanation.commands.iter().enumerate() {
@@ -125,6 +147,14 @@ fn tell(explanation: &Explanation, machine: &Machine) -> anyhow::Result<()> {
     for (index, objection) in explanation.objections.iter().enumerate() {
         let text = format!("{} objects to {}", objection.rule.id, objection.effect);
         row(if index == 0 { "way" } else { "" }, &text)?;
+    }
+    for (index, lifted) in explanation.lifted.iter().enumerate() {
+        let objection = &lifted.objection;
+        let text = format!(
+            "{}, which objects to {}, by {} until {}",
+            objection.rule.id, objection.effect, lifted.exception.id, lifted.exception.expires
+        );
+        row(if index == 0 { "lifted" } else { "" }, &text)?;
     }
     if machine.home().is_none() {
         row(

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aap::card::AlignmentCard;
@@ -17,7 +18,7 @@ use trace_plugin::{Identity, client, clock};
 
 use crate::agent::{self, Agent};
 use crate::output;
-use crate::policies;
+use crate::policies::Policies;
 
 /// Reads standard input, answers, and leaves with the dialect's exit code. Never breaks the agent: whatever is wrong here,
 /// it gets an answer.
@@ -51,7 +52,7 @@ pub(crate) fn run(agent: &str) -> ExitCode {
 fn answer(dialect: Dialect, input: &[u8]) -> Reply {
     let config = match agent::config() {
         Ok(config) => config,
-        Err(error) => return judged_only(dialect, input, Conscience::builtin(), &error),
+        Err(error) => return judged_only(dialect, input, Arc::new(Conscience::builtin()), &error),
     };
     if !config.enabled {
         return hook::pass(input);
@@ -64,7 +65,7 @@ fn answer(dialect: Dialect, input: &[u8]) -> Reply {
     }
     match desk(config.clone(), budget) {
         Ok(mut desk) => hook::run(&mut desk, dialect, input),
-        Err(error) => judged_only(dialect, input, policies::conscience(&config).0, &error),
+        Err(error) => judged_only(dialect, input, Policies::new(&config, None), &error),
     }
 }
 
@@ -78,19 +79,19 @@ fn desk(config: Config, budget: Duration) -> anyhow::Result<Desk> {
         Use::OneShot,
     )
     .context("the spool cannot be opened")?;
-    Ok(Desk::new(agent.judge(Vec::new()), spool))
+    Ok(Desk::new(Arc::new(agent.judge(Vec::new())), spool))
 }
 
 /// Nothing can be recorded, the agent is judged all the same, under a card that enforces.
 fn judged_only(
     dialect: Dialect,
     input: &[u8],
-    conscience: Conscience,
+    policies: impl trace_plugin::Policies + 'static,
     why: &anyhow::Error,
 ) -> Reply {
     let nobody = Identity::nobody();
     let card = AlignmentCard::default_for(nobody.agent_id(), clock::now(), "");
-    let judge = agent::judge(conscience, Level::None, card, Vec::new());
+    let judge = Arc::new(agent::judge(policies, Level::None, card, Vec::new()));
     let why = why
         .chain()
         .map(ToString::to_string)

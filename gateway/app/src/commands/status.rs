@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use trace_plugin::spool::{Spool, Use};
 
 use crate::agent::{self, Agent};
+use crate::policies::Policies;
 use crate::{lock, output};
 
 /// How long a busy spool is waited for.
@@ -24,6 +25,7 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
     let depth = spool.depth()?;
     let agents = spool.agents()?;
     let base = agent::api_url(&agent.config);
+    let rules = Policies::looked_at(&agent.config, Some(&agent.card)).report();
     let running = lock::is_taken(&home.lock_file());
     if as_json {
         let agents: Vec<Value> = agents
@@ -40,6 +42,14 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
                 "dropped": depth.dropped,
             },
             "last_ack_at": depth.last_ack_at,
+            "enabled": agent.config.enabled,
+            "conscience": {
+                "packs": rules.packs,
+                "rules": rules.rules,
+                "exceptions": rules.exceptions,
+                "expired_exceptions": rules.expired,
+                "problems": rules.complaints,
+            },
             "agents": agents,
         });
         output::line(&status.to_string())?;
@@ -56,6 +66,25 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
             "no; start it with `smoltbot up`"
         },
     )?;
+    if !agent.config.enabled {
+        let what = "OFF by SMOLTBOT_ENABLED: hooks let calls pass unjudged and unrecorded";
+        row("hooks", what)?;
+    }
+    row("packs", &rules.packs.join(", "))?;
+    let expired = match rules.expired {
+        0 => String::new(),
+        expired => format!(", {expired} expired"),
+    };
+    row(
+        "own policies",
+        &format!(
+            "{} rules, {} exceptions{expired}",
+            rules.rules, rules.exceptions
+        ),
+    )?;
+    for complaint in &rules.complaints {
+        row("problem", complaint)?;
+    }
     let token = agent::token(&agent.config)?;
     row(
         "gateway",

@@ -157,7 +157,7 @@ impl Judge {
     ) -> Made {
         Made {
             trace_id: id,
-            agent_id: self.card.agent_id,
+            agent_id: self.card().agent_id,
             timestamp: at,
             tool: call.tool.clone(),
             params: content.params,
@@ -197,7 +197,8 @@ impl Judge {
         made: Made,
         approval: Option<&Approval>,
     ) -> Result<Prepared, MakingError> {
-        let trace = make(made, &self.card);
+        let card = self.in_force.at(made.timestamp);
+        let trace = make(made, &card);
         let trace = match approval {
             Some(approval) => trace.answered(approval),
             None => trace,
@@ -259,7 +260,7 @@ impl Judge {
             }
             made.verdict = foreign(&made.verdict, seen);
             made.duration_ms = Some(0);
-            if self.card.autonomy_mode == aap::card::Mode::Off {
+            if self.card().autonomy_mode == aap::card::Mode::Off {
                 made.extra.insert("conscience".to_owned(), json!("off"));
             }
         }
