@@ -2,12 +2,12 @@
 import { test } from "node:test";
 import { assertAccessible, assertStill, onPage, visit, walkByKeyboard } from "../support/browser.mjs";
 
-/** The Worker serves the same bytes: there, two of the four ways to look are enough. */
-const once = process.env.SMOLTBOT_EDGE_HOST === "workerd";
+/** The pages are the same whatever keeps the traces: on Postgres, natively or in the Worker, two of the four ways to look are enough. */
+const once = ["postgres", "workerd"].includes(process.env.SMOLTBOT_EDGE_HOST);
 /** What may move while a page comes in: on a busy machine its first lines are painted before the next ones are there. */
 const SETTLING = 0.01;
 /** One page of each kind: the others have the same controls. */
-const kinds = (name) => !/^agent-(?!traces)|^traces-|^refusals-|^trace-(?!refused)/.test(name);
+const kinds = (name) => !/^agent-(?!traces)|^traces-|^refusals-|^card-|^trace-(?!refused|approved)/.test(name);
 
 export function access(world) {
   for (const scheme of ["light", "dark"]) {

@@ -86,6 +86,44 @@ export function viewer(world) {
       await page.waitForURL(here);
     }));
 
+  test("by whose leave a call ran is told: a person's answer, the operator's exception", () =>
+    open({ js: false }, async (page, go) => {
+      const [approved, denied, unanswered, excepted] = world.site.byLeave;
+      for (const [path, ...said] of [
+        [approved, "Approved by a person", "A person was asked and approved this call", "this call only", "git.push"],
+        [denied, "Denied by a person", "A person was asked and said no"],
+        [unanswered, "Not approved", "no yes was seen"],
+        [excepted, "The operator’s exception coding.preview-branch lifted what its conscience objected to"],
+      ]) {
+        await page.goto(world.site.url(path));
+        const text = await main(page);
+        for (const words of said) assert.ok(text.includes(words), `${words} is in:\n${text}`);
+      }
+      await go("agent");
+      assert.match(await main(page), /Kept its values .* they were at stake/);
+    }));
+
+  test("each call leads to the version of the card that judged it, and each version says what it changed", () =>
+    open({ js: false }, async (page, go) => {
+      const { coding } = world.site.agents;
+      const [newest, oldest] = [world.site.cards[0], world.site.cards.at(-1)];
+      assert.notEqual(newest, oldest);
+      await go(`/traces?agent=${coding}&order=oldest`);
+      await page.locator("#list .call a.tool").first().click();
+      await page.getByRole("link", { name: "That card" }).click();
+      await page.waitForURL(`**${oldest}`);
+      assert.match(await main(page), /Superseded: in force from .* until/);
+      await go("agent");
+      await page.getByRole("link", { name: "2 versions of this card" }).click();
+      await page.waitForURL(`**${newest}`);
+      const text = await main(page);
+      for (const said of ["In force since", "delete_repository", "deploys_to_production", "It changed"].map((words) => new RegExp(words, "i"))) assert.match(text, said);
+      await page.locator(`main a[href="${oldest}"]`).first().click();
+      await page.waitForURL(`**${oldest}`);
+      const [json] = await Promise.all([page.waitForResponse("**/cards/*"), page.getByRole("link", { name: "as JSON" }).click()]);
+      assert.equal((await json.json()).alignment_card.card_id, oldest.split("/").at(-1));
+    }));
+
   test("what was masked is marked and explained, and is nowhere in clear", () =>
     open({ js: false }, async (page, go) => {
       await go("trace-masked");

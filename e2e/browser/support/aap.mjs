@@ -72,8 +72,28 @@ export class Agent {
       },
       extensions: name ? { smoltbot: { name, url } } : undefined,
     };
-    this.card.card_id = `ac-${hex(canonical(this.card)).slice(0, 32)}`;
+    /** Every version of the card, signed, in the order in which they were issued. */
+    this.signedCards = [];
+    this.#issue(now);
     this.#open(null);
+  }
+
+  #issue(now) {
+    Object.assign(this.card, { card_id: "", issued_at: new Date(now).toISOString() });
+    this.card.card_id = `ac-${hex(canonical(this.card)).slice(0, 32)}`;
+    const value = sign(null, Buffer.from(canonical(this.card)), this.#key).toString("base64");
+    // What is undefined is not there.
+    const card = JSON.parse(JSON.stringify(this.card));
+    this.signedCards.push({ alignment_card: card, signature: { algorithm: "ed25519", value, key_id: this.id }, public_key: this.publicKey });
+  }
+
+  /** From now on another version of the card judges. */
+  promise(now, { forbidden, triggers, values }) {
+    const { autonomy } = this.card;
+    if (forbidden) autonomy.forbidden_actions = forbidden;
+    if (triggers) autonomy.escalation_triggers = triggers;
+    if (values) this.card.values.declared = values;
+    this.#issue(now);
   }
 
   #bytes(what) {
@@ -108,29 +128,25 @@ export class Agent {
     return uuid(bytes, 7);
   }
 
-  /** The signed card, as it is put. */
-  signedCard() {
-    const value = sign(null, Buffer.from(canonical(this.card)), this.#key).toString("base64");
-    // What is undefined is not there.
-    return { alignment_card: JSON.parse(JSON.stringify(this.card)), signature: { algorithm: "ed25519", value, key_id: this.id }, public_key: this.publicKey };
-  }
-
   /** The AP-Trace of one call, not yet in the chain. Fields that are left out are those of a quiet `exec`. */
   trace(call) {
     const {
       at, tool = "exec", params = { command: "ls -la" }, verdict = "allow", reason = "nothing objected", rule, values = [], advice,
-      effects = [], result = null, error, exit, ms, session, run, callId, runtime = this.runtime, outcome, extra = {},
+      effects = [], result = null, error, exit, ms, session, run, callId, runtime = this.runtime, outcome, asked, extra = {},
     } = call;
+    const traceId = this.traceId(at);
     const denied = verdict === "deny";
     const name = tool.replaceAll(", ", "_").replaceAll(":", "_");
     const action = name.trim() === "" ? "unnamed" : name;
     const listed = this.card.autonomy.bounded_actions.includes(action);
     const applied = values.filter((value) => this.card.values.declared.includes(value));
-    const escalation = denied
+    const escalation = asked
+      ? question(asked, { id: `esc-${traceId}`, rule })
+      : denied
       ? { evaluated: true, required: true, reason: "conscience refused", triggers_checked: rule ? [{ trigger: rule, matched: true }] : undefined, escalation_status: "denied" }
       : listed ? undefined : { evaluated: true, required: false, reason: "the card does not list this tool; the conscience judged the call itself" };
     return {
-      trace_id: this.traceId(at), agent_id: this.id, card_id: this.card.card_id, timestamp: new Date(at).toISOString(),
+      trace_id: traceId, agent_id: this.id, card_id: this.card.card_id, timestamp: new Date(at).toISOString(),
       action: { type: denied ? "deny" : "execute", name: action, category: denied || !listed ? "escalation_trigger" : "bounded", parameters: params },
       decision: {
         alternatives_considered: [{ option_id: "allow", description: `run ${tool}` }, { option_id: "deny", description: `refuse ${tool}` }],
@@ -143,7 +159,7 @@ export class Agent {
         metadata: {
           action_type: verdict, tool_name: tool, duration_ms: ms ?? (denied ? 0 : 12), result,
           outcome: outcome ?? { allow: "completed", deny: "refused", error: "failed" }[verdict], conscience_reason: reason, values_violated: values,
-          rule_id: rule, advice, effects: effects.length ? effects : undefined, error, exit_code: exit, runtime, run_id: run, tool_call_id: callId, ...extra,
+          rule_id: rule, advice, effects: effects.length ? effects : undefined, error, exit_code: exit, runtime, run_id: run, tool_call_id: callId, ...(asked ? { approval: asked.evidence } : {}), ...extra,
         },
       },
     };
@@ -202,6 +218,14 @@ export class Agent {
     if (links.length) bodies.push(this.body(links));
     return bodies;
   }
+}
+
+/** AAP's escalation of a call about which a person was asked; `at` is when the answer came, if one did. */
+function question({ status, said, at }, { id, rule }) {
+  return {
+    evaluated: true, required: true, reason: said, triggers_checked: [{ trigger: rule, matched: true }], escalation_id: id, escalation_status: status,
+    principal_response: at ? { decision: status, timestamp: new Date(at).toISOString(), ...(status === "approved" ? { conditions: ["this call only"] } : {}) } : undefined,
+  };
 }
 
 /** A trace in the flat form of published clients, which sign nothing. `number` makes its ids. */

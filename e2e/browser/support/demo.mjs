@@ -115,6 +115,16 @@ function one({ name, seed, does, tempted, every, runtime, days, card }, judged, 
     bodies.push(...agent.bodies(calls.slice(half)));
     agent.restore(backup);
     bodies.push(...agent.bodies([told(does[0], judged.get(does[0]), { at: calls[half].at + 5, roll, session: "night-restored", run: "run-0", number: 0 })]));
+  } else if (name === "coding") {
+    // Its card is made stricter on the way: each call names the version that judged it.
+    const half = Math.floor(calls.length / 2);
+    bodies.push(...agent.bodies(calls.slice(0, half)));
+    agent.promise(calls[half].at - SECOND, {
+      forbidden: [...agent.card.autonomy.forbidden_actions, "delete_repository"],
+      triggers: [...agent.card.autonomy.escalation_triggers, { condition: "deploys_to_production", action: "escalate", reason: "customers notice" }],
+    });
+    bodies.push(...agent.bodies(calls.slice(half)));
+    bodies.push(...agent.bodies(byLeave(now - 12 * MINUTE)));
   } else {
     bodies.push(...agent.bodies(calls));
   }
@@ -133,6 +143,21 @@ function told(kind, verdict, { at, roll, session, run, number, ms }) {
   const took = ms ?? Math.max(1, Math.round(kind.ms * (0.6 + roll(90) / 100)));
   if (kind.fails && roll(7) === 0) return { ...base, verdict: "error", error: kind.fails, ms: took, exit: kind.tool === "exec" ? 1 : undefined };
   return { ...base, verdict: "allow", ms: took, result: { preview: "ok", bytes: 40 + roll(4000) }, exit: kind.tool === "exec" ? 0 : undefined };
+}
+
+/** The session in which somebody is asked, and an exception holds. */
+export const BY_LEAVE = "coding-by-leave";
+
+/** Calls that ran, or did not, by somebody's leave. */
+function byLeave(from) {
+  const push = { tool: "exec", params: { command: "git push origin main" }, session: BY_LEAVE, reason: "What is pushed is public", rule: "git.push", values: ["user_control"], effects: ["git.push origin/main"] };
+  const ran = { verdict: "allow", ms: 1900, result: { preview: "ok", bytes: 212 }, exit: 0 };
+  return [
+    { ...push, ...ran, at: from, asked: { status: "approved", said: "a person was asked and approved this call", evidence: "told", at: from + 21 * SECOND } },
+    { ...push, at: from + 40 * SECOND, verdict: "deny", asked: { status: "denied", said: "a person was asked and said no", evidence: "told", at: from + 55 * SECOND } },
+    { ...push, at: from + 80 * SECOND, verdict: "deny", outcome: "unanswered", asked: { status: "timeout", said: "a person was asked; no yes was seen, so it was denied or not answered", evidence: "unseen" } },
+    { ...ran, at: from + 120 * SECOND, tool: "exec", params: { command: "git push --force origin preview" }, session: BY_LEAVE, reason: "Allowed by an exception: previews are rewritten by every build", effects: ["git.force-push origin/preview"], extra: { exception: "coding.preview-branch" } },
+  ];
 }
 
 /** A session in which a task starts others, and calls run beside and within each other. */

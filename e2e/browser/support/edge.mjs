@@ -27,10 +27,12 @@ export class Edge {
     return answer;
   }
 
-  /** Puts an agent's card. */
+  /** Puts every version of an agent's card. */
   async card(agent) {
-    const answer = await this.#send("PUT", `/v1/agents/${agent.id}/card`, agent.signedCard());
-    assert.ok([200, 201, 204].includes(answer.status), JSON.stringify(answer));
+    for (const card of agent.signedCards) {
+      const answer = await this.#send("PUT", `/v1/agents/${agent.id}/card`, card);
+      assert.ok([200, 201, 204].includes(answer.status), JSON.stringify(answer));
+    }
   }
 
   /** Sends these calls of `agent`, in as few batches as can be. */

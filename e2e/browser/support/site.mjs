@@ -1,6 +1,6 @@
 // A dashboard with days of several agents in it, at the base URL that is given, or at one that is started here.
 import { call, morning } from "./events.mjs";
-import { demo, feed } from "./demo.mjs";
+import { BY_LEAVE, demo, feed } from "./demo.mjs";
 import { Edge } from "./edge.mjs";
 import { flat } from "./aap.mjs";
 import { Smoltbot } from "./smoltbot.mjs";
@@ -40,6 +40,10 @@ export class Site {
     this.morning = all;
     this.agents = Object.fromEntries(this.past.agents.map(({ name, agent }) => [name, agent.id]));
     this.agents.unsigned = flat(0, { at: Date.now(), agent: 9 }).agent_id;
+    const { traces } = await this.edge.get(`/v1/traces?agent_id=${this.agents.coding}&session_id=${BY_LEAVE}`);
+    this.byLeave = traces.reverse().map(({ id }) => `/trace/${id}`);
+    const { cards } = await this.edge.get(`/v1/agents/${this.agents.coding}/cards`);
+    this.cards = cards.map(({ card_id: id }) => `/agent/${this.agents.coding}/card/${id}`);
     this.pages = this.#pages(all);
   }
 
@@ -69,6 +73,11 @@ export class Site {
       "trace-refused": `/trace/${refused.id}`,
       "trace-failed": `/trace/${failed.id}`,
       "trace-masked": `/trace/${masked.id}`,
+      "trace-approved": this.byLeave[0],
+      "trace-unanswered": this.byLeave[2],
+      "trace-excepted": this.byLeave[3],
+      card: this.cards[0],
+      "card-superseded": this.cards.at(-1),
       refusals: "/refusals",
       "refusals-rule": "/refusals?rule=fs.delete.root",
       about: "/about",

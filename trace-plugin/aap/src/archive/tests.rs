@@ -327,7 +327,9 @@ fn held_back_and_erased_contents_are_told_and_the_chain_still_holds() {
     assert!(report.ok, "{:?}", report.findings);
     assert_eq!(report.counts.missing, 1);
     assert!(
-        report.not_proven[0].contains("What 1 trace said: it was held back by the agent, or erased or dropped since")
+        report.not_proven[0].contains(
+            "What 1 trace said: it was held back by the agent, or erased or dropped since"
+        )
     );
     // A word of absence for something else does not count.
     lines[at] = lines[at].replace("\"seq\":3", "\"seq\":2");
