@@ -308,6 +308,13 @@ fn word(of: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::str::FromStr as _;
+
+    use cedar_policy::PolicySet;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::super::cedar::{Answer, Cedar};
     use super::*;
 
     fn pattern(parts: &[&str]) -> Pattern {
@@ -329,6 +336,94 @@ mod tests {
             (&["", "é", ""], "caféteria", true),
         ] {
             assert_eq!(pattern(parts).matches(text), fits, "{parts:?} {text}");
+        }
+    }
+
+    /// A condition in Cedar's language.
+    fn condition() -> impl Strategy<Value = String> {
+        let atom = prop_oneof![
+            select(vec!["target", "program", "manner", "role", "cwd"]).prop_flat_map(|text| {
+                let word = select(vec!["", "a", "ab", "b*", "é"]);
+                (word, 0..5).prop_map(move |(word, form)| match form {
+                    0 => format!("context.{text} == \"{word}\""),
+                    1 => format!("\"{word}\" != context.{text}"),
+                    2 => format!("context.{text} like \"{word}*\""),
+                    3 => format!("context.{text} like \"*{word}*b\""),
+                    _ => format!("[\"{word}\", \"ab\"].contains(context.{text})"),
+                })
+            }),
+            select(vec![
+                "context.forced",
+                "context.recursive == false",
+                "true",
+                "context.also.contains(\"delete\")",
+                "context.also.containsAll([\"delete\"])",
+                "principal == Agent::\"x\"",
+            ])
+            .prop_map(str::to_owned),
+            (
+                select(vec!["hour", "weekday"]),
+                select(vec!["<", "<=", ">", ">=", "==", "!="]),
+                0..9
+            )
+                .prop_map(|(number, operator, value)| format!(
+                    "context.{number} {operator} {value}"
+                )),
+            (select(vec!["<", "<=", ">", ">="]), 0..9)
+                .prop_map(|(operator, value)| format!("{value} {operator} context.hour")),
+        ];
+        atom.prop_recursive(4, 24, 3, |inner| {
+            prop_oneof![
+                inner.clone().prop_map(|one| format!("!({one})")),
+                (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} && {b})")),
+                (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} || {b})")),
+                (inner.clone(), inner.clone(), inner)
+                    .prop_map(|(a, b, c)| format!("(if {a} then {b} else {c})")),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// What is told without Cedar is what Cedar says; so no policy is left out that would have matched.
+        #[test]
+        fn what_is_sure_is_what_cedar_says(
+            condition in condition(),
+            target in select(vec!["", "a", "ab", "aab", "b*b"]),
+            program in select(vec!["a", "ab", "é"]),
+            (forced, recursive) in any::<(bool, bool)>(),
+            at in proptest::option::of(0_i64..1_000_000_000),
+            role in proptest::option::of(select(vec!["a", "ab"])),
+        ) {
+            let text = format!("forbid (principal, action, resource) when {{ {condition} }};");
+            let policies = PolicySet::from_str(&text).expect("a policy");
+            let policy = policies.policies().next().expect("one policy");
+            let understood = Condition::of(&policy.to_json().expect("JSON"));
+            let call = aap::ToolCall::new("x", "exec", Value::Null);
+            let situation = crate::Situation {
+                at: at.map(aap::Timestamp::from_millis),
+                role: role.map(str::to_owned),
+                ..crate::Situation::default()
+            };
+            let about = About { call: &call, situation: &situation, kinds: vec!["delete"] };
+            let effect = Effect::new(crate::EffectKind::Run, target)
+                .program(program)
+                .forced(forced)
+                .recursive(recursive);
+            let cedar = Cedar::new(&call);
+            let request = cedar.request(&effect, &about).expect("a request");
+            let answer = cedar.ask(&policies, &request);
+            match understood.holds(&effect, &about) {
+                Some(true) => prop_assert_ne!(answer, Answer::DoesNot),
+                Some(false) => prop_assert_ne!(answer, Answer::Matches),
+                None => {}
+            }
+            if at.is_some() && !condition.contains("if ") && !condition.contains("containsAll")
+                && !condition.contains("principal")
+            {
+                prop_assert!(understood.holds(&effect, &about).is_some(), "{}", condition);
+            }
         }
     }
 }
