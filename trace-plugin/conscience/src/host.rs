@@ -12,7 +12,8 @@ pub(crate) fn of_url(url: &str) -> String {
             .unwrap_or(inner)
             .to_ascii_lowercase();
     }
-    host.split(':').next().unwrap_or(host).to_ascii_lowercase()
+    let host = host.split(':').next().unwrap_or(host);
+    host.trim_end_matches('.').to_ascii_lowercase()
 }
 
 /// Whether a host hands out the machine's own cloud credentials.
@@ -25,7 +26,15 @@ pub(crate) fn is_metadata(host: &str) -> bool {
             | "fd00:ec2::254"
             | "100.100.100.200"
             | "169.254.170.2"
+            | "169.254.170.23"
+            | "192.0.0.192"
+            | "instance-data"
+            | "instance-data.ec2.internal"
             | "metadata.azure.internal"
+            | "metadata.azure.com"
+            | "metadata.tencentyun.com"
+            | "metadata.platformequinix.com"
+            | "fd00:ec2::23"
     ) {
         return true;
     }
@@ -38,6 +47,47 @@ pub(crate) fn is_local(host: &str) -> bool {
         || host == "::1"
         || host == "0.0.0.0"
         || address(host).is_some_and(|address| address[0] == 127)
+}
+
+/// Whether a token of this name was given for `host`, as names go: `$GITHUB_TOKEN` for `api.github.com`. A name that says of no
+/// service what it is for is taken to be meant for where it goes.
+pub(crate) fn takes_token(variable: &str, host: &str) -> bool {
+    const ISSUERS: &[(&str, &[&str])] = &[
+        ("GITHUB", &["github"]),
+        ("GH_", &["github"]),
+        ("GITLAB", &["gitlab"]),
+        ("OPENAI", &["openai"]),
+        ("ANTHROPIC", &["anthropic"]),
+        ("AWS", &["amazonaws", "aws"]),
+        ("AZURE", &["azure", "microsoft", "windows.net"]),
+        ("GOOGLE", &["google"]),
+        ("GEMINI", &["google"]),
+        ("GCP", &["google"]),
+        ("SLACK", &["slack"]),
+        ("STRIPE", &["stripe"]),
+        ("NPM", &["npm"]),
+        ("DISCORD", &["discord"]),
+        ("TELEGRAM", &["telegram"]),
+        ("CLOUDFLARE", &["cloudflare"]),
+        ("DIGITALOCEAN", &["digitalocean"]),
+        ("HEROKU", &["heroku"]),
+        ("SENTRY", &["sentry"]),
+        ("HF_", &["huggingface", "hf.co"]),
+        ("HUGGING", &["huggingface"]),
+        ("DOCKER", &["docker"]),
+        ("VERCEL", &["vercel"]),
+        ("NOTION", &["notion"]),
+        ("LINEAR", &["linear"]),
+    ];
+    if is_local(host) || host.is_empty() {
+        return true;
+    }
+    let variable = variable.trim_start_matches(['$', '{']);
+    ISSUERS
+        .iter()
+        .find(|(mark, _)| variable.starts_with(mark))
+        // An enterprise's own host of the service has its name in it as a rule; behind a variable nobody can tell.
+        .is_none_or(|(_, hosts)| host.contains('$') || hosts.iter().any(|part| host.contains(part)))
 }
 
 /// An IPv4 address, also written as one number (`2852039166`, `0xa9fea9fe`) or with octal or hexadecimal parts.

@@ -218,10 +218,64 @@ const AGENT_SETTINGS: &[&[&str]] = &[
     &[".cursor", "cli-config.json"],
     &[".cursor", "permissions.json"],
     &[".copilot", "config.json"],
+    &[".mcp.json"],
+    &[".cursor", "mcp.json"],
+    &[".vscode", "mcp.json"],
+    &[".gemini", "extensions"],
+    &[".aider.conf.yml"],
+    &[".windsurf", "mcp_config.json"],
+    &[".codeium", "windsurf", "mcp_config.json"],
+    &["claude_desktop_config.json"],
+    &[".kiro", "settings", "mcp.json"],
+    &[".roo", "mcp.json"],
+    &[".qwen", "settings.json"],
+    &[".moltbot", "moltbot.json"],
+    &[".clawdbot", "exec-approvals.json"],
+    &["opencode.json"],
+    &["opencode", "opencode.jsonc"],
     &[".github", "hooks"],
     &["opencode", "opencode.json"],
     &["claude-code", "managed-settings.json"],
 ];
+
+/// Directories of runtimes right under the home.
+const RUNTIME_HOMES: &[&str] = &[
+    ".claude",
+    ".openclaw",
+    ".clawdbot",
+    ".moltbot",
+    ".codex",
+    ".gemini",
+    ".cursor",
+    ".copilot",
+];
+
+/// Whether a path is the conscience's own: its directory, its program where programs are kept, its service, its plugin.
+fn is_conscience(parts: &[String]) -> bool {
+    let Some((last, above)) = parts.split_last() else {
+        return false;
+    };
+    let folder = above.last().map_or("", String::as_str);
+    let installed = matches!(folder, "bin" | "sbin" | ".bin")
+        && matches!(last.as_str(), "smoltbot" | "smoltbot.exe");
+    let service = last.contains("smoltbot")
+        && matches!(
+            last.rsplit_once('.').map_or("", |(_, ending)| ending),
+            "service" | "plist" | "socket" | "timer"
+        )
+        && above
+            .iter()
+            .any(|part| matches!(part.as_str(), "systemd" | "LaunchAgents" | "LaunchDaemons"));
+    let plugin = parts.iter().any(|part| part.contains("smoltbot"))
+        && above
+            .iter()
+            .any(|part| RUNTIME_HOMES.contains(&part.as_str()));
+    parts.iter().any(|part| {
+        part == ".smoltbot" || part.starts_with(".smoltbot") && !part.ends_with(".toml")
+    }) || installed
+        || service
+        || plugin
+}
 
 /// What sort of place it would be to delete or overwrite `path`. `roots` are the workspaces.
 pub(crate) fn place_of(path: &Path, roots: &[Path]) -> Place {
@@ -250,15 +304,32 @@ pub(crate) fn place_of(path: &Path, roots: &[Path]) -> Place {
 fn by_name(path: &Path) -> Place {
     let parts = path.parts();
     let last = path.last().unwrap_or_default();
-    if parts.iter().any(|part| part == ".smoltbot") {
+    if is_conscience(parts) {
         return Place::Conscience;
     }
     if AGENT_SETTINGS.iter().any(|tail| path.ends_with(tail)) {
         return Place::AgentConfig;
     }
-    if path.ends_with(&[".openclaw"]) || path.ends_with(&[".claude"]) && path.home_rest().is_some()
+    if path.ends_with(&[".openclaw"])
+        || RUNTIME_HOMES.contains(&last) && path.home_rest().is_some_and(|rest| rest.len() == 1)
+        || parts
+            .windows(2)
+            .any(|pair| pair[0] == ".claude" && matches!(pair[1].as_str(), "hooks" | "plugins"))
     {
         return Place::AgentConfig;
+    }
+    if parts
+        .iter()
+        .any(|part| RUNTIME_HOMES.contains(&part.as_str()))
+        && last.ends_with(".jsonl")
+    {
+        return Place::History;
+    }
+    if parts
+        .windows(3)
+        .any(|part| part[0] == ".git" && part[1] == "hooks" && !part[2].ends_with(".sample"))
+    {
+        return Place::StartUp;
     }
     if last == "authorized_keys" || last == "authorized_keys2" {
         return Place::LoginKeys;

@@ -141,7 +141,19 @@ pub(crate) fn secret_of(path: &Path) -> Option<&'static str> {
             | "serviceaccount"
     ) && matches!(
         extension,
-        "json" | "yml" | "yaml" | "toml" | "ini" | "txt" | "xml" | "properties" | "csv"
+        "json"
+            | "yml"
+            | "yaml"
+            | "toml"
+            | "ini"
+            | "txt"
+            | "xml"
+            | "properties"
+            | "csv"
+            | "tar"
+            | "zip"
+            | "tgz"
+            | "gpg"
     ) || extension == "tfvars" && stem.contains("secret")
     {
         return Some(SETTINGS);
@@ -244,6 +256,49 @@ pub(crate) fn secret_variable(name: &str) -> bool {
         || upper == "PGPASSWORD"
         || upper.ends_with("_PAT")
 }
+
+/// Whether a text spells out a key or a token, by the marks that those who issue them give them.
+pub(crate) fn in_text(text: &str) -> bool {
+    if text.contains("-----BEGIN ") && text.contains("PRIVATE KEY") {
+        return true;
+    }
+    let long = |rest: &str, least: usize| {
+        rest.bytes()
+            .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'/' | b'+'))
+            .count()
+            >= least
+    };
+    // What comes before it is no part of a word, so that `risk-…` is no `sk-…`.
+    TOKENS.iter().any(|(mark, least)| {
+        text.match_indices(mark).any(|(at, _)| {
+            let stands_alone = !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
+            stands_alone && long(&text[at + mark.len()..], *least)
+        })
+    })
+}
+
+/// Marks of tokens, and how much must follow at least.
+const TOKENS: &[(&str, usize)] = &[
+    ("ghp_", 30),
+    ("gho_", 30),
+    ("ghs_", 30),
+    ("github_pat_", 30),
+    ("glpat-", 20),
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("AWS_SECRET_ACCESS_KEY=", 20),
+    ("aws_secret_access_key = ", 20),
+    ("sk-", 32),
+    ("sk_live_", 16),
+    ("rk_live_", 16),
+    ("xoxb-", 20),
+    ("xoxp-", 20),
+    ("AIza", 35),
+    ("npm_", 36),
+    ("SG.", 22),
+    ("hf_", 30),
+    ("dop_v1_", 40),
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,276 +1,176 @@
-//! SQL: which statements drop, empty or change everything. Comments and quoted text are passed over, so that a
-//! statement that is only mentioned counts for nothing.
+//! SQL: which statements drop, empty or change everything, give power away or leave the database. Comments and quoted text
+//! are passed over, so that a statement that is only mentioned counts for nothing.
+//!
+//! Tokens are told in `token`, a statement's doing in `statement`, whether a condition always holds in `condition`.
+
+mod condition;
+mod power;
+mod statement;
+mod token;
 
 use crate::{
     effect::{Effect, EffectKind},
     limits::MAX_TEXT_BYTES,
+    secret,
     shell::{Shell, flow::Flow},
 };
+use statement::Act;
+use token::{Token, tokens};
+
+/// How deep statements may run texts as statements (`EXECUTE 'EXECUTE ''…'''`).
+const MAX_NESTED: usize = 3;
 
 /// Notes the effects of all statements in `text`.
 pub(crate) fn read(shell: &mut Shell<'_>, text: &str, program: &str) {
-    if text.len() > MAX_TEXT_BYTES {
+    read_at(shell, text, program, 0);
+}
+
+fn read_at(shell: &mut Shell<'_>, text: &str, program: &str, depth: usize) {
+    if text.len() > MAX_TEXT_BYTES || depth > MAX_NESTED {
         shell.opaque("too_long", program);
         return;
     }
-    for line in text.lines() {
-        // Commands of the clients themselves that start a shell.
-        let line = line.trim_start();
-        if let Some(command) = ["\\! ", ".shell ", ".system ", "\\! "]
-            .iter()
-            .find_map(|prefix| line.strip_prefix(prefix))
-        {
-            shell.subshell(command, &Flow::default());
-        }
+    client(shell, text, program);
+    let mut reaches_out = false;
+    for act in acts_of(text) {
+        let effect = match act {
+            Act::Drops(target, manner) => {
+                Effect::new(EffectKind::DropDatabase, target).manner(manner)
+            }
+            Act::Grants => {
+                Effect::new(EffectKind::RaisePrivileges, "the database").manner("database")
+            }
+            Act::ReachesOut => {
+                reaches_out = true;
+                Effect::new(EffectKind::Opaque, "the database's machine").manner("database_server")
+            }
+            Act::TooComplex => {
+                shell.opaque("too_complex", program);
+                continue;
+            }
+            Act::Stops => Effect::new(EffectKind::DestroyService, "the database").manner("stop"),
+            Act::ShowsSecret(name) => {
+                Effect::new(EffectKind::ReadSecret, name).manner(secret::STORE)
+            }
+            Act::Runs(inner) => {
+                read_at(shell, &inner, program, depth + 1);
+                continue;
+            }
+        };
+        shell.emit(effect.program(program));
     }
-    let lower = text.to_ascii_lowercase();
-    if lower.contains("xp_cmdshell")
-        || lower.contains("to program")
-        || lower.contains("from program")
-        || lower.contains("load_file(")
-        || lower.contains("into outfile")
-    {
-        shell.opaque("command", program);
-        for quoted in text.split('\'').skip(1).step_by(2) {
-            if lower.contains("program") || lower.contains("xp_cmdshell") {
-                shell.subshell(quoted, &Flow::default());
+    if reaches_out {
+        // The command itself is judged too: `COPY t TO PROGRAM 'curl …'`, `EXEC xp_cmdshell '…'`.
+        for token in tokens(text) {
+            if let Token::Text(command) = token {
+                shell.subshell(command, &Flow::default());
             }
         }
     }
-    for statement in words(text).split(|word| word == ";") {
-        if grants(statement) {
-            shell.emit(
-                Effect::new(EffectKind::RaisePrivileges, "the database")
-                    .manner("database")
-                    .program(program),
-            );
+}
+
+/// Commands of the clients themselves that start a shell: `\! rm`, `.shell rm`, `\copy t to program 'sh'`.
+fn client(shell: &mut Shell<'_>, text: &str, program: &str) {
+    for line in text.lines() {
+        let line = line.trim_start();
+        let command = ["\\!", ".shell ", ".system ", "system ", "!", "host "]
+            .iter()
+            .find_map(|prefix| line.strip_prefix(prefix));
+        if let Some(command) = command
+            && (line.starts_with(['\\', '.'])
+                || matches!(
+                    program,
+                    "mysql" | "mariadb" | "sqlplus" | "sqlcmd" | "beeline" | "hive"
+                ))
+        {
+            shell.subshell(command.trim_start(), &Flow::default());
         }
-        if reaches_out(statement) {
-            shell.emit(
-                Effect::new(EffectKind::Opaque, "the database's machine")
-                    .manner("database_server")
-                    .program(program),
-            );
+        if let Some(file) = line
+            .strip_prefix("\\i ")
+            .or_else(|| line.strip_prefix(".read "))
+        {
+            shell.read(&crate::shell::flow::Field::known(file.trim()), program);
         }
-        if let Some((target, manner)) = judge(statement) {
-            shell.emit(
-                Effect::new(EffectKind::DropDatabase, target)
-                    .manner(manner)
-                    .program(program),
-            );
+    }
+}
+
+fn acts_of(text: &str) -> Vec<Act> {
+    let tokens = tokens(text);
+    let statements: Vec<&[Token<'_>]> = tokens.split(|token| *token == Token::End).collect();
+    let calls = statements.iter().any(|statement| {
+        statement
+            .first()
+            .is_some_and(|first| first.is_any(&["CALL", "EXEC", "EXECUTE"]))
+    });
+    let temporary: Vec<&str> = statements
+        .iter()
+        .filter_map(|statement| own_table(statement))
+        .collect();
+    let mut found = Vec::new();
+    let mut defining = false;
+    for statement in statements {
+        let ends = statement.first().is_some_and(|first| first.is("END"));
+        if defining {
+            // The body of a routine that is only written down.
+            defining = !ends;
+            continue;
         }
+        let defines = statement.first().is_some_and(|first| first.is("CREATE"))
+            && statement
+                .iter()
+                .take(8)
+                .any(|token| token.is_any(&["TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"]))
+            && statement.iter().any(|token| token.is("BEGIN"))
+            && !statement.last().is_some_and(|last| last.is("END"));
+        if defines && !calls {
+            defining = true;
+            continue;
+        }
+        found.extend(
+            statement::acts(statement)
+                .into_iter()
+                .filter(|act| match act {
+                    Act::Drops(target, _) => !temporary.contains(&target.as_str()),
+                    _ => true,
+                }),
+        );
+    }
+    found
+}
+
+/// The temporary table that a statement makes: this text's own.
+fn own_table<'a>(statement: &[Token<'a>]) -> Option<&'a str> {
+    match statement {
+        [create, temporary, table, rest @ ..]
+            if create.is("CREATE")
+                && temporary.is_any(&["TEMP", "TEMPORARY"])
+                && table.is("TABLE") =>
+        {
+            rest.iter()
+                .find(|token| !token.is_any(&["IF", "NOT", "EXISTS"]))
+                .and_then(Token::name)
+        }
+        _ => None,
     }
 }
 
 /// Whether a text begins like a statement.
 pub(crate) fn looks_like_sql(text: &str) -> bool {
-    let first = words(text.get(..text.len().min(400)).unwrap_or_default())
-        .first()
-        .map(|word| word.to_ascii_uppercase());
-    first.is_some_and(|word| {
-        matches!(
-            word.as_str(),
-            "SELECT"
-                | "INSERT"
-                | "UPDATE"
-                | "DELETE"
-                | "DROP"
-                | "TRUNCATE"
-                | "ALTER"
-                | "CREATE"
-                | "WITH"
-                | "BEGIN"
-                | "GRANT"
-                | "REVOKE"
-                | "MERGE"
-                | "REPLACE"
-        )
-    })
-}
-
-/// Whether a statement gives or takes all rights, a role, or the power over everything. Single rights on single things are
-/// everyday work.
-fn grants(statement: &[String]) -> bool {
-    let upper: Vec<String> = statement
-        .iter()
-        .map(|word| word.to_ascii_uppercase())
-        .collect();
-    let words: Vec<&str> = upper.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        ["GRANT", rest @ ..] => {
-            rest.first() == Some(&"ALL")
-                || !rest.contains(&"ON")
-                || rest
-                    .windows(2)
-                    .any(|pair| matches!(pair, ["TO", "PUBLIC"] | ["GRANT", "OPTION"]))
-        }
-        ["REVOKE", "ALL", ..] => true,
-        ["CREATE" | "ALTER", "ROLE" | "USER", rest @ ..] => rest.contains(&"SUPERUSER"),
-        _ => false,
+    let mut end = text.len().min(400);
+    while !text.is_char_boundary(end) {
+        end -= 1;
     }
-}
-
-/// Whether a statement runs a program on the database's machine, or reads or writes that machine's files.
-fn reaches_out(statement: &[String]) -> bool {
-    let upper: Vec<String> = statement
+    tokens(&text[..end])
         .iter()
-        .map(|word| word.to_ascii_uppercase())
-        .collect();
-    let pair = |first: &[&str], second: &[&str]| {
-        upper
-            .windows(2)
-            .any(|pair| first.contains(&pair[0].as_str()) && second.contains(&pair[1].as_str()))
-    };
-    let Some(verb) = upper.first() else {
-        return false;
-    };
-    let called = || {
-        upper.iter().any(|word| {
-            matches!(
-                word.rsplit('.').next().unwrap_or(word),
-                "PG_READ_FILE"
-                    | "PG_READ_BINARY_FILE"
-                    | "PG_LS_DIR"
-                    | "LO_IMPORT"
-                    | "LO_EXPORT"
-                    | "LOAD_FILE"
-            )
+        .find(|token| **token != Token::Mark('('))
+        .is_some_and(|first| {
+            first.is_any(&[
+                "SELECT", "INSERT", "UPDATE", "DELETE", "DROP", "TRUNCATE", "ALTER", "CREATE",
+                "WITH", "BEGIN", "GRANT", "REVOKE", "MERGE", "REPLACE", "EXEC", "EXECUTE", "DO",
+                "CALL", "COPY", "LOAD", "SET", "DECLARE", "PREPARE", "EXPLAIN", "SHUTDOWN", "KILL",
+                "RESET", "PURGE", "RESTORE", "IF", "USE", "START", "REMOVE", "PRAGMA", "ATTACH",
+            ])
         })
-    };
-    match verb.as_str() {
-        "COPY" | "\\COPY" => pair(&["TO", "FROM"], &["PROGRAM"]),
-        "LOAD" => pair(&["DATA", "LOCAL", "XML"], &["INFILE"]),
-        "EXEC" | "EXECUTE" | "DECLARE" => upper.iter().any(|word| word.ends_with("XP_CMDSHELL")),
-        word if word.ends_with("XP_CMDSHELL") => true,
-        "SELECT" | "INSERT" | "UPDATE" | "CREATE" | "WITH" => {
-            called() || pair(&["INTO"], &["OUTFILE", "DUMPFILE"])
-        }
-        _ => false,
-    }
-}
-
-fn judge(statement: &[String]) -> Option<(String, &'static str)> {
-    let upper: Vec<String> = statement
-        .iter()
-        .map(|word| word.to_ascii_uppercase())
-        .collect();
-    let words: Vec<&str> = upper.iter().map(String::as_str).collect();
-    // `EXPLAIN DELETE …` only tells; `WITH … DELETE …` acts.
-    let start = match words.first()? {
-        &"WITH" => words
-            .iter()
-            .position(|word| matches!(*word, "DELETE" | "UPDATE"))?,
-        _ => 0,
-    };
-    let target = |at: usize| {
-        let skip = words[at..]
-            .iter()
-            .take_while(|word| matches!(**word, "IF" | "EXISTS" | "TABLE" | "ONLY" | "FROM"))
-            .count();
-        statement.get(at + skip).cloned().unwrap_or_default()
-    };
-    match &words[start..] {
-        ["DROP", "DATABASE" | "SCHEMA" | "KEYSPACE", ..] => Some((target(start + 2), "database")),
-        [
-            "DROP",
-            "TABLE" | "COLLECTION" | "TABLESPACE" | "OWNED" | "USER" | "ROLE",
-            ..,
-        ] => Some((target(start + 2), "table")),
-        ["TRUNCATE", ..] => Some((target(start + 1), "table")),
-        ["DELETE", "FROM", ..] if unlimited(&words[start..]) => {
-            Some((target(start + 2), "every_row"))
-        }
-        ["UPDATE", ..] if words.contains(&"SET") && unlimited(&words[start..]) => {
-            Some((target(start + 1), "every_row"))
-        }
-        ["ALTER", "TABLE", ..] if drops_part(&words) => Some((target(start + 2), "column")),
-        _ => None,
-    }
-}
-
-/// Whether an `ALTER TABLE` drops a column or a partition, and not only a rule about them. `COLUMN` may be left out.
-fn drops_part(words: &[&str]) -> bool {
-    words.windows(2).any(|pair| {
-        pair[0] == "DROP"
-            && !matches!(
-                pair[1],
-                "CONSTRAINT"
-                    | "INDEX"
-                    | "DEFAULT"
-                    | "NOT"
-                    | "KEY"
-                    | "FOREIGN"
-                    | "PRIMARY"
-                    | "CHECK"
-                    | "IDENTITY"
-                    | "EXPRESSION"
-            )
-    })
-}
-
-/// Whether a statement has no condition, or one that always holds.
-fn unlimited(words: &[&str]) -> bool {
-    if words.contains(&"LIMIT") {
-        return false;
-    }
-    match words.iter().position(|word| *word == "WHERE") {
-        None => true,
-        Some(at) => matches!(
-            &words[at + 1..],
-            ["TRUE" | "1" | "1=1"] | ["1", "=", "1"] | []
-        ),
-    }
-}
-
-/// The words of SQL: comments and quoted text left out, `;` a word of its own.
-fn words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut chars = text.chars().peekable();
-    let end = |word: &mut String, words: &mut Vec<String>| {
-        if !word.is_empty() {
-            words.push(std::mem::take(word));
-        }
-    };
-    while let Some(c) = chars.next() {
-        match c {
-            '\'' => {
-                end(&mut word, &mut words);
-                while let Some(c) = chars.next() {
-                    if c == '\'' && chars.peek() != Some(&'\'') {
-                        break;
-                    }
-                }
-                words.push("''".to_owned());
-            }
-            '"' | '`' | '[' | ']' => {}
-            '-' if chars.peek() == Some(&'-') => {
-                end(&mut word, &mut words);
-                chars.by_ref().find(|c| *c == '\n');
-            }
-            '#' if word.is_empty() => {
-                chars.by_ref().find(|c| *c == '\n');
-            }
-            '/' if chars.peek() == Some(&'*') => {
-                end(&mut word, &mut words);
-                let mut last = ' ';
-                for c in chars.by_ref() {
-                    if last == '*' && c == '/' {
-                        break;
-                    }
-                    last = c;
-                }
-            }
-            ';' => {
-                end(&mut word, &mut words);
-                words.push(";".to_owned());
-            }
-            c if c.is_whitespace() || matches!(c, ',' | '(' | ')') => end(&mut word, &mut words),
-            c => word.push(c),
-        }
-    }
-    end(&mut word, &mut words);
-    words
 }
 
 #[cfg(test)]
@@ -278,10 +178,12 @@ mod tests {
     use super::*;
 
     fn manners(text: &str) -> Vec<&'static str> {
-        words(text)
-            .split(|word| word == ";")
-            .filter_map(judge)
-            .map(|(_, manner)| manner)
+        acts_of(text)
+            .into_iter()
+            .filter_map(|act| match act {
+                Act::Drops(_, manner) => Some(manner),
+                _ => None,
+            })
             .collect()
     }
 
@@ -291,14 +193,32 @@ mod tests {
             manners("DROP TABLE IF EXISTS users; drop database app"),
             ["table", "database"]
         );
-        assert_eq!(manners("DELETE FROM users"), ["every_row"]);
-        assert_eq!(manners("delete from users where 1=1;"), ["every_row"]);
-        assert_eq!(manners("UPDATE users SET admin = true"), ["every_row"]);
+        for text in [
+            "DELETE FROM users",
+            "delete from users where 1=1;",
+            "UPDATE users SET admin = true",
+            "DELETE FROM a USING b",
+            "DELETE users",
+            "WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d",
+            "WITH o AS (SELECT 1) UPDATE t SET a = 1",
+            "EXPLAIN ANALYZE DELETE FROM t",
+            "SELECT ';'; DELETE FROM t",
+            "DELETE FROM t WHERE true -- id = 3",
+            "UPDATE u SET a = (SELECT b FROM t WHERE t.id = 1)",
+        ] {
+            assert_eq!(manners(text), ["every_row"], "{text}");
+        }
         assert_eq!(manners("DROP/**/TABLE users"), ["table"]);
-        assert_eq!(manners("DELETE FROM a USING b"), ["every_row"]);
+        assert_eq!(manners("/*!50000 DROP TABLE users */"), ["table"]);
+        assert_eq!(manners("SELECT 1 DROP TABLE users"), ["table"]);
         assert_eq!(manners("ALTER TABLE a DROP email"), ["column"]);
         assert_eq!(manners("ALTER TABLE a DROP PARTITION p0"), ["column"]);
         assert_eq!(manners("DROP ROLE app"), ["table"]);
+        assert_eq!(manners("DROP VIEW v"), ["object"]);
+        assert_eq!(
+            acts_of("DROP TABLE \"app\".\"users\""),
+            [Act::Drops("app.users".to_owned(), "table")]
+        );
     }
 
     #[test]
@@ -310,7 +230,7 @@ mod tests {
             "REVOKE ALL ON t FROM app",
             "ALTER ROLE bob SUPERUSER",
         ] {
-            assert!(grants(&words(text)), "{text}");
+            assert_eq!(acts_of(text), [Act::Grants], "{text}");
         }
         for text in [
             "GRANT SELECT ON t TO app",
@@ -318,7 +238,7 @@ mod tests {
             "ALTER ROLE bob LOGIN",
             "SELECT 'GRANT ALL'",
         ] {
-            assert!(!grants(&words(text)), "{text}");
+            assert_eq!(acts_of(text), [], "{text}");
         }
     }
 
@@ -333,7 +253,7 @@ mod tests {
             "EXEC master..xp_cmdshell 'dir'",
             "SELECT 1 INTO OUTFILE '/tmp/x'",
         ] {
-            assert!(reaches_out(&words(text)), "{text}");
+            assert!(acts_of(text).contains(&Act::ReachesOut), "{text}");
         }
         for text in [
             "COPY users TO STDOUT",
@@ -341,29 +261,33 @@ mod tests {
             "SELECT program FROM t",
             "INSERT INTO notes VALUES ('LOAD DATA INFILE')",
         ] {
-            assert!(!reaches_out(&words(text)), "{text}");
+            assert!(!acts_of(text).contains(&Act::ReachesOut), "{text}");
         }
     }
 
     #[test]
     fn leaves_alone_what_is_limited_or_only_mentioned() {
+        for text in [
+            "DELETE FROM a USING b WHERE a.id = b.id; ALTER TABLE a ALTER COLUMN b DROP NOT NULL; ALTER TABLE a DROP CONSTRAINT c",
+            "DELETE FROM users WHERE id = 3",
+            "SELECT 'DROP TABLE users; --' FROM t -- DROP TABLE x",
+            "UPDATE users SET name = 'a' WHERE id = 3; CREATE TABLE t (id int)",
+            "EXPLAIN DELETE FROM users",
+            "SELECT * FROM t FOR UPDATE",
+            "CREATE TEMP TABLE x (a int); DROP TABLE x",
+            "CREATE TRIGGER tr AFTER DELETE ON t FOR EACH ROW BEGIN DELETE FROM u; END",
+            "INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 2",
+            "SELECT update, delete FROM perms",
+        ] {
+            assert_eq!(manners(text), Vec::<&str>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_statement_run_as_text_is_read() {
         assert_eq!(
-            manners(
-                "DELETE FROM a USING b WHERE a.id = b.id; ALTER TABLE a ALTER COLUMN b DROP NOT NULL; ALTER TABLE a DROP CONSTRAINT c"
-            ),
-            Vec::<&str>::new()
-        );
-        assert_eq!(
-            manners("DELETE FROM users WHERE id = 3"),
-            Vec::<&str>::new()
-        );
-        assert_eq!(
-            manners("SELECT 'DROP TABLE users; --' FROM t -- DROP TABLE x"),
-            Vec::<&str>::new()
-        );
-        assert_eq!(
-            manners("UPDATE users SET name = 'a' WHERE id = 3; CREATE TABLE t (id int)"),
-            Vec::<&str>::new()
+            acts_of("EXECUTE IMMEDIATE 'DROP TABLE ''x'''"),
+            [Act::Runs("DROP TABLE 'x'".to_owned())]
         );
     }
 }

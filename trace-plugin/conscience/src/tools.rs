@@ -5,13 +5,12 @@ use serde_json::Value;
 
 use crate::{
     effect::{Effect, EffectKind},
-    host,
     limits::{MAX_PARAMS_DEPTH, MAX_TEXT_BYTES},
     shell::{
         Dialect, Shell,
         flow::{Field, Flow},
     },
-    sql, tools_remote,
+    sql, tools_files, tools_remote, tools_server,
 };
 
 /// Tools that run a shell line.
@@ -122,7 +121,7 @@ const QUERIES: &[&str] = &[
 ];
 
 /// Arguments that hold a path, a command, an address, a statement.
-const PATH_KEYS: &[&str] = &[
+pub(crate) const PATH_KEYS: &[&str] = &[
     "path",
     "file_path",
     "filePath",
@@ -148,7 +147,7 @@ const PATH_KEYS: &[&str] = &[
     "source_path",
     "dir_path",
 ];
-const NEW_PATH_KEYS: &[&str] = &[
+pub(crate) const NEW_PATH_KEYS: &[&str] = &[
     "destination",
     "dest",
     "dst",
@@ -159,12 +158,12 @@ const NEW_PATH_KEYS: &[&str] = &[
     "destination_path",
     "new_name",
 ];
-const COMMAND_KEYS: &[&str] = &[
+pub(crate) const COMMAND_KEYS: &[&str] = &[
     "command", "cmd", "script", "commands", "code", "input", "args", "argv", "line", "chars",
     "action",
 ];
-const URL_KEYS: &[&str] = &["url", "uri", "href", "urls", "address", "link"];
-const SQL_KEYS: &[&str] = &[
+pub(crate) const URL_KEYS: &[&str] = &["url", "uri", "href", "urls", "address", "link"];
+pub(crate) const SQL_KEYS: &[&str] = &[
     "sql",
     "query",
     "statement",
@@ -172,6 +171,16 @@ const SQL_KEYS: &[&str] = &[
     "statements",
     "command",
     "text",
+    "stmt",
+    "q",
+    "sql_query",
+    "sqlQuery",
+    "sql_statement",
+    "raw_sql",
+    "rawSql",
+    "ddl",
+    "batch",
+    "input",
 ];
 
 /// Notes what `call` would do in `shell`.
@@ -185,6 +194,11 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
         name.rsplit(['.', '/', ':']).next().unwrap_or(name)
     };
     let params = &call.params;
+    let acts =
+        name == "process" && params.get("command").is_none() && params.get("action").is_some();
+    if acts {
+        return tools_server::read(shell, call, name);
+    }
     if let Some(dialect) = dialect(name) {
         directory(shell, params);
         shell.dialect = dialect;
@@ -193,6 +207,13 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
     }
     if name == "apply_patch" || name == "applypatch" || name == "patch" {
         return patch(shell, params);
+    }
+    // Servers' files are no files of this machine; a runtime's own tools are.
+    if (call.tool.contains("__") || call.tool.contains('.'))
+        && !FETCHES.contains(&name)
+        && !QUERIES.contains(&name)
+    {
+        return tools_server::read(shell, call, name);
     }
     let paths = texts(params, PATH_KEYS);
     if READS.contains(&name) {
@@ -223,26 +244,22 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
         paths
             .iter()
             .for_each(|path| shell.delete(&Field::known(path), true, false, name));
-        // What a server deletes is no file of this machine.
-        if paths.is_empty() {
-            tools_remote::destroys(shell, call, name);
-        }
     } else if MOVES.contains(&name) {
-        for path in &paths {
-            let display = shell.path(path);
-            if shell.place(&display, false) > crate::place::Place::Workspace {
-                shell.delete(&Field::known(path), true, false, name);
-            }
-        }
+        tools_files::moved(shell, &paths, name);
         for path in texts(params, NEW_PATH_KEYS) {
             shell.write(&Field::known(path), false, &Flow::unforeseen(), name);
         }
     } else if FETCHES.contains(&name) {
+        // What a browser is told to upload.
+        for path in &paths {
+            let flow = shell.read(&Field::known(path.as_str()), name);
+            shell.send(name, &flow, name);
+        }
         for url in texts(params, URL_KEYS) {
             if let Some(path) = url.strip_prefix("file://") {
                 read_path(shell, path, name);
             } else {
-                tools_remote::fetch(shell, params, &host::of_url(&url), name);
+                tools_remote::fetch(shell, params, &url, name);
             }
         }
     } else if QUERIES.contains(&name) {
@@ -250,36 +267,7 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
             .iter()
             .for_each(|text| sql::read(shell, text, name));
     } else {
-        unknown(shell, params, name);
-        tools_remote::destroys(shell, call, name);
-    }
-}
-
-/// A tool nobody told us about. What it was given is read as what it looks like: a statement, an address, a secret's
-/// path, or a command, which cannot be judged for a tool whose doing is not known.
-fn unknown(shell: &mut Shell<'_>, params: &Value, name: &str) {
-    let database = ["sql", "query", "db", "postgres", "mysql", "database"]
-        .iter()
-        .any(|word| name.contains(word));
-    for text in texts(params, SQL_KEYS) {
-        // A search for "delete from x" is no statement; a database's tool, or a shouted keyword, makes it one.
-        let shouted = text
-            .trim_start()
-            .starts_with(|c: char| c.is_ascii_uppercase())
-            && text
-                .trim_start()
-                .chars()
-                .nth(1)
-                .is_some_and(|c| c.is_ascii_uppercase());
-        if (database || shouted) && sql::looks_like_sql(&text) {
-            sql::read(shell, &text, name);
-        }
-    }
-    for url in texts(params, URL_KEYS) {
-        shell.request(&host::of_url(&url), name);
-    }
-    if !texts(params, &["command", "cmd", "script", "argv"]).is_empty() {
-        shell.opaque("unknown_tool", name);
+        tools_server::read(shell, call, name);
     }
 }
 
@@ -447,7 +435,7 @@ fn patch(shell: &mut Shell<'_>, params: &Value) {
 }
 
 /// All texts under `keys`: strings, and strings in arrays (also `{path: …}` objects in arrays).
-fn texts(params: &Value, keys: &[&str]) -> Vec<String> {
+pub(crate) fn texts(params: &Value, keys: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for key in keys {
         match params.get(key) {

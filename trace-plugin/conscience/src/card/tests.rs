@@ -68,7 +68,7 @@ fn what_is_forbidden_is_refused_by_any_of_its_names() {
         refused.reason,
         "The alignment card forbids delete_repo: privacy, it holds what users wrote"
     );
-    assert_eq!(refused.values_violated, ["privacy"]);
+    assert_eq!(refused.values_violated[0], "privacy");
     assert_eq!(told(&judge(&card, "undelete_repo", json!({}))), FREE);
     // A program, however it is called.
     for run in [

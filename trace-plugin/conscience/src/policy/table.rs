@@ -182,6 +182,12 @@ pub(super) static RULES: &[Rule] = &[
         when: When::OneOf(Text::Manner, &["reflog_expire", "prune", "filter"]),
     },
     Rule {
+        id: "git.push_elsewhere", pack: Pack::Git, effect: "ask", severity: 55, kinds: &[Kind::SendData], values: &["privacy", "user_control"],
+        reason: "Pushes the work to a repository that it does not come from ({target})",
+        advice: "Push to the remote that the clone has, or let a person add the other one.",
+        when: When::Is(Text::Manner, "repository"),
+    },
+    Rule {
         id: "secret.store", pack: Pack::Secrets, effect: "forbid", severity: 74, kinds: &[Kind::ReadSecret], values: &["privacy"],
         reason: "Reads keys, passwords or tokens ({target})",
         advice: "Ask for what is needed; use a tool that holds the credential itself, such as ssh-agent.",
@@ -234,6 +240,12 @@ pub(super) static RULES: &[Rule] = &[
         reason: "Sends local data over a raw connection to {target}",
         advice: "Use a protocol that says who receives it, and ask first.",
         when: When::Is(Text::Manner, "raw"),
+    },
+    Rule {
+        id: "data.message", pack: Pack::Network, effect: "ask", severity: 54, kinds: &[Kind::SendData], values: &["user_control"],
+        reason: "Writes to people in the user's name ({target})",
+        advice: "Show the words and the receivers to a person first, or make a draft.",
+        when: When::Is(Text::Manner, "message"),
     },
     Rule {
         id: "exec.downloaded", pack: Pack::Core, effect: "forbid", severity: 89, kinds: &[Kind::RunDownloaded], values: &["harm_prevention"],
@@ -368,6 +380,12 @@ pub(super) static RULES: &[Rule] = &[
         when: When::Is(Text::Role, "guest"),
     },
     Rule {
+        id: "rights.service", pack: Pack::Core, effect: "ask", severity: 62, kinds: &[Kind::RaisePrivileges], values: &["user_control", "privacy"],
+        reason: "Gives others rights, or opens something to everybody ({target})",
+        advice: "Let a person say who may do what.",
+        when: When::Is(Text::Manner, "service"),
+    },
+    Rule {
         id: "system.stop", pack: Pack::Core, effect: "forbid", severity: 79, kinds: &[Kind::StopSystem], values: &["harm_prevention"],
         reason: "Stops or restarts the machine",
         advice: "Restart the one service that needs it.",
@@ -434,6 +452,12 @@ pub(super) static RULES: &[Rule] = &[
         when: When::Is(Text::Manner, "database_server"),
     },
     Rule {
+        id: "db.object", pack: Pack::Database, effect: "ask", severity: 57, kinds: &[Kind::DropDatabase], values: &["harm_prevention"],
+        reason: "Drops or switches off a part of the database that others rely on ({target})",
+        advice: "Show the migration to a person first.",
+        when: When::Is(Text::Manner, "object"),
+    },
+    Rule {
         id: "cloud.destroy", pack: Pack::Cloud, effect: "forbid", severity: 77, kinds: &[Kind::DestroyService], values: &["harm_prevention"],
         reason: "Destroys what others may rely on ({target})",
         advice: "Leave it to a person, who can look at what would go.",
@@ -456,6 +480,18 @@ pub(super) static RULES: &[Rule] = &[
         reason: "The tool {target} destroys what it is given",
         advice: "Let a person look at what would go.",
         when: When::Is(Text::Manner, "tool"),
+    },
+    Rule {
+        id: "cloud.stop", pack: Pack::Cloud, effect: "ask", severity: 59, kinds: &[Kind::DestroyService], values: &["harm_prevention", "user_control"],
+        reason: "Takes out of service what others may rely on ({target})",
+        advice: "Let a person choose the time.",
+        when: When::Is(Text::Manner, "stop"),
+    },
+    Rule {
+        id: "cloud.pay", pack: Pack::Cloud, effect: "ask", severity: 70, kinds: &[Kind::DestroyService], values: &["harm_prevention", "user_control"],
+        reason: "Moves money or places an order ({target})",
+        advice: "Let a person confirm amount and receiver.",
+        when: When::Is(Text::Manner, "pay"),
     },
     Rule {
         id: "kubernetes.destroy", pack: Pack::Kubernetes, effect: "forbid", severity: 77, kinds: &[Kind::DestroyService], values: &["harm_prevention"],

@@ -1,6 +1,8 @@
 //! Database clients: the statements they are given on the line, on standard input or in a file of the same text.
+//!
+//! Not in scope: what statements do (`sql`), the administration of databases and migrations (`brokers`).
 
-use super::{args::Call, files::bulk};
+use super::{args::Call, brokers, files::bulk};
 use crate::{
     effect::{Effect, EffectKind},
     shell::{
@@ -10,76 +12,85 @@ use crate::{
     sql,
 };
 
+/// Clients that read SQL, or what is like it.
+#[rustfmt::skip]
+const CLIENTS: &[&str] = &[
+    "psql", "mysql", "mariadb", "sqlite3", "sqlite", "sqlcmd", "duckdb", "clickhouse-client", "clickhouse",
+    "clickhouse-local", "cockroach", "usql", "cqlsh", "snowsql", "snow", "bq", "sqlplus", "sqlcl", "pgcli", "mycli",
+    "litecli", "ysqlsh", "ycqlsh", "trino", "presto", "presto-cli", "beeline", "hive", "impala-shell", "spark-sql",
+    "surreal", "influx", "isql", "isql-fb", "tsql", "mssql-cli", "vsql", "nzsql", "db2", "hdbsql", "sqlline",
+    "athenacli", "turso", "libsql", "dolt", "iredis-sql", "osqueryi", "tidb", "mysqlsh", "hbase", "databricks",
+];
+/// Clients whose plain operands are statements.
+const BY_OPERAND: &[&str] = &[
+    "sqlite3", "sqlite", "duckdb", "bq", "db2", "surreal", "dolt", "turso", "snow",
+];
+const KEY_VALUE: &[&str] = &[
+    "redis-cli",
+    "valkey-cli",
+    "keydb-cli",
+    "iredis",
+    "dragonfly-cli",
+    "kvrocks-cli",
+];
+
 pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     let name = call.name;
-    let drop = |shell: &mut Shell<'_>, target: &str, manner: &'static str| {
-        shell.emit(
-            Effect::new(EffectKind::DropDatabase, target)
-                .manner(manner)
-                .program(name),
-        );
-    };
-    match name {
-        "psql" | "mysql" | "mariadb" | "sqlite3" | "sqlite" | "sqlcmd" | "duckdb"
-        | "clickhouse-client" | "cockroach" | "usql" | "cqlsh" | "snowsql" | "bq" | "sqlplus"
-        | "pgcli" => {
-            statements(shell, call);
+    if CLIENTS.contains(&name) {
+        statements(shell, call);
+        // `cockroach node decommission`, `influx bucket delete`, `bq rm`
+        if brokers::read(shell, call).is_none() && name == "bq" && tree_removes(call) {
+            dropped(shell, name, "a table or data set", "table");
         }
-        "dropdb" => drop(
-            shell,
-            call.operands(&["-h", "-p", "-U"])
-                .last()
-                .map_or("", |field| field.text.as_str()),
-            "database",
-        ),
-        "dropuser" => drop(shell, call.operand(0), "table"),
-        "mysqladmin" if call.word("drop") => drop(
-            shell,
-            call.operands(&["-u", "-h", "-P"])
-                .last()
-                .map_or("", |field| field.text.as_str()),
-            "database",
-        ),
-        "mongo" | "mongosh" | "mongod" => {
-            let mut text = call.joined();
-            text.push_str(call.stdin.text.as_deref().unwrap_or_default());
-            if text.contains("dropDatabase") {
-                drop(shell, "the database", "database");
-            } else if text.contains(".drop()")
-                || text.contains("deleteMany({})")
-                || text.contains("remove({})")
-            {
-                drop(shell, "a collection", "table");
+    } else if KEY_VALUE.contains(&name) {
+        keys(shell, call);
+    } else if matches!(name, "mongo" | "mongosh" | "mongod") {
+        documents(shell, call);
+    } else if name == "cypher-shell" {
+        let text = given(call).to_ascii_uppercase();
+        let whole =
+            text.contains("DETACH DELETE") && !text.contains("WHERE") && !text.contains('{');
+        if whole || text.contains("DROP DATABASE") || text.contains("DROP CONSTRAINT") {
+            dropped(shell, name, "the graph", "database");
+        }
+    } else {
+        match name {
+            "pg_dump" | "pg_dumpall" | "mysqldump" | "mongodump" | "mariadb-dump"
+            | "sqlite3-dump" => {
+                let files = call.values(&["-f", "--file", "-r", "--result-file"]);
+                files
+                    .iter()
+                    .for_each(|file| shell.write(file, false, &bulk("a database"), name));
+                return Some(bulk("a database"));
             }
+            _ => return brokers::read(shell, call),
         }
-        "redis-cli" | "valkey-cli" => {
-            let text = format!(
-                "{} {}",
-                call.joined(),
-                call.stdin.text.as_deref().unwrap_or_default()
-            )
-            .to_ascii_uppercase();
-            if text.contains("FLUSHALL") || text.contains("FLUSHDB") {
-                drop(shell, "every key", "database");
-            }
-        }
-        "rails" | "rake" | "artisan" | "prisma" | "sequelize" | "knex" | "typeorm" | "alembic"
-        | "drizzle-kit" | "mix" | "manage.py" | "django-admin" | "diesel" | "sqlx" => {
-            migrate(shell, call);
-        }
-        "pg_restore" if call.has('c', "clean") => drop(shell, "what the dump replaces", "reset"),
-        "pg_dump" | "pg_dumpall" | "mysqldump" | "mongodump" | "mariadb-dump" | "sqlite3-dump" => {
-            let files = call.values(&["-f", "--file", "-r", "--result-file"]);
-            files
-                .iter()
-                .for_each(|file| shell.write(file, false, &bulk("a database"), name));
-            return Some(bulk("a database"));
-        }
-        _ => return None,
     }
     let mut flow = Flow::unforeseen();
     flow.taint.merge(&call.stdin.taint);
     Some(flow)
+}
+
+fn dropped(shell: &mut Shell<'_>, program: &str, target: &str, manner: &'static str) {
+    shell.emit(
+        Effect::new(EffectKind::DropDatabase, target)
+            .manner(manner)
+            .program(program),
+    );
+}
+
+fn tree_removes(call: &Call<'_>) -> bool {
+    matches!(call.operand(0), "rm" | "truncate") && !call.word("--help")
+}
+
+/// What a client is given to run, on the line and on standard input.
+fn given(call: &Call<'_>) -> String {
+    let mut text = call.joined();
+    if let Some(stdin) = &call.stdin.text {
+        text.push('\n');
+        text.push_str(stdin);
+    }
+    text
 }
 
 fn statements(shell: &mut Shell<'_>, call: &Call<'_>) {
@@ -92,10 +103,20 @@ fn statements(shell: &mut Shell<'_>, call: &Call<'_>) {
         "--execute",
         "--query",
         "-cmd",
+        "--sql",
+        "--eval",
+        "-execute",
+        "--statement",
+        "-x",
+        "--execute-string",
+        "--commands",
     ]);
-    if matches!(call.name, "sqlite3" | "sqlite" | "duckdb" | "bq") {
+    texts.extend(clustered(call));
+    if BY_OPERAND.contains(&call.name) {
         let operands = call.operands(&["-cmd", "-separator", "-init"]);
-        if let Some(file) = operands.first() {
+        if matches!(call.name, "sqlite3" | "sqlite" | "duckdb")
+            && let Some(file) = operands.first()
+        {
             shell.read(file, call.name);
         }
         texts.extend(operands.into_iter().skip(1).cloned());
@@ -108,41 +129,159 @@ fn statements(shell: &mut Shell<'_>, call: &Call<'_>) {
             texts.push(Field::known(text));
         }
     }
+    let mut statements = Vec::new();
+    let text = given(call);
+    if call.name == "hbase"
+        && ["drop ", "drop_all", "truncate", "disable_all"]
+            .iter()
+            .any(|word| text.contains(word))
+    {
+        dropped(shell, call.name, "a table", "table");
+    }
     for text in texts {
-        sql::read(shell, &text.text, call.name);
+        if call.word("--dry_run") {
+            continue;
+        }
+        // A database in memory goes with the command.
+        if call.word(":memory:") && !text.text.contains(['\\', '.']) {
+            continue;
+        }
+        if !statements.contains(&text.text) {
+            sql::read(shell, &text.text, call.name);
+            statements.push(text.text);
+        }
     }
 }
 
-/// Migration tools that empty or rebuild a database.
-fn migrate(shell: &mut Shell<'_>, call: &Call<'_>) {
-    let text = call.joined();
-    let harmful = [
-        "db:drop",
-        "db:reset",
-        "db:purge",
-        "db:schema:load",
-        "migrate:fresh",
-        "migrate:reset",
-        "db:wipe",
-        "migrate reset",
-        "db push --force-reset",
-        "db:drop:all",
-        "downgrade base",
-        "rollback --all",
-        "ecto.drop",
-        "ecto.reset",
-        "flush",
-        "reset_db",
-        "schema:drop",
-        "database drop",
-        "database reset",
-    ]
-    .iter()
-    .any(|word| text.contains(word));
-    if harmful {
+/// The value after a cluster of short options that ends with the one that takes it: `-tAc "…"`, `-Nse '…'`.
+fn clustered(call: &Call<'_>) -> Vec<Field> {
+    call.args
+        .windows(2)
+        .filter(|pair| {
+            let text = pair[0].text.as_str();
+            text.len() > 2
+                && text.len() < 8
+                && text.starts_with('-')
+                && !text.starts_with("--")
+                && text.ends_with(['c', 'e', 'q', 'Q'])
+                && text[1..].bytes().all(|b| b.is_ascii_alphabetic())
+        })
+        .map(|pair| pair[1].clone())
+        .collect()
+}
+
+/// Commands of a key-value store: those that empty it, rewrite its settings or hand it to another.
+fn keys(shell: &mut Shell<'_>, call: &Call<'_>) {
+    let values = [
+        "-h",
+        "-p",
+        "-a",
+        "-n",
+        "-u",
+        "-s",
+        "--user",
+        "--pass",
+        "-r",
+        "-i",
+        "--pattern",
+        "-x",
+        "-t",
+    ];
+    let line: Vec<&str> = call
+        .operands(&values)
+        .iter()
+        .map(|field| field.text.as_str())
+        .collect();
+    let mut lines = vec![line.join(" ")];
+    lines.extend(
+        call.stdin
+            .text
+            .iter()
+            .flat_map(|text| text.lines().map(str::to_owned)),
+    );
+    for line in lines {
+        let upper = line.to_ascii_uppercase();
+        let words: Vec<&str> = upper.split_whitespace().collect();
+        let whole = match words.as_slice() {
+            [
+                "FLUSHALL" | "FLUSHDB" | "SHUTDOWN" | "SLAVEOF" | "REPLICAOF" | "FAILOVER"
+                | "SWAPDB",
+                ..,
+            ] => words.get(1) != Some(&"NO") || words[0] == "SHUTDOWN",
+            ["CONFIG", "SET", key, ..] => matches!(
+                *key,
+                "DIR"
+                    | "DBFILENAME"
+                    | "REQUIREPASS"
+                    | "PROTECTED-MODE"
+                    | "SAVE"
+                    | "APPENDONLY"
+                    | "BIND"
+                    | "MASTERAUTH"
+                    | "ENABLE-DEBUG-COMMAND"
+            ),
+            ["DEBUG", what, ..] => matches!(
+                *what,
+                "SEGFAULT" | "PANIC" | "RELOAD" | "RESTART" | "CRASH-AND-RECOVER"
+            ),
+            ["MODULE", "LOAD", ..]
+            | ["ACL", "DELUSER" | "SETUSER", ..]
+            | ["SCRIPT" | "FUNCTION", "FLUSH", ..] => true,
+            ["CLUSTER", "RESET" | "FLUSHSLOTS" | "FORGET", ..] | ["--CLUSTER", "DEL-NODE", ..] => {
+                true
+            }
+            ["DEL" | "UNLINK", rest @ ..] => {
+                rest.iter()
+                    .any(|key| key.contains('*') || key.contains("$("))
+                    || words.len() > 32
+            }
+            _ => upper.contains("CALL('FLUSH") || upper.contains("CALL(\"FLUSH"),
+        };
+        if whole {
+            dropped(shell, call.name, "every key", "database");
+        }
+    }
+}
+
+/// A document store's shell, which is told in JavaScript.
+fn documents(shell: &mut Shell<'_>, call: &Call<'_>) {
+    let text: String = given(call).split_whitespace().collect();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(&["dropDatabase(", "dropAllUsers", "dropUser(", "dropRole("]) {
+        dropped(shell, call.name, "the database", "database");
+    } else if says(&[
+        ".drop(",
+        "deleteMany({})",
+        "deleteMany()",
+        "remove({})",
+        "remove()",
+        ".dropIndexes(",
+        "[c].drop",
+        "renameCollection(",
+    ]) {
+        dropped(shell, call.name, "a collection", "table");
+    } else if says(&["updateMany({},", "update({},"]) {
+        dropped(shell, call.name, "a collection", "every_row");
+    }
+    if says(&[
+        "shutdown:1",
+        "shutdownServer(",
+        "fsyncLock(",
+        "rs.stepDown",
+        "killOp(",
+    ]) {
         shell.emit(
-            Effect::new(EffectKind::DropDatabase, "the application's database")
-                .manner("reset")
+            Effect::new(EffectKind::DestroyService, "the database")
+                .manner("stop")
+                .program(call.name),
+        );
+    }
+    let powers = says(&["createUser(", "grantRolesToUser(", "updateUser("])
+        && says(&["\"root\"", "'root'", "AnyDatabase", "dbOwner"]);
+    if powers {
+        shell.emit(
+            Effect::new(EffectKind::RaisePrivileges, "the database")
+                .manner("database")
                 .program(call.name),
         );
     }

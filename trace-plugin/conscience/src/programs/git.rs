@@ -1,6 +1,6 @@
 //! `git`: work thrown away, history replaced, commands smuggled in through settings.
 
-use super::args::Call;
+use super::{args::Call, files::bulk};
 use crate::{
     effect::{Effect, EffectKind},
     shell::{
@@ -131,6 +131,8 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         "update-ref" if inner.has('d', "") => shell.emit(discard(first, "branch_delete")),
         "filter-branch" | "filter-repo" => shell.emit(rewrite("history", "filter")),
         "push" => push(shell, &inner, &rewrite),
+        "remote" => remote(shell, rest),
+        "bundle" if first == "create" && inner.word("-") => return bulk("the repository"),
         "config" => {
             let operands = inner.operands(&["--file", "-f", "--type"]);
             if let [name, value, ..] = operands.as_slice() {
@@ -254,8 +256,54 @@ fn is_lock_file(file: &str) -> bool {
     )
 }
 
+/// Notes a remote that this very text has made or changed. `git remote add origin` is how a new project is first pushed.
+fn remote(shell: &mut Shell<'_>, rest: &[Field]) {
+    let words: Vec<&str> = rest
+        .iter()
+        .map(|field| field.text.as_str())
+        .filter(|text| !text.starts_with('-'))
+        .collect();
+    if let ["add" | "set-url", name, url, ..] = words.as_slice()
+        && !(words[0] == "add" && *name == "origin")
+    {
+        shell.set(&format!("{REMOTE}{name}"), &Field::known(*url));
+        if words[0] == "set-url" {
+            shell.set(REMOTE, &Field::known(*url));
+        }
+    }
+}
+
+/// What the variables are called that keep the remotes of a text; no shell's variable can be called so.
+const REMOTE: &str = "git remote ";
+
+/// A push to a repository that is named by its address, or that the same text has set: not where the work comes from.
+fn elsewhere(shell: &mut Shell<'_>, remote: &str) {
+    let address = remote.contains("://") || remote.contains('@') && remote.contains(':');
+    let set = shell
+        .scope
+        .variables
+        .get(&format!("{REMOTE}{remote}"))
+        .and_then(|known| known.text.clone());
+    let Some(to) = set.or_else(|| address.then(|| remote.to_owned())) else {
+        return;
+    };
+    let host = crate::host::of_url(&to);
+    if !crate::host::is_local(&host) && !to.starts_with("file://") && !to.starts_with(['/', '.']) {
+        shell.emit(
+            Effect::new(EffectKind::SendData, host)
+                .manner("repository")
+                .program("git"),
+        );
+    }
+}
+
 fn push(shell: &mut Shell<'_>, call: &Call<'_>, rewrite: &dyn Fn(&str, &'static str) -> Effect) {
+    if call.any(&["--dry-run", "-n"]) {
+        return;
+    }
     let operands = call.operands(&["-o", "--push-option", "--repo"]);
+    let remote = operands.first().map_or("", |remote| remote.text.as_str());
+    elsewhere(shell, remote);
     let refs: Vec<&str> = operands
         .iter()
         .skip(1)

@@ -2,34 +2,51 @@
 
 mod admin;
 pub(crate) mod args;
+mod brokers;
 pub(crate) mod carried;
+mod cloud;
 mod data;
 mod database;
 mod files;
 mod find;
 mod git;
+mod giving;
 mod net;
 mod service;
 mod stores;
 mod system;
 mod transfer;
+mod tree;
 mod windows;
 
 pub(crate) use args::Call;
 
-use crate::shell::{Shell, flow::Flow};
+use crate::{
+    own,
+    shell::{Shell, flow::Flow},
+};
 
 /// Reads one command; answers what it prints.
 pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
+    // `wrangler@latest`: a package runner's way to name a version.
+    let (name, _) = call
+        .name
+        .split_once('@')
+        .filter(|(name, _)| !name.is_empty())
+        .unwrap_or((call.name, ""));
+    let call = &Call { name, ..*call };
+    own::read(shell, call);
     carried::read(shell, call);
-    files::read(shell, call)
+    let mut flow = files::read(shell, call)
         .or_else(|| data::read(shell, call))
         .or_else(|| net::read(shell, call))
         .or_else(|| system::read(shell, call))
         .or_else(|| service::read(shell, call))
         .or_else(|| database::read(shell, call))
         .or_else(|| windows::read(shell, call))
-        .unwrap_or_else(|| other(shell, call))
+        .unwrap_or_else(|| other(shell, call));
+    own::mark(call, &mut flow);
+    flow
 }
 
 /// A program nobody told us about: its output may hold what it was given, but not the variables in its arguments.

@@ -1,6 +1,10 @@
 //! Programs that talk to other machines: what they fetch, what they send.
 
-use super::{args::Call, transfer::transfer};
+use super::{
+    args::Call,
+    giving::{give, put, tunnel},
+    transfer::transfer,
+};
 use crate::{
     effect::{Effect, EffectKind},
     host,
@@ -11,63 +15,14 @@ use crate::{
 };
 
 /// curl's options that take a value and are neither data nor a file of interest.
+#[rustfmt::skip]
 const CURL_VALUES: &[&str] = &[
-    "-H",
-    "--header",
-    "-X",
-    "--request",
-    "-A",
-    "--user-agent",
-    "-e",
-    "--referer",
-    "-u",
-    "--user",
-    "-o",
-    "--output",
-    "-d",
-    "--data",
-    "--data-raw",
-    "--data-binary",
-    "--data-urlencode",
-    "--data-ascii",
-    "--json",
-    "-F",
-    "--form",
-    "-T",
-    "--upload-file",
-    "-b",
-    "--cookie",
-    "-c",
-    "--cookie-jar",
-    "-m",
-    "--max-time",
-    "--connect-timeout",
-    "--retry",
-    "--retry-delay",
-    "-w",
-    "--write-out",
-    "-x",
-    "--proxy",
-    "-K",
-    "--config",
-    "--cacert",
-    "--cert",
-    "--key",
-    "-E",
-    "--resolve",
-    "--proto",
-    "-r",
-    "--range",
-    "-D",
-    "--dump-header",
-    "--interface",
-    "--output-dir",
-    "-z",
-    "-C",
-    "--limit-rate",
-    "--unix-socket",
-    "--tlsv1",
-    "--url",
+    "-H", "--header", "-X", "--request", "-A", "--user-agent", "-e", "--referer", "-u", "--user", "-o", "--output",
+    "-d", "--data", "--data-raw", "--data-binary", "--data-urlencode", "--data-ascii", "--json", "-F", "--form", "-T",
+    "--upload-file", "-b", "--cookie", "-c", "--cookie-jar", "-m", "--max-time", "--connect-timeout", "--retry",
+    "--retry-delay", "-w", "--write-out", "-x", "--proxy", "-K", "--config", "--cacert", "--cert", "--key", "-E",
+    "--resolve", "--proto", "-r", "--range", "-D", "--dump-header", "--interface", "--output-dir", "-z", "-C",
+    "--limit-rate", "--unix-socket", "--tlsv1", "--url",
 ];
 
 const CURL_DATA: &[&str] = &[
@@ -82,23 +37,10 @@ const CURL_DATA: &[&str] = &[
     "--data-raw",
 ];
 
+#[rustfmt::skip]
 const WGET_VALUES: &[&str] = &[
-    "-O",
-    "--output-document",
-    "-o",
-    "-P",
-    "--directory-prefix",
-    "-t",
-    "-T",
-    "-U",
-    "--user-agent",
-    "--header",
-    "-e",
-    "--post-file",
-    "--post-data",
-    "--body-file",
-    "--timeout",
-    "--tries",
+    "-O", "--output-document", "-o", "-P", "--directory-prefix", "-t", "-T", "-U", "--user-agent", "--header", "-e",
+    "--post-file", "--post-data", "--body-file", "--timeout", "--tries",
 ];
 
 pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
@@ -129,7 +71,18 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         "nc" | "ncat" | "netcat" | "socat" | "telnet" | "nc.traditional" | "nc.openbsd" => {
             socket(shell, call)
         }
-        "scp" | "rsync" | "sftp" | "rclone" | "croc" | "ffsend" => transfer(shell, call),
+        "scp" | "rsync" | "rclone" => transfer(shell, call),
+        "sftp" | "ftp" | "lftp" | "ncftp" | "tftp" | "smbclient" => put(shell, call),
+        "croc" | "ffsend" | "wormhole" | "magic-wormhole" | "transfer" | "transfer.sh"
+        | "bashupload" | "wush" | "portal" | "tailscale"
+            if call.any(&["send", "upload", "cp"])
+                || !matches!(call.name, "croc" | "wormhole" | "tailscale") =>
+        {
+            give(shell, call)
+        }
+        "ngrok" | "cloudflared" | "chisel" | "bore" | "frpc" | "localtunnel" | "lt" | "serveo" => {
+            tunnel(shell, call)
+        }
         "mail" | "mailx" | "sendmail" | "mutt" | "msmtp" | "swaks" => {
             let mut flow = call.stdin.clone();
             for file in call.values(&["-a", "-A", "--attach"]) {
@@ -145,9 +98,21 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         }
         "dig" | "nslookup" | "host" | "ping" | "whois" | "drill" | "traceroute" => {
             let mut flow = call.stdin.clone();
-            call.args
-                .iter()
-                .for_each(|arg| flow.taint.merge(&arg.taint));
+            for arg in call.args {
+                flow.taint.merge(&arg.taint);
+                // What the machine and its user are called, as a name to be looked up.
+                let told = [
+                    "$(hostname",
+                    "$(whoami",
+                    "$(id",
+                    "$(uname",
+                    "$HOSTNAME",
+                    "$USER",
+                ];
+                if arg.text.contains(").") && told.iter().any(|word| arg.text.contains(word)) {
+                    flow.taint.bulk = Some("the machine's names");
+                }
+            }
             shell.send("a name server", &flow, call.name);
             Flow::unforeseen()
         }
@@ -235,7 +200,14 @@ fn curl(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         hosts.push(host);
     }
     let host = hosts.first().cloned().unwrap_or_default();
+    // Where the address of the request is said elsewhere.
+    for route in call.values(&["--connect-to", "--resolve"]) {
+        for part in route.text.split(':') {
+            shell.request(part.trim_matches(['[', ']', '+']), call.name);
+        }
+    }
     let mut sent = Flow::default();
+    let encoded = call.word("--data-urlencode");
     for data in call.values(CURL_DATA) {
         sent.connected = true;
         sent.taint.merge(&data.taint);
@@ -243,6 +215,12 @@ fn curl(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
             .text
             .strip_prefix('@')
             .or_else(|| data.text.split_once("=@").map(|(_, file)| file))
+            .or_else(|| {
+                data.text
+                    .split_once('@')
+                    .map(|(_, file)| file)
+                    .filter(|_| encoded)
+            })
             .or_else(|| data.text.split_once("=<").map(|(_, file)| file));
         if let Some(file) = file {
             attach(shell, call, file, &mut sent);
@@ -252,7 +230,7 @@ fn curl(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         sent.connected = true;
         attach(shell, call, &file.text, &mut sent);
     }
-    // A token of one's own in a header is how one signs in; the content of a key file is not.
+    // A token of one's own in a header is how one signs in, where it was given for; the content of a key file is not.
     for header in call.values(&[
         "-H",
         "--header",
@@ -268,17 +246,22 @@ fn curl(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
                 .taint
                 .secrets
                 .iter()
-                .filter(|name| !name.starts_with('$'))
+                .filter(|name| !name.starts_with('$') || !host::takes_token(name, &host))
                 .cloned(),
         );
     }
     let wildcard = urls
         .iter()
         .any(|url| url.text.ends_with("/_all") || url.text.ends_with("/*"));
-    let deletes = call
-        .values(&["-X", "--request"])
+    let methods = call.values(&["-X", "--request"]);
+    let method = match methods.first() {
+        Some(method) => method.text.as_str(),
+        None if sent.connected => "POST",
+        None => "GET",
+    };
+    let deletes = urls
         .iter()
-        .any(|method| method.text.eq_ignore_ascii_case("DELETE"));
+        .any(|url| crate::tools_remote::destroys(method, &url.text));
     if deletes && (wildcard || !host::is_local(&host)) {
         shell.emit(
             Effect::new(EffectKind::DestroyService, host.clone())
@@ -474,6 +457,7 @@ fn socket(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
     {
         shell.emit(Effect::new(EffectKind::RemoteShell, peer.clone()).program(call.name));
     }
+    shell.request(&host::of_url(&peer), call.name);
     shell.send(&peer, call.stdin, call.name);
     let quiet = call.stdin.text.is_some()
         || call.stdin.taint.bulk.is_some()

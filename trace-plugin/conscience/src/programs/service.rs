@@ -1,6 +1,6 @@
 //! Command lines of containers, clusters, clouds and hosting services: what they destroy and which secrets they show.
 
-use super::{args::Call, files::bulk};
+use super::{args::Call, cloud, files::bulk, tree};
 use crate::{
     effect::{Effect, EffectKind},
     secret,
@@ -8,6 +8,7 @@ use crate::{
         Shell,
         flow::{Flow, Taint},
     },
+    verbs::Doing,
 };
 
 #[expect(
@@ -43,36 +44,27 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         );
         return Some(Flow::tainted(Taint::secret(name)));
     }
+    if let [.., "cp", from, _] = words.as_slice()
+        && !from.contains(':')
+        && matches!(
+            call.name,
+            "docker" | "podman" | "nerdctl" | "kubectl" | "oc" | "k"
+        )
+        && let Some(field) = call.args.iter().find(|arg| arg.text == *from)
+    {
+        shell.read(field, call.name);
+    }
     let found = match call.name {
         "docker" | "podman" | "nerdctl" | "docker-compose" => container(call, &words),
         "kubectl" | "oc" | "k" => cluster(call, &words),
         "helm" => matches!(words.first(), Some(&("uninstall" | "delete" | "del")))
-            .then(|| (joined(&words[1..]), "release")),
+            .then(|| (joined(&words[1..]), "release"))
+            .or_else(|| {
+                (words.first() == Some(&"rollback")).then(|| (joined(&words[1..]), "release"))
+            }),
         "terraform" | "tofu" | "terragrunt" => terraform(call, &words),
-        "pulumi" | "cdk" | "serverless" | "sls" | "sst" | "copilot" => words
-            .iter()
-            .find(|word| matches!(**word, "destroy" | "remove" | "delete"))
-            .map(|_| (call.name.to_owned(), "infrastructure")),
         "aws" => aws(shell, call, &words),
-        "gcloud" | "az" | "doctl" | "ibmcloud" | "oci" | "linode-cli" | "hcloud" | "openstack"
-        | "scw" => words
-            .iter()
-            .any(|word| matches!(*word, "delete" | "purge" | "destroy" | "rm"))
-            .then(|| (joined(&words), "cloud")),
-        "gsutil" | "s3cmd" | "mc" | "rclone" | "b2" => storage(call, &words),
         "gh" | "glab" | "hub" => forge(shell, call, &words),
-        "heroku" | "fly" | "flyctl" | "vercel" | "netlify" | "firebase" | "supabase"
-        | "railway" | "render" | "wrangler" | "eb" => {
-            let harmful = words.iter().any(|word| {
-                matches!(
-                    *word,
-                    "destroy" | "delete" | "remove" | "rm" | "reset" | "terminate"
-                ) || word.ends_with(":destroy")
-                    || word.ends_with(":delete")
-                    || word.ends_with(":reset")
-            });
-            harmful.then(|| (joined(&words), "cloud"))
-        }
         "npm" | "pnpm" | "yarn" | "cargo" | "gem" | "twine" | "poetry" | "uv" | "vsce"
             if published(call, &words).is_some() =>
         {
@@ -80,27 +72,40 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         }
         "npm" | "pnpm" | "yarn" | "cargo" => matches!(words.first(), Some(&("unpublish" | "yank")))
             .then(|| (joined(&words[1..]), "package")),
-        "etcdctl" if words.first() == Some(&"del") && call.any(&["--prefix", "--from-key"]) => {
-            Some(("every key".to_owned(), "storage"))
-        }
-        "consul" if words.starts_with(&["kv", "delete"]) && call.word("-recurse") => {
-            Some(("every key".to_owned(), "storage"))
-        }
-        "virsh" | "VBoxManage" | "multipass" | "vagrant" | "lxc" | "qm" | "limactl"
-        | "minikube" | "kind" => {
-            let harmful = words.iter().any(|word| {
-                matches!(
-                    *word,
-                    "destroy" | "undefine" | "delete" | "unregistervm" | "purge"
-                )
-            });
-            let own = matches!(call.name, "minikube" | "kind");
-            (harmful && !own).then(|| (joined(&words), "machine"))
+        "minikube" | "kind" => {
+            let all = call.any(&["--all", "--purge", "clusters"]);
+            (words.first() == Some(&"delete") && all).then(|| (joined(&words), "cluster"))
         }
         "crictl" | "ctr" => None,
-        "vercel-env" => None,
+        "ansible" | "salt" | "salt-call" => {
+            cloud::fleet(shell, call);
+            None
+        }
+        name if cloud::knows(name) => cloud::read(shell, call),
         _ => return None,
     };
+    let found = found.or_else(|| match call.name {
+        "aws" | "gcloud" => cloud::read(shell, call),
+        "gh" | "glab" | "terraform" | "tofu" | "terragrunt" => {
+            let branch = tree::branch(call)?;
+            matches!(
+                branch.doing,
+                Doing::Destroys | Doing::Removes | Doing::Stops
+            )
+            .then(|| {
+                (
+                    branch.shown(),
+                    if branch.doing == Doing::Stops {
+                        "stop"
+                    } else {
+                        "apply_unseen"
+                    },
+                )
+            })
+        }
+        _ => None,
+    });
+    let found = found.filter(|_| !tree::rehearsed(call));
     if let Some((target, manner)) = found {
         let forced = call.args.iter().any(|arg| {
             matches!(
@@ -186,7 +191,7 @@ fn container(call: &Call<'_>, words: &[&str]) -> Found {
         ["swarm", "leave", ..] if call.has('f', "force") => {
             Some(("the swarm".to_owned(), "cluster"))
         }
-        ["stack", "rm", rest @ ..] => Some((joined(rest), "cluster")),
+        ["stack" | "service" | "node", "rm", rest @ ..] => Some((joined(rest), "cluster")),
         [
             "rm" | "rmi" | "kill" | "stop" | "container" | "image",
             rest @ ..,
@@ -229,6 +234,24 @@ fn cluster(call: &Call<'_>, words: &[&str]) -> Found {
                 Some((target, "workload"))
             }
         }
+        ["patch", rest @ ..]
+            if call.joined().contains("\"finalizers\":null")
+                || call.joined().contains("finalizers\":[]") =>
+        {
+            Some((joined(rest), "cluster"))
+        }
+        ["create", "clusterrolebinding", rest @ ..] if call.joined().contains("cluster-admin") => {
+            Some((joined(rest), "cluster"))
+        }
+        ["apply" | "create", ..]
+            if call.word("--prune")
+                || call
+                    .values(&["-f", "--filename"])
+                    .iter()
+                    .any(|file| file.text.contains("://")) =>
+        {
+            Some(("what a file describes".to_owned(), "workload"))
+        }
         ["delete"] => Some(("what a file describes".to_owned(), "workload")),
         ["scale", rest @ ..] if call.word("--replicas=0") => Some((joined(rest), "workload")),
         ["drain", node, ..] => Some((format!("node {node}"), "workload")),
@@ -251,7 +274,16 @@ fn terraform(call: &Call<'_>, words: &[&str]) -> Found {
         ["apply", ..] if call.any(&["-auto-approve", "--auto-approve"]) => {
             Some(("the infrastructure".to_owned(), "apply_unseen"))
         }
-        ["state", "rm", rest @ ..] => Some((joined(rest), "apply_unseen")),
+        [
+            "state",
+            "rm" | "mv" | "push" | "replace-provider",
+            rest @ ..,
+        ]
+        | ["taint" | "force-unlock" | "workspace", rest @ ..]
+            if words[0] != "workspace" || rest.first() == Some(&"delete") =>
+        {
+            Some((joined(rest), "apply_unseen"))
+        }
         _ => None,
     }
 }
@@ -284,43 +316,6 @@ fn aws(shell: &mut Shell<'_>, call: &Call<'_>, words: &[&str]) -> Found {
         }
         ["s3", "rb", bucket, ..] => Some(((*bucket).to_owned(), "storage")),
         ["s3", "rm", what, ..] if call.word("--recursive") => Some(((*what).to_owned(), "storage")),
-        [
-            "iam",
-            "create-access-key"
-            | "create-user"
-            | "create-login-profile"
-            | "attach-user-policy"
-            | "put-user-policy"
-            | "attach-role-policy",
-            ..,
-        ] => {
-            shell.emit(
-                Effect::new(EffectKind::RaisePrivileges, joined(words))
-                    .manner("grant")
-                    .program("aws"),
-            );
-            None
-        }
-        [service, verb, ..]
-            if verb.starts_with("delete-")
-                || verb.starts_with("terminate-")
-                || verb.starts_with("deregister-")
-                || verb.starts_with("schedule-key-deletion")
-                || verb.starts_with("purge-") =>
-        {
-            Some((format!("{service} {verb}"), "cloud"))
-        }
-        _ => None,
-    }
-}
-
-fn storage(call: &Call<'_>, words: &[&str]) -> Found {
-    let recursive = call.has('r', "recursive") || call.has('R', "");
-    match words {
-        ["rm", what, ..] if recursive => Some(((*what).to_owned(), "storage")),
-        ["rb" | "purge" | "mirror-remove", what, ..] => Some(((*what).to_owned(), "storage")),
-        ["del", what, ..] if recursive => Some(((*what).to_owned(), "storage")),
-        ["delete", what, ..] if call.name == "rclone" => Some(((*what).to_owned(), "storage")),
         _ => None,
     }
 }
@@ -361,7 +356,14 @@ fn forge(shell: &mut Shell<'_>, call: &Call<'_>, words: &[&str]) -> Found {
 /// Commands that print a credential.
 fn shows_secret(call: &Call<'_>, words: &[&str]) -> Option<&'static str> {
     match (call.name, words) {
-        ("aws", ["secretsmanager", "get-secret-value", ..]) => Some("the cloud's secret store"),
+        (
+            "aws",
+            [
+                "secretsmanager",
+                "get-secret-value" | "batch-get-secret-value",
+                ..,
+            ],
+        ) => Some("the cloud's secret store"),
         ("aws", ["ssm", "get-parameter" | "get-parameters", ..])
             if call.word("--with-decryption") =>
         {
@@ -372,16 +374,22 @@ fn shows_secret(call: &Call<'_>, words: &[&str]) -> Option<&'static str> {
         {
             Some("the cloud's credentials")
         }
-        ("aws", ["configure", "export-credentials", ..]) => Some("the cloud's credentials"),
+        (
+            "aws",
+            ["configure", "export-credentials", ..]
+            | ["sts", "get-session-token" | "assume-role", ..]
+            | ["ecr", "get-login-password", ..],
+        ) => Some("the cloud's credentials"),
         (
             "gcloud",
             ["auth", "print-access-token" | "print-identity-token", ..]
             | ["auth", "application-default", "print-access-token", ..],
         ) => Some("the cloud's credentials"),
         ("gcloud", ["secrets", "versions", "access", ..]) => Some("the cloud's secret store"),
-        ("az", ["account", "get-access-token", ..] | ["keyvault", "secret", "show", ..]) => {
-            Some("the cloud's secret store")
-        }
+        (
+            "az",
+            ["account", "get-access-token", ..] | ["keyvault", "secret", "show" | "download", ..],
+        ) => Some("the cloud's secret store"),
         ("gh", ["auth", "token", ..]) => Some("the forge's token"),
         ("heroku", ["config" | "auth:token", ..]) => Some("the application's settings"),
         ("kubectl" | "oc", ["get", what, ..])

@@ -103,6 +103,7 @@ pub(super) fn history(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
 
 /// Password managers and key chains.
 pub(super) fn store(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
+    super::cloud::note(shell, call);
     let shows = match call.name {
         "security" => {
             [

@@ -17,6 +17,7 @@ fn remote_host(text: &str) -> Option<String> {
 }
 
 pub(super) fn transfer(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
+    super::cloud::note(shell, call);
     let mut operands = call.operands(&[
         "-i",
         "-P",

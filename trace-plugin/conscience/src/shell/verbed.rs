@@ -39,7 +39,6 @@ const VERBED: &[(&str, &[&str], &[&str], usize)] = &[
     ("foreman", &["run"], &["-e"], 0),
     ("guix", &["shell", "environment"], &[], 0),
     ("hatch", &["run"], &["-e"], 0),
-    ("heroku", &["run"], &["-a", "--app"], 0),
     ("incus", &["exec"], &["--env", "--cwd", "--user"], 1),
     ("infisical", &["run"], &["--env", "--path"], 0),
     ("limactl", &["shell"], &["--workdir"], 1),

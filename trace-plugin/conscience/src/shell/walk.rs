@@ -179,6 +179,9 @@ impl Shell<'_> {
 
     fn define(&mut self, function: &FunctionDefinition) -> Flow {
         let name = function.fname.value.clone();
+        if name == "smoltbot" {
+            self.emit(Effect::new(EffectKind::TamperConscience, "smoltbot").manner("switch_off"));
+        }
         self.scope
             .functions
             .insert(name, Rc::new(function.body.clone()));
@@ -368,6 +371,7 @@ impl Shell<'_> {
             "SMOLTBOT_ENABLED" if off => {
                 self.emit(Effect::new(EffectKind::TamperConscience, name).manner("switch_off"));
             }
+            name if name.starts_with("SMOLTBOT_") => crate::own::variable(self, name, &value.text),
             "HISTFILE" if value.text.is_empty() || value.text == "/dev/null" => {
                 self.emit(Effect::new(EffectKind::HideTracks, name).manner("history_off"));
             }

@@ -145,6 +145,13 @@ impl Shell<'_> {
                             self.subshell(body, &Flow::default());
                         }
                         if let Some(name) = name {
+                            if name == "smoltbot" {
+                                self.emit(
+                                    Effect::new(EffectKind::TamperConscience, name)
+                                        .manner("switch_off")
+                                        .program("alias"),
+                                );
+                            }
                             self.scope.aliases.insert(name.to_owned(), body.to_owned());
                         }
                     }
@@ -227,7 +234,7 @@ impl Shell<'_> {
                 };
                 Some(self.interpreter(&source, code::Language::Braces))
             }
-            "clush" | "pdsh" | "pssh" | "parallel-ssh" | "dsh" | "mussh" | "autossh" | "salt"
+            "clush" | "pdsh" | "pssh" | "parallel-ssh" | "dsh" | "mussh" | "autossh"
             | "salt-ssh" | "fab" | "cssh" => Some(self.many_hosts(call)),
             name => {
                 if let Some(out) = self.verbed(call).or_else(|| self.package_runner(call)) {
