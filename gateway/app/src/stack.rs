@@ -18,6 +18,7 @@ use trace_store_sqlite::SqliteStore;
 
 use crate::agent::{self, Agent};
 use crate::database::Database;
+use crate::policies::Policies;
 use crate::{cards, output, postgres};
 
 /// How long everything together may take to stop.
@@ -65,6 +66,11 @@ impl Stack {
     /// Records for this machine's agents: starts the recorder and the intake for foreign agents.
     pub(crate) async fn start_recorder(&mut self, agent: &Agent) -> anyhow::Result<Arc<Recorder>> {
         let home = &agent.config.home;
+        // Said at the start, and not only when the first call is judged.
+        let rules = Policies::looked_at(&agent.config, Some(&agent.card)).report();
+        for complaint in rules.complaints {
+            tracing::warn!("{complaint}");
+        }
         let recorder = Recorder::start(Arc::new(agent.judge(roots(agent))), home.spool_file())?;
         let socket = home.socket(&agent.config.sidecar)?;
         let listener = intake::bind(&socket)?;
