@@ -11,10 +11,8 @@ use crate::{edge, programs, setup, tree};
 
 /// Where the tests are, and what they share.
 const HOME: &str = "e2e/browser";
-/// The suite that is given the URL of an edge, and so runs against each of [`HOSTS`].
+/// The suite that is given the URL of an edge, and so runs against each host of it.
 const SITE: &str = "site.test.mjs";
-/// The hosts whose pages are walked through: Postgres behind the native edge answers the same questions as behind the Worker.
-const HOSTS: [Kind; 2] = [Kind::Sqlite, Kind::Workerd];
 /// The feed comes from one address, faster than anybody types.
 const NO_LIMITS: [(&str, u32); 3] = [
     ("SMOLTBOT_EDGE__LIMIT_PER_MINUTE", 0),
@@ -36,7 +34,7 @@ pub(crate) fn all(run: &mut Run, binary: &Path, filter: Option<&str>) -> Result<
         "the gateway's page and the first live calls in a real browser, against the built binary",
         &tested(binary, filter)?.args(files),
     );
-    sites(run, &HOSTS, binary, filter)
+    sites(run, &Kind::ALL, binary, filter)
 }
 
 /// Runs the site's suite against each of `kinds`.
@@ -137,7 +135,7 @@ fn tests() -> Result<Vec<PathBuf>> {
 }
 
 /// `text` as a pattern that matches only itself.
-fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     let mut pattern = String::new();
     for c in text.chars() {
         if !c.is_alphanumeric() && c != ' ' {

@@ -13,6 +13,7 @@ mod edge;
 mod health;
 mod lint;
 mod npm;
+mod peers;
 mod programs;
 mod python;
 mod run;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::command::Line;
 use crate::edge::{self, Kind};
 use crate::run::Run;
-use crate::{browser, setup, tree};
+use crate::{browser, peers, setup, tree};
 
 /// Runs all tests, or those whose name contains `filter`; true when none failed.
 ///
@@ -21,12 +21,7 @@ pub(crate) fn all(
     filter: Option<&str>,
 ) -> Result<bool> {
     let mut run = Run::default();
-    let outcomes = steps(&mut run, hosts, sites, filter)?;
-    if peers {
-        println!(
-            "\n--peers: no test installs other people's agents or gateways yet; this was all there is"
-        );
-    }
+    let outcomes = steps(&mut run, peers, hosts, sites, filter)?;
     let counts = run.counts();
     let mut ok = run.conclude();
     if counts.passed + counts.failed == 0 {
@@ -45,6 +40,7 @@ pub(crate) fn all(
 
 fn steps(
     run: &mut Run,
+    peers: bool,
     hosts: &[Kind],
     sites: &[Kind],
     filter: Option<&str>,
@@ -94,6 +90,9 @@ fn steps(
             .env("SMOLTBOT_BIN", &built.binary)
             .env("SMOLTBOT_XTASK", &built.xtask),
     );
+    if peers && let Err(error) = peers::all(run, &built.binary, filter) {
+        run.fail("peers", &error, "cargo xtask test --peers");
+    }
     Ok(outcomes)
 }
 

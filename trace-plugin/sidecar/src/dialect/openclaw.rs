@@ -165,7 +165,12 @@ fn resolved(call: ToolCall, resolution: Option<&str>) -> Result<Event, Unreadabl
 }
 
 /// How errors begin that say that nobody could be asked, or that nobody said yes.
-const NOT_GRANTED: [&str; 2] = ["Plugin approval", "Denied by user"];
+const NOT_GRANTED: [&str; 4] = [
+    "Plugin approval",
+    "Denied by user",
+    "Approval timed out",
+    "Approval cancelled",
+];
 
 fn seen(result: Value, error: Option<Value>, duration_ms: Option<u64>) -> Seen {
     let detail = |key: &str| {

@@ -71,6 +71,9 @@ fn openclaw_ends_are_told_apart() {
         ),
         Ended::Blocked
     );
+    for not_granted in ["Approval timed out", "Approval cancelled (run aborted)"] {
+        assert_eq!(ended(status("error"), json!(not_granted)), Ended::Blocked);
+    }
     assert_eq!(ended(json!({}), json!("Tool x not found")), Ended::Failed);
     assert_eq!(ended(Value::Null, Value::Null), Ended::Completed);
 }

