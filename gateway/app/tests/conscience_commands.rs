@@ -357,13 +357,12 @@ fn status_tells_what_is_in_force_and_what_failed() {
     );
 }
 
-/// What a hook of its own process answers to a command of Claude Code's.
+/// What a hook answers to a command of Claude Code's.
 fn hook(home: &Home, command: &str) -> String {
-    let call = serde_json::json!({
-        "hook_event_name": "PreToolUse", "session_id": "s", "cwd": "/srv", "tool_name": "Bash",
-        "tool_input": { "command": command },
-    });
-    let output = home.feed(&["hook", "claude-code"], call.to_string().as_bytes());
+    let output = home.feed(
+        &["hook", "claude-code"],
+        &support::claude("PreToolUse", command, command),
+    );
     stdout(&output)
 }
 
@@ -396,4 +395,24 @@ fn a_running_smoltbot_takes_changes_in() {
     while !hook(&home, "make").contains("make is for people") {
         assert!(begun.elapsed() < support::PATIENCE, "never taken in");
     }
+}
+
+#[tokio::test]
+async fn a_trace_names_the_exception_that_let_a_call_through() {
+    let home = home(&[("mine.cedar", &exception("my.later", "git.*", LATER))]);
+    let up = home.up();
+    for event in ["PreToolUse", "PostToolUse"] {
+        let output = home.feed(
+            &["hook", "claude-code"],
+            &support::claude(event, "t1", "git clean -fdx"),
+        );
+        assert!(!stdout(&output).contains("\"ask\""), "{}", stdout(&output));
+    }
+    let traces = up.traces_once(1).await;
+    assert_eq!(traces[0]["action_type"], "allow");
+    assert_eq!(traces[0]["metadata"]["exception"], "my.later");
+    assert_eq!(
+        traces[0]["metadata"]["conscience_reason"],
+        "Allowed by an exception: Agreed on"
+    );
 }
