@@ -8,7 +8,7 @@ use super::{
     table::{Does, does},
     value::{Value, is_environment},
 };
-use crate::shell::flow::Taint;
+use crate::shell::flow::{Field, Taint};
 
 /// Reads one call; answers what it gives.
 pub(super) fn call(
@@ -17,6 +17,19 @@ pub(super) fn call(
     receiver: Option<&Value>,
     args: &[Arg],
 ) -> Value {
+    // `array_map(function ($f) { … }, glob("…"))`: the function is called with what else is given.
+    if let Some(parameter) = reader.last_lambda.first().cloned() {
+        let given = receiver
+            .into_iter()
+            .chain(args.iter().map(|arg| &arg.value))
+            .find(|value| {
+                matches!(value, Value::List(_)) || value.field().is_some_and(|field| field.glob)
+            });
+        if let Some(value) = given.map(Value::element) {
+            reader.names.insert(parameter, value);
+            reader.last_lambda.clear();
+        }
+    }
     let mut taint = receiver.map(Value::taint).unwrap_or_default();
     for arg in args {
         taint.merge(&arg.value.taint());
@@ -26,10 +39,19 @@ pub(super) fn call(
         return value;
     }
     let short = name.rsplit(['.', ':']).next().unwrap_or(name);
-    if let Some(value) = built(short, receiver, args, &taint) {
+    if let Some(value) = built(name, short, receiver, args, &taint) {
         return value;
     }
-    match does(name, reader.language) {
+    let found = does(name, reader.language);
+    // `(dolist (d (list …)) …)`, `(let ((d …)) …)`: a name and its value.
+    if reader.language == Language::Lisp
+        && found.is_none()
+        && let [only] = args
+    {
+        reader.names.insert(name.to_owned(), only.value.element());
+        reader.again = true;
+    }
+    match found {
         Some(does) => act(reader, does, name, receiver, args, taint),
         None => Value::tainted(taint),
     }
@@ -85,6 +107,22 @@ fn named(
         }
         _ => {}
     }
+    // Perl's `find(sub { … }, directory)`.
+    if reader.language == Language::Perl
+        && matches!(name, "find" | "finddepth" | "File::Find::find")
+        && let Some(field) = args.iter().rev().find_map(|arg| arg.value.field())
+    {
+        let listing = Field {
+            text: format!("{}/*", field.text.trim_end_matches('/')),
+            glob: true,
+            ..field.clone()
+        };
+        reader
+            .names
+            .insert("$_".to_owned(), Value::Text(Box::new(listing)));
+        reader.again = true;
+        return Some(Value::Unknown);
+    }
     // A function by its name: `Kernel.send(:system, …)`, `call_user_func("system", …)`, `f.call(…)`.
     let short = name.rsplit(['.', ':']).next().unwrap_or(name);
     let by_name = matches!(
@@ -125,15 +163,31 @@ fn named(
 }
 
 /// Calls that make a text or a list of others.
-fn built(short: &str, receiver: Option<&Value>, args: &[Arg], taint: &Taint) -> Option<Value> {
+fn built(
+    name: &str,
+    short: &str,
+    receiver: Option<&Value>,
+    args: &[Arg],
+    taint: &Taint,
+) -> Option<Value> {
     let first = args.first().map(|arg| &arg.value);
     match (short, receiver) {
+        (
+            "list" | "vector" | "array" | "c" | "tuple" | "of" | "asList" | "listOf" | "arrayOf"
+            | "List",
+            None | Some(Value::Name(_)),
+        ) if args.len() > 1 => Some(Value::list(
+            args.iter().map(|arg| arg.value.clone()).collect(),
+        )),
+        (
+            "filter" | "select" | "reject" | "grep" | "find_all",
+            Some(value @ (Value::List(_) | Value::Text(_))),
+        ) => Some(value.clone().narrowed()),
         // What goes through a list gives what is in it.
         (
-            "each" | "forEach" | "each_with_index" | "select" | "reject" | "sort_by" | "first"
-            | "last" | "pop" | "shift" | "values" | "keys" | "items" | "take" | "find_all"
-            | "flatMap" | "each_entry" | "then" | "tap" | "to_a" | "flat_map" | "each_slice"
-            | "splitlines" | "toSorted" | "filter" | "slice",
+            "each" | "forEach" | "each_with_index" | "sort_by" | "first" | "last" | "pop" | "shift"
+            | "values" | "keys" | "items" | "take" | "flatMap" | "each_entry" | "then" | "tap"
+            | "to_a" | "flat_map" | "each_slice" | "splitlines" | "toSorted" | "slice",
             Some(value @ (Value::List(_) | Value::Text(_))),
         ) => Some(value.clone()),
         ("join", Some(Value::Text(between))) => Some(join(&between.text, first, taint)),
@@ -142,7 +196,9 @@ fn built(short: &str, receiver: Option<&Value>, args: &[Arg], taint: &Taint) -> 
             Some(list),
             taint,
         )),
-        ("join" | "implode", None) if args.len() > 1 && first.and_then(Value::text).is_some() => {
+        ("join" | "implode", None)
+            if args.len() > 1 && name == short && first.and_then(Value::text).is_some() =>
+        {
             let rest: Vec<Value> = args.iter().skip(1).map(|arg| arg.value.clone()).collect();
             let list = match rest.as_slice() {
                 [list @ Value::List(_)] => list.clone(),

@@ -44,6 +44,8 @@ pub(super) struct Reader<'r, 'w> {
     pub(super) given: Vec<Field>,
     /// What it prints, as far as that is known.
     pub(super) printed: Option<Flow>,
+    /// The parameters of the function without a name that was read last.
+    pub(super) last_lambda: Vec<String>,
     /// Within awk's `print`, where `>` writes.
     pub(super) printing: bool,
 }
@@ -80,6 +82,7 @@ impl<'r, 'w> Reader<'r, 'w> {
             input: Flow::unforeseen(),
             given: Vec::new(),
             printed: None,
+            last_lambda: Vec::new(),
             printing: false,
         }
     }
@@ -133,6 +136,7 @@ impl<'r, 'w> Reader<'r, 'w> {
                 }
                 Some(Token::End) => {
                     self.printing = false;
+                    self.last_lambda.clear();
                     self.at += 1;
                 }
                 Some(Token::Comma) => self.at += 1,
@@ -278,10 +282,14 @@ impl<'r, 'w> Reader<'r, 'w> {
                 Token::Open('(') if self.language == Language::Lisp => self.lisp(),
                 Token::Open(open) => {
                     let inner = self.statements(Some(open));
+                    let named = !inner.is_empty() && inner.iter().all(|arg| arg.name.is_some());
                     let mut values: Vec<Value> = inner.into_iter().map(|arg| arg.value).collect();
                     if open == '(' && values.len() == 1 {
                         values.pop().unwrap_or_default()
-                    } else if open == '{' && self.language != Language::Python {
+                    } else if open == '{'
+                        && !matches!(self.language, Language::Python | Language::Lua)
+                        && !(self.language == Language::JavaScript && named)
+                    {
                         Value::Unknown
                     } else {
                         Value::list(values)
@@ -387,8 +395,14 @@ impl<'r, 'w> Reader<'r, 'w> {
                 self.functions.insert(word.to_owned(), parameters);
                 self.again = true;
             }
+            let function = self.functions.contains_key(word);
             let value = self.expression();
-            self.names.insert(word.to_owned(), value.clone());
+            let named = if function {
+                Value::Name(word.to_owned())
+            } else {
+                value.clone()
+            };
+            self.names.insert(word.to_owned(), named);
             return Some(value);
         }
         // `x += "…"`, `x .= "…"`.
@@ -398,6 +412,13 @@ impl<'r, 'w> Reader<'r, 'w> {
             let value = self.lookup(word).joined("", &next);
             self.names.insert(word.to_owned(), value.clone());
             return Some(value);
+        }
+        // By itself it deletes what `$_` names.
+        if self.language == Language::Perl
+            && matches!(word, "unlink" | "rmdir")
+            && matches!(self.peek(), None | Some(Token::End | Token::Close(_)))
+        {
+            return Some(self.call(word, None, Vec::new()));
         }
         self.grow(word);
         Some(self.lookup(word))
@@ -413,7 +434,7 @@ impl<'r, 'w> Reader<'r, 'w> {
         }
         // `$list[0]` and `@list` are one in Perl.
         if plain != word
-            && let Some(value) = ["$", "@"]
+            && let Some(value) = ["$", "@", "%"]
                 .iter()
                 .find_map(|sigil| self.names.get(&format!("{sigil}{plain}")))
         {
@@ -421,6 +442,7 @@ impl<'r, 'w> Reader<'r, 'w> {
         }
         match word {
             "__dirname" | "$PWD" => Value::known("."),
+            "PHP_BINARY" => Value::known("php"),
             "ARGV" | "@ARGV" | "$argv" | "$ARGV" | "arg" if !self.given.is_empty() => {
                 self.arguments_given(0)
             }
@@ -454,6 +476,10 @@ pub(super) fn formatted(pattern: Value, value: &Value) -> Value {
         other => vec![other.clone()],
     };
     values.reverse();
+    let text = text
+        .replace("%r", "'%s'")
+        .replace("%d", "%s")
+        .replace("%i", "%s");
     let mut parts = text.split("%s");
     let mut out = Value::known(parts.next().unwrap_or_default());
     for part in parts {

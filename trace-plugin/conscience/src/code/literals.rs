@@ -18,10 +18,6 @@ impl CodeCall {
             .chain(&self.outer)
             .any(|call| names.iter().any(|name| ends_in(call, name)))
     }
-
-    pub(crate) fn named(&self, names: &[&str]) -> bool {
-        names.contains(&self.name.as_str())
-    }
 }
 
 /// `shutil.rmtree` ends in `rmtree`; `myrmtree` does not.

@@ -45,7 +45,10 @@ impl Reader<'_, '_> {
                             let name = field.text.clone();
                             self.call(&name, None, args)
                         }
-                        other => self.call("", Some(&other), args),
+                        other => {
+                            self.call_last(&args);
+                            self.call("", Some(&other), args)
+                        }
                     };
                 }
                 Some(Token::Open('[')) if !matches!(value, Value::Unknown) => {
@@ -57,6 +60,13 @@ impl Reader<'_, '_> {
                     let name = self.first_word();
                     self.statements(Some('{'));
                     value = self.variable(&name);
+                }
+                Some(Token::Open('{'))
+                    if self.language == Language::Perl && matches!(value, Value::List(_)) =>
+                {
+                    self.at += 1;
+                    self.statements(Some('{'));
+                    value = value.element();
                 }
                 Some(Token::Open('{')) if self.block_follows(&value) => {
                     self.at += 1;
@@ -206,6 +216,9 @@ impl Reader<'_, '_> {
                     }
                     "process.argv" => self.arguments_given(2),
                     "sys.stdin" | "STDIN" => self.line_of_input(),
+                    "sys.executable" => Value::known("python3"),
+                    "process.execPath" | "process.argv0" => Value::known("node"),
+                    "RbConfig.ruby" => Value::known("ruby"),
                     _ if !called
                         && super::table::does(&full, self.language)
                             == Some(super::table::Does::Home) =>
@@ -214,6 +227,9 @@ impl Reader<'_, '_> {
                     }
                     _ => Value::Name(full),
                 }
+            }
+            Value::List(values) if !called && self.language == Language::JavaScript => {
+                Value::List(values)
             }
             receiver => {
                 let args = if called {

@@ -33,6 +33,8 @@ use eval::Reader;
 struct Given {
     codes: Vec<Field>,
     words: Vec<Field>,
+    /// Awk's `-v name=value`.
+    assigned: Vec<(String, Field)>,
 }
 
 /// The code on the line of an interpreter, and what follows it.
@@ -47,6 +49,7 @@ fn given(call: &Call<'_>, language: Language) -> Given {
     let mut out = Given {
         codes: Vec::new(),
         words: Vec::new(),
+        assigned: Vec::new(),
     };
     let mut args = call.args.iter();
     let mut ended = false;
@@ -89,7 +92,22 @@ fn given(call: &Call<'_>, language: Language) -> Given {
         ) && language != Language::Perl
             && !(language == Language::Ruby && text == "-r" && !text.is_empty() && text.len() > 2)
         {
-            args.next();
+            let value = args.next();
+            if language == Language::Awk
+                && text == "-v"
+                && let Some((name, value, field)) = value.and_then(|field| {
+                    let (name, value) = field.text.split_once('=')?;
+                    Some((name.to_owned(), value.to_owned(), field.clone()))
+                })
+            {
+                out.assigned.push((
+                    name,
+                    Field {
+                        text: value,
+                        ..field
+                    },
+                ));
+            }
         }
     }
     if language == Language::Awk && out.codes.is_empty() && !out.words.is_empty() {
@@ -138,7 +156,14 @@ impl Shell<'_> {
         let mut out = Flow::text("");
         for code in &given.codes {
             self.code_taint(&code.taint, call.name);
-            let said = self.program_text(&code.text, language, call.name, &input, &given.words);
+            let said = self.program_text(
+                &code.text,
+                language,
+                call.name,
+                &input,
+                &given.words,
+                &given.assigned,
+            );
             out = out.then(&said);
         }
         if !given.codes.is_empty() || call.word("-m") {
@@ -202,16 +227,21 @@ impl Shell<'_> {
     fn run_code(&mut self, flow: &Flow, language: Language, program: &str) -> Flow {
         self.code_taint(&flow.taint, program);
         match &flow.text {
-            Some(text) => {
-                self.program_text(&text.clone(), language, program, &Flow::unforeseen(), &[])
-            }
+            Some(text) => self.program_text(
+                &text.clone(),
+                language,
+                program,
+                &Flow::unforeseen(),
+                &[],
+                &[],
+            ),
             None => Flow::unforeseen(),
         }
     }
 
     /// Notes the effects of a program's text.
     pub(crate) fn read_code(&mut self, code: &str, language: Language, program: &str) {
-        self.program_text(code, language, program, &Flow::unforeseen(), &[]);
+        self.program_text(code, language, program, &Flow::unforeseen(), &[], &[]);
     }
 
     /// Code that another program hands to its interpreter.
@@ -230,6 +260,7 @@ impl Shell<'_> {
         program: &str,
         input: &Flow,
         words: &[Field],
+        assigned: &[(String, Field)],
     ) -> Flow {
         if code.len() > MAX_TEXT_BYTES {
             self.opaque("too_long", program);
@@ -249,6 +280,10 @@ impl Shell<'_> {
         let mut reader = Reader::new(self, language, program);
         reader.input = input.clone();
         reader.given = words.to_vec();
+        for (name, field) in assigned {
+            let value = value::Value::Text(Box::new(field.clone()));
+            reader.names.insert(name.clone(), value);
+        }
         let said = reader.program(code);
         self.scope.cwd = cwd;
         said

@@ -2,7 +2,7 @@
 
 use super::{
     Language,
-    eval::Reader,
+    eval::{Arg, Reader},
     token::{Piece, Token},
     value::Value,
 };
@@ -169,6 +169,10 @@ impl Reader<'_, '_> {
             return self.bind_as(&value);
         }
         let mut element = value.element();
+        // `for f in … if …`, `for f in …: if …`.
+        if (0..4).any(|ahead| self.word_at(ahead) == Some("if")) {
+            element = element.narrowed();
+        }
         if self.language == Language::Perl {
             self.names.insert("$_".to_owned(), element.clone());
         }
@@ -283,6 +287,9 @@ impl Reader<'_, '_> {
     pub(super) fn anonymous(&mut self, parameters: Vec<String>) -> Value {
         // Past the header to its end.
         while let Some(token) = self.peek() {
+            if *token == Token::Open('{') {
+                break;
+            }
             let done = matches!(token, Token::Arrow | Token::Sign(':') | Token::Close(')'));
             let arrow = matches!(token, Token::Arrow | Token::Sign(':'));
             self.at += 1;
@@ -291,13 +298,23 @@ impl Reader<'_, '_> {
             }
         }
         let given = self.pending.last().cloned().unwrap_or_default();
+        let all = parameters.clone();
         if let Some(first) = parameters.into_iter().next()
             && (!matches!(given, Value::Unknown) || !self.names.contains_key(&first))
         {
             self.names.insert(first, given);
         }
         self.again = true;
-        self.expression()
+        let value = self.expression();
+        self.last_lambda = all;
+        value
+    }
+
+    /// `(lambda p: …)("/x")`: the function that was just read is called.
+    pub(super) fn call_last(&mut self, args: &[Arg]) {
+        for (parameter, arg) in std::mem::take(&mut self.last_lambda).into_iter().zip(args) {
+            self.names.insert(parameter, arg.value.clone());
+        }
     }
 
     /// `list.append(…)`, `list.push(…)`: the list has more from here on.

@@ -212,7 +212,7 @@ const CALLS: &[(Does, &str)] = &[
         realpathSync flat __str__ get_data slice array path.expanduser File URI URI.parse new.URL io.StringIO \
         IO.iodata_to_binary StringIO os.path.expanduser charlist String.to_charlist to_charlist c_str escapeshellarg quote \
         chain toURI byval b file-expand-wildcards expand-file-name as_uri as_str lines split_lines uniq compact sort \
-        map collect toList each_line readlines_of freeze dup string os.path.realpath gets getvalue asString",
+        map collect ipairs pairs enumerate zip Object.values Object.keys toList each_line readlines_of freeze dup string os.path.realpath gets getvalue asString",
     ),
     (
         Queries,
@@ -340,7 +340,9 @@ fn by_language(name: &str, language: Language) -> Meaning {
     use Language as L;
     Meaning::Own(match (name, language) {
         ("exec", L::Perl | L::Ruby | L::Php | L::Elixir | L::R) | ("run", L::Julia) => Spawns,
-        ("spawn" | "sh", L::Ruby) | ("script", L::AppleScript) => Spawns,
+        ("exec", L::Braces | L::Groovy)
+        | ("spawn" | "sh", L::Ruby)
+        | ("script", L::AppleScript) => Spawns,
         ("load" | "dofile", L::Lua)
         | ("source" | "eval", L::R)
         | ("include" | "require_once" | "assert" | "load" | "unserialize", L::Php)

@@ -111,6 +111,18 @@ impl Value {
         }
     }
 
+    /// Some of what a listing names: a condition leaves the others out.
+    pub(crate) fn narrowed(self) -> Self {
+        match self {
+            Self::Text(mut field) if field.glob && field.text.ends_with("/*") => {
+                field.text.push_str(".some");
+                Self::Text(field)
+            }
+            Self::List(values) => Self::List(values.into_iter().map(Self::narrowed).collect()),
+            other => other,
+        }
+    }
+
     /// Two texts after each other, with `between`.
     pub(crate) fn joined(self, between: &str, next: &Self) -> Self {
         if let Self::List(values) = next
@@ -152,6 +164,17 @@ impl Value {
         }
         field.push(between);
         match next {
+            // `"/etc/" + name`, where the names are what a listing of `/etc` gives.
+            Self::Text(next)
+                if next.glob
+                    && between.is_empty()
+                    && field.text.ends_with('/')
+                    && next.text.starts_with(&field.text) =>
+            {
+                let rest = next.text[field.text.len()..].to_owned();
+                field.glob = true;
+                field.push(&rest);
+            }
             Self::Text(next) if next.is_known() => {
                 field.glob |= next.glob;
                 field.push(&next.text);

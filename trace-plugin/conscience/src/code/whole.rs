@@ -1,10 +1,7 @@
 //! What the text of a program shows as a whole, whatever its calls are: words of network, of decoding and of running
 //! beside each other, and literals that name secrets.
 
-use super::{
-    Language,
-    literals::{CodeCall, literals},
-};
+use super::{Language, literals::literals};
 use crate::{
     effect::{Effect, EffectKind},
     host,
@@ -15,47 +12,6 @@ use crate::{
         flow::{Field, Flow, Taint},
     },
 };
-
-/// Calls that start a program or a shell.
-const SPAWNS: &[&str] = &[
-    "system",
-    "popen",
-    "popen2",
-    "Popen",
-    "call",
-    "check_call",
-    "check_output",
-    "subprocess.run",
-    "getoutput",
-    "getstatusoutput",
-    "execSync",
-    "spawnSync",
-    "execFile",
-    "execFileSync",
-    "spawn",
-    "exec",
-    "shell_exec",
-    "passthru",
-    "proc_open",
-    "qx",
-    "execute",
-    "os.execute",
-    "io.popen",
-    "capture2",
-    "capture3",
-    "execvp",
-    "execv",
-    "execl",
-    "execlp",
-    "execve",
-    "spawnl",
-    "script",
-    "Command",
-    "$",
-    "create_subprocess_shell",
-    "create_subprocess_exec",
-    "sh.run",
-];
 
 /// Calls that delete a tree, and calls that delete a file.
 const DELETES_TREE: &[&str] = &[
@@ -86,35 +42,6 @@ const DELETES_FILE: &[&str] = &[
     "os.unlink",
     "file.remove",
 ];
-
-/// Calls that list what is in a directory.
-const LISTS: &[&str] = &[
-    "listdir",
-    "walk",
-    "glob",
-    "scandir",
-    "iglob",
-    "readdirSync",
-    "opendir",
-    "Dir.glob",
-    "Dir.entries",
-];
-
-/// Calls that write to the path that they are given first.
-const WRITES: &[&str] = &[
-    "writeFileSync",
-    "writeFile",
-    "file_put_contents",
-    "File.write",
-    "appendFileSync",
-    "truncate",
-    "truncateSync",
-    "createWriteStream",
-    "write_text",
-];
-
-/// Calls that move the first path to the second, as `mv` does.
-const MOVES: &[&str] = &["os.rename", "os.replace", "shutil.move", "renameSync"];
 
 const NETWORK: &[&str] = &[
     "urllib",
@@ -183,53 +110,9 @@ impl Shell<'_> {
         };
         let has = |words: &[&str]| words.iter().any(|word| code.contains(word));
         let network = has(NETWORK);
-        let runs = has(&[
-            "exec(",
-            "eval(",
-            "system(",
-            "system ",
-            "subprocess",
-            "os.popen",
-            "child_process",
-            "Function(",
-            "compile(",
-            "`",
-        ]);
         let mut sent = Taint::default();
         let mut peer = String::new();
-        let deletes = DELETES_TREE
-            .iter()
-            .chain(DELETES_FILE)
-            .any(|name| code.contains(name));
-        if deletes
-            && has(&[
-                "Path.home())",
-                "Path.home().rglob",
-                "Path.home().glob",
-                "Path.home().iterdir",
-                "homedir())",
-                "homedir(),",
-                "Dir.home)",
-                "$HOME)",
-            ])
-        {
-            self.delete(&Field::known("~"), true, true, program);
-        }
         for group in literals(code, language) {
-            self.code_call(&group, language, program);
-            // A listing whose entries are deleted one by one.
-            if let Some(first) = group
-                .literals
-                .first()
-                .filter(|_| deletes && group.is(LISTS))
-            {
-                let all = if first.contains('*') {
-                    first.clone()
-                } else {
-                    format!("{}/*", first.trim_end_matches('/'))
-                };
-                self.delete(&Field::known(all), true, true, program);
-            }
             for literal in &group.literals {
                 if literal.contains("://") && peer.is_empty() {
                     peer = host::of_url(literal);
@@ -259,49 +142,54 @@ impl Shell<'_> {
         if network {
             self.send(&peer, &Flow::tainted(sent), program);
         }
-        if network
-            && has(&[
-                "dup2",
-                "pty.spawn",
-                "/bin/sh",
-                "/bin/bash",
-                "'sh'",
-                "\"sh\"",
-                "cmd.exe",
-                "IO.popen",
-                "subprocess.Popen(",
-            ])
-            && has(&[
-                "('net')",
-                "(\"net\")",
-                "node:net",
-                "socket",
-                "Socket",
-                "net.",
-                "TCPSocket",
-                "fsockopen",
-                "inet",
-            ])
-        {
-            self.emit(Effect::new(EffectKind::RemoteShell, peer.clone()).program(program));
-        } else if network && runs && has(&["exec(", "eval(", "Function("]) && !has(&["re.compile("])
-            || network && has(&["os.system(urllib", "system(requests"])
-        {
+        self.shells(code, network, &peer, program);
+        self.marks(code, language, program);
+    }
+
+    /// Sockets beside shells, fetching and decoding beside running.
+    fn shells(&mut self, code: &str, network: bool, peer: &str, program: &str) {
+        let has = |words: &[&str]| words.iter().any(|word| code.contains(word));
+        let runs = calls(code, "exec")
+            || calls(code, "eval")
+            || calls(code, "Function")
+            || has(&["eval "]);
+        let shell = has(&[
+            "dup2",
+            "pty.spawn",
+            "/bin/sh",
+            "/bin/bash",
+            "'sh'",
+            "\"sh\"",
+            "cmd.exe",
+            "IO.popen",
+            "subprocess.Popen(",
+        ]);
+        let socket = has(&[
+            "('net')",
+            "(\"net\")",
+            "node:net",
+            "socket",
+            "Socket",
+            "net.",
+            "fsockopen",
+            "inet",
+        ]);
+        if network && shell && socket {
+            self.emit(Effect::new(EffectKind::RemoteShell, peer).program(program));
+        } else if network && runs {
             self.emit(Effect::new(EffectKind::RunDownloaded, peer).program(program));
         }
-        if has(DECODERS)
-            && has(&[
-                "exec(",
-                "eval(",
-                "system(",
-                "popen(",
-                "subprocess.",
-                "execSync(",
-                "eval ",
-            ])
-        {
+        if has(DECODERS) && runs {
             self.emit(Effect::new(EffectKind::RunHidden, "").program(program));
         }
+        if has(&["/inet/tcp"]) && has(&["getline"]) && has(&["|&"]) && has(&["print"]) {
+            self.emit(Effect::new(EffectKind::RemoteShell, "the network").program(program));
+        }
+    }
+
+    /// Forking without end, killing everything, destroying what a cloud holds, `AppleScript`'s own words.
+    fn marks(&mut self, code: &str, language: Language, program: &str) {
+        let has = |words: &[&str]| words.iter().any(|word| code.contains(word));
         let forks = has(&[
             "os.fork()",
             "fork()",
@@ -360,53 +248,34 @@ impl Shell<'_> {
                     .program(program),
             );
         }
-        if has(&["/inet/tcp"]) && has(&["getline"]) && has(&["|&"]) && has(&["print"]) {
-            self.emit(Effect::new(EffectKind::RemoteShell, "the network").program(program));
+        if language == Language::AppleScript
+            && has(&["Finder"])
+            && has(&["delete "])
+            && has(&["home", "every item", "disk", "Documents"])
+        {
+            self.delete(&Field::known("~"), true, true, program);
+        }
+        if language == Language::AppleScript
+            && has(&["shut down", "to restart", "to log out"])
+            && has(&["System Events", "loginwindow", "Finder"])
+        {
+            self.emit(
+                Effect::new(EffectKind::StopSystem, "")
+                    .manner("halt")
+                    .program(program),
+            );
         }
     }
+}
 
-    /// One call with its text literals.
-    fn code_call(&mut self, call: &CodeCall, language: Language, program: &str) {
-        let Some(first) = call.literals.first() else {
-            return;
-        };
-        if language == Language::Python && call.named(&["exec", "eval", "compile"])
-            || language != Language::Python && call.named(&["eval", "Function"])
-        {
-            self.read_code(&first.clone(), language, program);
-            return;
-        }
-        if call.is(SPAWNS) || call.name == "`" {
-            if call.name == "`" || first.contains(char::is_whitespace) || call.literals.len() == 1 {
-                self.subshell(first, &Flow::default());
-            } else {
-                let argv: Vec<Field> = call.literals.iter().map(Field::known).collect();
-                self.invoke(&argv, &Flow::default());
-            }
-        } else if call.is(DELETES_TREE) {
-            self.delete(&Field::known(first), true, true, program);
-        } else if call.is(DELETES_FILE) {
-            self.delete(&Field::known(first), false, true, program);
-        } else if call.is(WRITES)
-            || call.named(&["open"])
-                && call
-                    .literals
-                    .get(1)
-                    .is_some_and(|mode| mode.starts_with(['w', 'a', '>']))
-            || call.named(&["open"]) && first.starts_with('>')
-        {
-            let append = call
-                .literals
-                .get(1)
-                .is_some_and(|mode| mode.starts_with('a'));
-            let target = first.trim_start_matches('>').trim();
-            self.write(&Field::known(target), append, &Flow::unforeseen(), program);
-        } else if call.is(MOVES) && call.literals.len() == 2 {
-            let words = std::iter::once("mv").chain(call.literals.iter().map(String::as_str));
-            let argv: Vec<Field> = words.map(Field::known).collect();
-            self.invoke(&argv, &Flow::default());
-        }
-    }
+/// Whether `name` is called by itself, and not as a member of something else.
+fn calls(code: &str, name: &str) -> bool {
+    code.match_indices(name).any(|(at, _)| {
+        code[at + name.len()..].starts_with('(')
+            && !code[..at].ends_with("->")
+            && !code[..at]
+                .ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '$' | ':'))
+    })
 }
 
 fn looks_like_path(text: &str) -> bool {

@@ -245,7 +245,7 @@ impl Reader<'_, '_> {
             out = self.block(block, &given);
         }
         if name == "where-object" {
-            return given;
+            return given.narrowed();
         }
         if blocks.is_empty() {
             // `ForEach-Object Delete`.

@@ -75,6 +75,10 @@ impl Shell<'_> {
         out
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one table: a line or two for each command"
+    )]
     fn batch_command(
         &mut self,
         command: &str,
@@ -161,6 +165,15 @@ impl Shell<'_> {
             }
             "echo" | "echo." | "rem" | "title" | "ver" | "cls" | "exit" | "setlocal"
             | "endlocal" | "pause" | "prompt" => Flow::text(format!("{}\n", rest.join(" "))),
+            "type" | "more" | "findstr" => {
+                let mut argv = vec![Field::known("cat")];
+                argv.extend(
+                    rest.iter()
+                        .filter(|word| !word.starts_with('/'))
+                        .map(Field::known),
+                );
+                self.invoke(&argv, piped)
+            }
             _ => {
                 let argv: Vec<Field> = words
                     .iter()

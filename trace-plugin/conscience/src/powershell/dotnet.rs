@@ -85,6 +85,17 @@ impl Reader<'_, '_> {
                 _ => value,
             };
         }
+        if let ("foreach" | "where", Some(Value::Name(block))) = (name, args.first())
+            && block.starts_with(BLOCK)
+        {
+            let block = block.clone();
+            let out = self.block(&block[1..], &value);
+            return if name == "where" {
+                value.narrowed()
+            } else {
+                out
+            };
+        }
         let mut taint = value.taint();
         args.iter().for_each(|arg| taint.merge(&arg.taint()));
         if of.contains("shadowcopy") && name == "delete" {

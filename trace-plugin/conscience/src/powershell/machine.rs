@@ -204,6 +204,23 @@ pub(super) fn read(shell: &mut Shell<'_>, name: &str, bound: &Bound, program: &s
                 emit(EffectKind::LowerDefences, "the virus scanner", "");
             }
         }
+        "uninstall-windowsfeature"
+        | "remove-windowsfeature"
+        | "remove-appxpackage"
+        | "disable-scheduledtask" => {
+            let texts: Vec<&Value> = bound
+                .plain
+                .iter()
+                .chain(bound.parameters.iter().map(|(_, value)| value))
+                .collect();
+            if texts
+                .iter()
+                .filter_map(|value| value.text())
+                .any(|text| text.to_ascii_lowercase().contains("defender"))
+            {
+                emit(EffectKind::LowerDefences, "the virus scanner", "");
+            }
+        }
         "set-netfirewallprofile" => {
             if bound
                 .get("enabled")

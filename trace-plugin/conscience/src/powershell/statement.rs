@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     code::value::Value,
+    effect::{Effect, EffectKind},
     limits::MAX_LOOP_VALUES,
     shell::flow::{Field, Flow},
 };
@@ -97,8 +98,9 @@ impl Reader<'_, '_> {
         if let Some(word) = BLOCKS.iter().find(|word| self.word_here(word))
             && self.block_follows(word.len())
         {
+            let loops = matches!(*word, "while" | "for");
             self.at += word.len();
-            return self.controlled();
+            return self.controlled(loops);
         }
         self.chain()
     }
@@ -122,13 +124,19 @@ impl Reader<'_, '_> {
     }
 
     /// The condition and the block of a keyword.
-    fn controlled(&mut self) -> Value {
+    fn controlled(&mut self, loops: bool) -> Value {
         let mut out = Value::Unknown;
+        let mut endless = false;
         loop {
             self.blanks();
             match self.peek() {
                 Some('(') => {
                     let condition = self.bracketed();
+                    endless = loops
+                        && matches!(
+                            condition.trim().to_ascii_lowercase().as_str(),
+                            "$true" | "1" | "1 -eq 1" | ";;" | "$true -eq $true"
+                        );
                     self.script(&condition);
                 }
                 Some('[') => {
@@ -137,6 +145,26 @@ impl Reader<'_, '_> {
                 Some('\n') if matches!(self.next_line(), Some('{')) => self.lines(),
                 Some('{') => {
                     let body = self.bracketed();
+                    let lower = body.to_ascii_lowercase();
+                    if endless
+                        && [
+                            "start-process",
+                            "start-job",
+                            "saps ",
+                            "start pwsh",
+                            "start powershell",
+                        ]
+                        .iter()
+                        .any(|word| lower.contains(word))
+                        && !lower.contains("sleep")
+                        && !lower.contains("-wait")
+                    {
+                        self.shell.emit(
+                            Effect::new(EffectKind::Exhaust, "processes")
+                                .manner("fork_bomb")
+                                .program(self.program),
+                        );
+                    }
                     let given = self.names.get("_").cloned().unwrap_or_default();
                     out = self.block(&body, &given);
                     return out;

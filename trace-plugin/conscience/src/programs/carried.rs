@@ -108,6 +108,13 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) {
         "tclsh" | "expect" | "lldb" => {
             let lines = call.stdin.text.clone().unwrap_or_default();
             for line in lines.lines() {
+                if let Some((name, value)) = line
+                    .trim()
+                    .strip_prefix("set ")
+                    .and_then(|rest| rest.split_once(' '))
+                {
+                    shell.set(name, &Field::known(value.trim_matches(['"', '{', '}'])));
+                }
                 if let Some(files) = line.trim().strip_prefix("file delete ") {
                     let files = files.replace("-force", "");
                     shell.subshell(&format!("rm -r {files}"), &Flow::default());
@@ -139,10 +146,13 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) {
             if call
                 .values(&["-f", "--file"])
                 .iter()
-                .any(|file| file.text == "-") =>
+                .any(|file| matches!(file.text.as_str(), "-" | "/dev/stdin")) =>
         {
             let lines = call.stdin.text.clone().unwrap_or_default();
-            for recipe in lines.lines().filter_map(|line| line.strip_prefix('\t')) {
+            for recipe in lines.lines().filter_map(|line| {
+                line.strip_prefix('\t')
+                    .or_else(|| line.split_once(';').map(|(_, recipe)| recipe.trim()))
+            }) {
                 shell.subshell(recipe.trim_start_matches(['@', '-', '+']), &Flow::default());
             }
         }

@@ -73,6 +73,8 @@ pub(crate) struct Shell<'a> {
     start: Path,
     /// Links that the text has made, and where they lead.
     pub(crate) links: Vec<(Path, Path)>,
+    /// What of this machine a container sees, and as what: the container's path first.
+    pub(crate) mounts: Vec<(Path, Path)>,
     pub(crate) scope: Scope,
     pub(crate) found: Found,
     /// Files that the text has written, by their display path.
@@ -102,6 +104,7 @@ impl<'a> Shell<'a> {
             roots,
             start: cwd.clone(),
             links: Vec::new(),
+            mounts: Vec::new(),
             scope: Scope {
                 variables: HashMap::new(),
                 functions: HashMap::new(),
@@ -203,6 +206,9 @@ impl<'a> Shell<'a> {
         let mut path = Path::parse(text, &self.scope.cwd, self.home.as_deref());
         if text.contains(['*', '?', '[']) {
             path = path.likely_match();
+        }
+        for (seen, target) in &self.mounts {
+            path = path.rebased(seen, target);
         }
         for (link, target) in &self.links {
             if text.ends_with('/') || path.is_contents() || path != *link {

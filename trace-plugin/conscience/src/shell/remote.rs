@@ -163,7 +163,11 @@ impl Shell<'_> {
         let scope = self.scope.clone();
         self.scope.cwd = crate::path::Path::here();
         let before = self.found.effects.len();
+        if verb == "run" && !call.any(&["--privileged", "--pid=host"]) {
+            self.mount(call);
+        }
         let out = self.inner(&argv, call.stdin);
+        self.mounts.clear();
         self.scope = scope;
         // What a fresh container does to its own files ends with it, unless it is given some of the machine's.
         if verb == "run"
@@ -192,6 +196,39 @@ impl Shell<'_> {
             });
         }
         Some(out)
+    }
+
+    /// Notes which of this machine's directories a container sees: `-v /host/path:/path`. All else is its own.
+    fn mount(&mut self, call: &Call<'_>) {
+        const OWN: &str = "/tmp/container/files";
+        let mut mounts = Vec::new();
+        for volume in call.values(&["-v", "--volume"]) {
+            let mut parts = volume.text.split(':');
+            if let (Some(host), Some(seen)) = (parts.next(), parts.next()) {
+                mounts.push((host.to_owned(), seen.to_owned()));
+            }
+        }
+        for mount in call.values(&["--mount"]) {
+            let part = |names: &[&str]| {
+                mount.text.split(',').find_map(|part| {
+                    let (name, value) = part.split_once('=')?;
+                    names.contains(&name).then(|| value.to_owned())
+                })
+            };
+            if let (Some(host), Some(seen)) = (
+                part(&["source", "src"]),
+                part(&["target", "destination", "dst"]),
+            ) {
+                mounts.push((host, seen));
+            }
+        }
+        let mounts: Vec<_> = mounts
+            .into_iter()
+            .filter(|(host, _)| host.contains(['/', '~', '.', '$']))
+            .map(|(host, seen)| (self.path(&format!("{OWN}{seen}")), self.path(&host)))
+            .collect();
+        self.mounts.push((self.path("/"), self.path(OWN)));
+        self.mounts.extend(mounts);
     }
 
     /// A container that is given the whole machine.

@@ -1,13 +1,16 @@
-//! Wrappers of the form `name verb [options] [operands] command…`, and the guess at a command among the words of a
+//! `env`, wrappers of the form `name verb [options] [operands] command…`, and the guess at a command among the words of a
 //! program that nobody told us about.
 
 use super::{
     Shell,
-    flow::{Field, Flow, flow_of},
+    flow::{Field, Flow, Taint, flow_of},
 };
 use crate::{
     effect::EffectKind,
-    programs::{Call, args::after_options},
+    programs::{
+        Call,
+        args::{after_options, is_assignment},
+    },
 };
 
 /// Wrappers with a verb: the verbs, options with a value, operands before the command.
@@ -207,6 +210,58 @@ impl Shell<'_> {
             self.subshell(&text.text, &Flow::default());
         }
         Some(Flow::unforeseen())
+    }
+
+    pub(super) fn env(&mut self, call: &Call<'_>) -> Flow {
+        for text in call.values(&["-S", "--split-string"]) {
+            self.execute(&flow_of(&text), "env");
+        }
+        for arg in call.args.iter().filter(|arg| is_assignment(&arg.text)) {
+            if let Some((name, value)) = arg.text.split_once('=') {
+                self.assigned(name, &Field::known(value));
+            }
+        }
+        let inner = after_options(
+            call.args,
+            &["-u", "--unset", "-C", "--chdir", "-S"],
+            true,
+            0,
+        );
+        // `env $(cat .env) command`: what is put in are assignments.
+        let inner = match inner.split_first() {
+            Some((first, rest)) if first.text.starts_with("$(") && !rest.is_empty() => rest,
+            _ => inner,
+        };
+        if inner.is_empty() {
+            return Flow::tainted(Taint {
+                bulk: Some("the environment"),
+                unforeseen: true,
+                ..Taint::default()
+            });
+        }
+        let scope = self.scope.clone();
+        let directory = call.values(&["-C", "--chdir"]);
+        if let Some(directory) = directory.first().filter(|field| field.is_known()) {
+            self.scope.cwd = self.path(&directory.text);
+        }
+        let out = self.inner(inner, call.stdin);
+        if !directory.is_empty() {
+            self.scope.cwd = scope.cwd;
+        }
+        out
+    }
+
+    /// `parallel 'rm -rf {}' ::: …`: a text for a shell.
+    pub(super) fn parallel_text(&mut self, text: &Field, items: &[Field]) -> Flow {
+        for item in items.iter().take(16) {
+            let line = if text.text.contains("{}") {
+                text.text.replace("{}", &item.text)
+            } else {
+                format!("{} {}", text.text, item.text)
+            };
+            self.subshell(&line, &Flow::default());
+        }
+        Flow::unforeseen()
     }
 }
 

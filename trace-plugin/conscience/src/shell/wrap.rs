@@ -9,10 +9,7 @@ use super::{
 use crate::{
     code,
     effect::{Effect, EffectKind},
-    programs::{
-        Call,
-        args::{after_options, is_assignment},
-    },
+    programs::{Call, args::after_options},
 };
 
 impl Shell<'_> {
@@ -279,40 +276,10 @@ impl Shell<'_> {
         }
     }
 
-    fn env(&mut self, call: &Call<'_>) -> Flow {
-        for text in call.values(&["-S", "--split-string"]) {
-            self.execute(&flow_of(&text), "env");
-        }
-        for arg in call.args.iter().filter(|arg| is_assignment(&arg.text)) {
-            if let Some((name, value)) = arg.text.split_once('=') {
-                self.assigned(name, &Field::known(value));
-            }
-        }
-        let inner = after_options(
-            call.args,
-            &["-u", "--unset", "-C", "--chdir", "-S"],
-            true,
-            0,
-        );
-        if inner.is_empty() {
-            return Flow::tainted(Taint {
-                bulk: Some("the environment"),
-                unforeseen: true,
-                ..Taint::default()
-            });
-        }
-        let scope = self.scope.clone();
-        let directory = call.values(&["-C", "--chdir"]);
-        if let Some(directory) = directory.first().filter(|field| field.is_known()) {
-            self.scope.cwd = self.path(&directory.text);
-        }
-        let out = self.inner(inner, call.stdin);
-        if !directory.is_empty() {
-            self.scope.cwd = scope.cwd;
-        }
-        out
-    }
-
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one reading of one program's options"
+    )]
     fn xargs(&mut self, call: &Call<'_>) -> Flow {
         let values = &[
             "-n",
@@ -375,6 +342,9 @@ impl Shell<'_> {
         } else {
             inner
         };
+        if call.name == "parallel" && call.any(&["--pipe", "--pipepart", "--tee"]) {
+            return self.invoke(inner, call.stdin);
+        }
         if call.name == "parallel"
             && let [text] = inner
             && text.text.contains(' ')
@@ -414,19 +384,6 @@ impl Shell<'_> {
             _ => inner.iter().cloned().chain(items).collect(),
         };
         self.invoke(&argv, &Flow::default())
-    }
-
-    /// `parallel 'rm -rf {}' ::: …`: a text for a shell.
-    fn parallel_text(&mut self, text: &Field, items: &[Field]) -> Flow {
-        for item in items.iter().take(16) {
-            let line = if text.text.contains("{}") {
-                text.text.replace("{}", &item.text)
-            } else {
-                format!("{} {}", text.text, item.text)
-            };
-            self.subshell(&line, &Flow::default());
-        }
-        Flow::unforeseen()
     }
 
     fn shell(&mut self, call: &Call<'_>) -> Flow {
