@@ -95,7 +95,9 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         "restore" => {
             let staged_only = inner.has('S', "staged") && !inner.has('W', "worktree");
             if !staged_only && !inner.operands(&["-s", "--source"]).is_empty() {
-                shell.emit(discard(&targets(&inner), "restore"));
+                let operands = inner.operands(&["-s", "--source"]);
+                let named = operands.iter().map(|field| field.text.as_str());
+                shell.emit(discard(&targets(&inner), restore_manner(named)));
             }
         }
         "stash" if matches!(first, "drop" | "clear") => {
@@ -227,7 +229,8 @@ fn checkout(
             .collect();
         // Lock files are written anew by the tool that owns them.
         if !files.is_empty() && !files.iter().all(|file| is_lock_file(file)) {
-            shell.emit(discard(&files.join(" "), "restore"));
+            let manner = restore_manner(call.args[at + 1..].iter().map(|arg| arg.text.as_str()));
+            shell.emit(discard(&files.join(" "), manner));
             return;
         }
     }
@@ -235,6 +238,27 @@ fn checkout(
         shell.emit(discard(".", "restore"));
     } else if call.has('f', "force") {
         shell.emit(discard(call.operand(0), "checkout_force").forced(true));
+    }
+}
+
+/// Taking back the changes to a few files that are named is everyday work; whole directories and patterns are asked about.
+fn restore_manner<'a>(files: impl Iterator<Item = &'a str>) -> &'static str {
+    const FEW: usize = 3;
+    let mut count = 0;
+    for file in files {
+        count += 1;
+        let name = file.rsplit('/').next().unwrap_or(file);
+        let plain = name
+            .rsplit_once('.')
+            .is_some_and(|(stem, kind)| !stem.is_empty() && stem != "." && !kind.is_empty());
+        if count > FEW || !plain || file.contains(['*', '?', '[', '$', ':']) {
+            return "restore";
+        }
+    }
+    if count == 0 {
+        "restore"
+    } else {
+        "restore_file"
     }
 }
 
