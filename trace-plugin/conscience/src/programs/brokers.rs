@@ -277,8 +277,8 @@ fn files(call: &Call<'_>) -> Option<Found> {
         "createuser" => call.has('s', "superuser").then(|| (last(), "reset")),
         "pg_resetwal" | "pg_resetxlog" => (!call.has('n', "dry-run")).then(|| (last(), "database")),
         "pg_dropcluster" => Some((last(), "database")),
-        "pg_ctl" | "pg_ctlcluster" => text
-            .contains("stop")
+        // A server in a directory of the task's own is stopped as it was started.
+        "pg_ctl" | "pg_ctlcluster" => (text.contains("stop") && !own_directory(call))
             .then(|| ("the server".to_owned(), "reset")),
         "pg_restore" => call
             .has('c', "clean")
@@ -300,6 +300,18 @@ fn files(call: &Call<'_>) -> Option<Found> {
         }
         _ => return None,
     })
+}
+
+/// Whether a server's data lie in a temporary directory or below the working directory.
+fn own_directory(call: &Call<'_>) -> bool {
+    let directories = call.values(&["-D", "--pgdata"]);
+    !directories.is_empty()
+        && directories.iter().all(|field| {
+            let text = field.text.as_str();
+            field.is_known()
+                && !text.contains("..")
+                && (text.starts_with("/tmp/") || !text.starts_with(['/', '~']))
+        })
 }
 
 /// Databases that are made for tests.

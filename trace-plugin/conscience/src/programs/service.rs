@@ -54,6 +54,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     {
         shell.read(field, call.name);
     }
+    takes_registry_password(shell, call, &words);
     let found = match call.name {
         "docker" | "podman" | "nerdctl" | "docker-compose" => container(call, &words),
         "kubectl" | "oc" | "k" => cluster(call, &words),
@@ -353,6 +354,24 @@ fn forge(shell: &mut Shell<'_>, call: &Call<'_>, words: &[&str]) -> Found {
     }
 }
 
+/// What `aws ecr get-login-password` prints: made to be piped into `docker login`, and of use for nothing else.
+const REGISTRY_PASSWORD: &str = "the registry's password";
+
+/// A login that takes the registry's password from a pipe is the way that it is meant to go, so that reading it is no matter.
+fn takes_registry_password(shell: &mut Shell<'_>, call: &Call<'_>, words: &[&str]) {
+    let login = matches!(
+        call.name,
+        "docker" | "podman" | "nerdctl" | "buildah" | "skopeo" | "helm" | "oras" | "crane"
+    ) && words.contains(&"login")
+        && call.word("--password-stdin");
+    let secrets = &call.stdin.taint.secrets;
+    if login && secrets.len() == 1 && secrets[0] == REGISTRY_PASSWORD {
+        shell.found.effects.retain(|effect| {
+            effect.kind != EffectKind::ReadSecret || effect.target != REGISTRY_PASSWORD
+        });
+    }
+}
+
 /// Commands that print a credential.
 fn shows_secret(call: &Call<'_>, words: &[&str]) -> Option<&'static str> {
     match (call.name, words) {
@@ -377,9 +396,9 @@ fn shows_secret(call: &Call<'_>, words: &[&str]) -> Option<&'static str> {
         (
             "aws",
             ["configure", "export-credentials", ..]
-            | ["sts", "get-session-token" | "assume-role", ..]
-            | ["ecr", "get-login-password", ..],
+            | ["sts", "get-session-token" | "assume-role", ..],
         ) => Some("the cloud's credentials"),
+        ("aws", ["ecr", "get-login-password", ..]) => Some(REGISTRY_PASSWORD),
         (
             "gcloud",
             ["auth", "print-access-token" | "print-identity-token", ..]
