@@ -14,7 +14,7 @@ use crate::shell::{
 };
 
 /// How deep brackets and literals with code in them may nest; deeper ones are stepped over.
-const MAX_NESTING: usize = 24;
+const MAX_NESTING: usize = 40;
 
 /// Values of one list or call that are kept.
 const MAX_VALUES: usize = 64;
@@ -125,6 +125,9 @@ impl<'r, 'w> Reader<'r, 'w> {
         self.depth += 1;
         loop {
             let before = self.at;
+            if !self.shell.work(2) {
+                self.at = self.tokens.len();
+            }
             match self.peek() {
                 None => break,
                 Some(Token::Close(_)) => {
@@ -266,6 +269,13 @@ impl<'r, 'w> Reader<'r, 'w> {
             self.at += 1;
             return Value::Unknown;
         }
+        self.depth += 1;
+        let value = self.one_operand();
+        self.depth -= 1;
+        value
+    }
+
+    fn one_operand(&mut self) -> Value {
         loop {
             if let Some(parameters) = self.lambda() {
                 return self.anonymous(parameters);
@@ -322,24 +332,6 @@ impl<'r, 'w> Reader<'r, 'w> {
                 _ => continue,
             };
             return self.postfix(value);
-        }
-    }
-
-    /// What a program reads, or one line of it.
-    pub(super) fn line_of_input(&self) -> Value {
-        match &self.input.text {
-            Some(text) => Value::of_flow(&Flow {
-                text: Some(text.trim_end_matches('\n').to_owned()),
-                ..self.input.clone()
-            }),
-            None => match &self.input.taint.listing {
-                Some(listing) => Value::Text(Box::new(Field {
-                    glob: true,
-                    taint: self.input.taint.clone(),
-                    ..Field::known(listing)
-                })),
-                None => Value::tainted(self.input.taint.clone()),
-            },
         }
     }
 
@@ -424,13 +416,18 @@ impl<'r, 'w> Reader<'r, 'w> {
         Some(self.lookup(word))
     }
 
-    pub(super) fn lookup(&self, word: &str) -> Value {
+    pub(super) fn lookup(&mut self, word: &str) -> Value {
         let plain = match self.language {
             Language::Perl => word.trim_start_matches(['@', '%', '$']),
             _ => word,
         };
         if let Some(value) = self.names.get(word) {
-            return value.clone();
+            // What is long is dear to copy.
+            return if self.shell.work(value.weight() / 64) {
+                value.clone()
+            } else {
+                Value::Unknown
+            };
         }
         // `$list[0]` and `@list` are one in Perl.
         if plain != word
@@ -449,16 +446,6 @@ impl<'r, 'w> Reader<'r, 'w> {
             "$_" if self.language == Language::Perl => self.line_of_input(),
             _ => Value::Name(word.to_owned()),
         }
-    }
-
-    /// The words that the program was called with; `before` stand for its own name and the like.
-    pub(super) fn arguments_given(&self, before: usize) -> Value {
-        let own = (0..before).map(|_| Value::known("-"));
-        let given = self
-            .given
-            .iter()
-            .map(|field| Value::Text(Box::new(field.clone())));
-        Value::list(own.chain(given).collect())
     }
 
     pub(super) fn ends_arguments(word: &str) -> bool {

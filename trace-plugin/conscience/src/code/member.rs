@@ -14,6 +14,9 @@ use crate::{
 /// Most arguments of a call without brackets.
 const MAX_ARGUMENTS: usize = 64;
 
+/// Longest name with all its members that is followed, in bytes.
+const MAX_NAME: usize = 200;
+
 impl Reader<'_, '_> {
     /// The members, indexes and brackets after a value.
     pub(super) fn postfix(&mut self, mut value: Value) -> Value {
@@ -208,6 +211,7 @@ impl Reader<'_, '_> {
                 self.at += 1;
                 self.expression()
             }
+            Value::Name(module) if module.len() > MAX_NAME => Value::Unknown,
             Value::Name(module) => {
                 let full = format!("{module}.{name}");
                 match full.as_str() {
@@ -321,7 +325,7 @@ impl Reader<'_, '_> {
 
     /// The value of code within a literal.
     fn inner(&mut self, code: &str) -> Value {
-        if self.depth > 8 {
+        if self.depth > 20 {
             return Value::Unknown;
         }
         let tokens = std::mem::replace(&mut self.tokens, tokens(code, self.language));

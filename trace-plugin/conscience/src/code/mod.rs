@@ -275,6 +275,9 @@ impl Shell<'_> {
                 self.subshell(line, &Flow::default());
             }
         }
+        if !self.work(code.len() / 16) {
+            return Flow::unforeseen();
+        }
         self.look_at_whole(code, language, program);
         let cwd = self.scope.cwd.clone();
         let mut reader = Reader::new(self, language, program);

@@ -6,7 +6,7 @@ use super::{
     token::{Piece, Token},
     value::Value,
 };
-use crate::shell::flow::Field;
+use crate::shell::flow::{Field, Flow};
 
 /// Longest header of a loop, an import or a list of parameters, in tokens.
 const MAX_HEADER: usize = 64;
@@ -342,6 +342,34 @@ impl Reader<'_, '_> {
         }
         self.at = at;
         self.names.insert(word.to_owned(), Value::list(all));
+    }
+
+    /// What a program reads, or one line of it.
+    pub(super) fn line_of_input(&self) -> Value {
+        match &self.input.text {
+            Some(text) => Value::of_flow(&Flow {
+                text: Some(text.trim_end_matches('\n').to_owned()),
+                ..self.input.clone()
+            }),
+            None => match &self.input.taint.listing {
+                Some(listing) => Value::Text(Box::new(Field {
+                    glob: true,
+                    taint: self.input.taint.clone(),
+                    ..Field::known(listing)
+                })),
+                None => Value::tainted(self.input.taint.clone()),
+            },
+        }
+    }
+
+    /// The words that the program was called with; `before` stand for its own name and the like.
+    pub(super) fn arguments_given(&self, before: usize) -> Value {
+        let own = (0..before).map(|_| Value::known("-"));
+        let given = self
+            .given
+            .iter()
+            .map(|field| Value::Text(Box::new(field.clone())));
+        Value::list(own.chain(given).collect())
     }
 }
 

@@ -67,6 +67,16 @@ impl Value {
         }
     }
 
+    /// How much text it holds, in bytes, elements counted as some.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Text(field) => 64 + field.text.len(),
+            Self::List(values) => values.iter().map(Self::weight).sum(),
+            Self::Name(name) => name.len(),
+            Self::Unknown => 0,
+        }
+    }
+
     /// The text with what is known of it, where there is any.
     pub(crate) fn field(&self) -> Option<&Field> {
         match self {

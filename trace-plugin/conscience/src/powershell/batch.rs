@@ -94,7 +94,7 @@ impl Shell<'_> {
             return Flow::text("");
         };
         let lower = first.to_ascii_lowercase();
-        if depth > 8 {
+        if depth > 8 || !self.work(4 + command.len() / 16) {
             self.opaque("too_complex", "cmd");
             return Flow::unforeseen();
         }

@@ -104,6 +104,9 @@ const PASS_ON: &str = " where-object sort-object select-object group-object form
 impl Reader<'_, '_> {
     /// Runs the command `target` with its words; answers what it gives.
     pub(super) fn run_command(&mut self, target: &Value, words: &mut Words) -> Value {
+        if !self.shell.work(10 + words.args.len()) {
+            return Value::Unknown;
+        }
         let piped = words.piped.clone();
         match target {
             Value::Name(block) if block.starts_with(BLOCK) => {

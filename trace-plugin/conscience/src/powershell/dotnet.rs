@@ -11,6 +11,9 @@ use crate::{
     },
 };
 
+/// Longest name of a type with its members that is followed, in bytes.
+const MAX_NAME: usize = 200;
+
 /// What the text shows as a whole: a socket that is read as commands.
 pub(super) fn look_at_whole(shell: &mut Shell<'_>, text: &str, program: &str) {
     let lower = text.to_ascii_lowercase();
@@ -55,6 +58,7 @@ impl Reader<'_, '_> {
                 Value::Name(of) if of == "environment" && name == "userprofile" => {
                     Value::known("~")
                 }
+                Value::Name(of) if of.len() > MAX_NAME => Value::Unknown,
                 Value::Name(of) => Value::Name(format!("{of}.{name}")),
                 _ if name == "historysavepath" => {
                     Value::known("~/.local/share/powershell/PSReadLine/ConsoleHost_history.txt")

@@ -8,11 +8,25 @@ use crate::{
 };
 
 /// Most elements of a list that are kept.
-const MAX_ELEMENTS: usize = 64;
+pub(super) const MAX_ELEMENTS: usize = 64;
+
+/// How deep signs before a value, conversions and operators may nest; deeper ones are stepped over.
+const MAX_NESTED: usize = 40;
 
 impl Reader<'_, '_> {
     /// A value and what is joined to it by operators, up to the end of the pipeline's element.
     pub(super) fn expression(&mut self) -> Value {
+        if self.nested > MAX_NESTED {
+            self.at += 1;
+            return Value::Unknown;
+        }
+        self.nested += 1;
+        let value = self.one_expression();
+        self.nested -= 1;
+        value
+    }
+
+    fn one_expression(&mut self) -> Value {
         let mut value = self.operand();
         loop {
             self.blanks();
@@ -125,6 +139,17 @@ impl Reader<'_, '_> {
 
     /// One value with its members and indexes.
     pub(super) fn operand(&mut self) -> Value {
+        if self.nested > MAX_NESTED || !self.shell.work(1) {
+            self.at += 1;
+            return Value::Unknown;
+        }
+        self.nested += 1;
+        let value = self.one_operand();
+        self.nested -= 1;
+        value
+    }
+
+    fn one_operand(&mut self) -> Value {
         self.blanks();
         let value = match self.peek() {
             Some('$') if self.peek_at(1) == Some('(') => {
@@ -214,69 +239,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// `@(…)`, `@{…}`, `@'…'@`, `@name`.
-    fn at_sign(&mut self) -> Value {
-        match self.peek_at(1) {
-            Some('(') => {
-                self.at += 1;
-                let inner = self.bracketed();
-                match self.script(&inner) {
-                    Value::List(values) => Value::List(values),
-                    Value::Unknown => Value::list(Vec::new()),
-                    one => Value::list(vec![one]),
-                }
-            }
-            Some('{') => {
-                self.at += 1;
-                let inner = self.bracketed();
-                self.table(&inner)
-            }
-            Some('\'' | '"') => {
-                let (text, plain) = self.here_string();
-                if plain {
-                    Value::known(text)
-                } else {
-                    self.filled(&text)
-                }
-            }
-            _ => {
-                self.at += 1;
-                let name = self.name().to_ascii_lowercase();
-                self.variable(&name)
-            }
-        }
-    }
-
-    /// A table's values as a list of `-key` and value, as they are handed on by `@name`.
-    fn table(&mut self, text: &str) -> Value {
-        let mut all = Vec::new();
-        let chars = std::mem::replace(&mut self.chars, super::scan::prepared(text));
-        let at = std::mem::take(&mut self.at);
-        while all.len() < MAX_ELEMENTS {
-            self.lines();
-            let key = match self.peek() {
-                None => break,
-                Some(c) if is_quote(c) => self.literal().0,
-                Some('$') => self.variable_name(),
-                Some(_) => self.name(),
-            };
-            self.blanks();
-            if self.peek() != Some('=') {
-                self.at += 1;
-                continue;
-            }
-            self.at += 1;
-            self.lines();
-            let value = self.chain();
-            all.push(Value::known(format!("-{key}")));
-            all.push(value);
-        }
-        self.chars = chars;
-        self.at = at;
-        Value::list(all)
-    }
-
-    fn variable_name(&mut self) -> String {
+    pub(super) fn variable_name(&mut self) -> String {
         self.at += 1;
         if self.peek() == Some('{') {
             return scoped(&self.bracketed());
@@ -303,7 +266,12 @@ impl Reader<'_, '_> {
 
     pub(super) fn variable(&mut self, name: &str) -> Value {
         if let Some(value) = self.names.get(name) {
-            return value.clone();
+            // What is long is dear to copy.
+            return if self.shell.work(value.weight() / 64) {
+                value.clone()
+            } else {
+                Value::Unknown
+            };
         }
         let home = || Value::known("~");
         match name {

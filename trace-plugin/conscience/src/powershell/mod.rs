@@ -6,6 +6,7 @@ mod args;
 mod assign;
 mod batch;
 mod cmdlets;
+mod collections;
 mod dotnet;
 mod expression;
 mod files;
@@ -38,6 +39,8 @@ struct Reader<'r, 'w> {
     functions: HashMap<String, (Vec<String>, String)>,
     aliases: HashMap<String, String>,
     depth: usize,
+    /// How many values are being read within each other.
+    nested: usize,
 }
 
 /// How deep brackets, blocks and strings with code in them may nest.
@@ -187,11 +190,15 @@ impl<'r, 'w> Reader<'r, 'w> {
             functions: HashMap::new(),
             aliases: HashMap::new(),
             depth: 0,
+            nested: 0,
         }
     }
 
     /// Reads a text of its own within this one, such as a block; answers what it gives.
     fn script(&mut self, text: &str) -> Value {
+        if !self.shell.work(4 + text.len() / 16) {
+            return Value::Unknown;
+        }
         if self.depth >= MAX_BLOCKS {
             self.shell.opaque("too_complex", self.program);
             return Value::Unknown;

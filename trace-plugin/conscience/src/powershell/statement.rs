@@ -58,12 +58,10 @@ impl Reader<'_, '_> {
             if self.at == before {
                 self.at += 1;
             }
-            if !self.shell.deeper() {
-                self.shell.shallower();
+            if !self.shell.work(10) {
                 self.at = self.chars.len();
                 break;
             }
-            self.shell.shallower();
         }
         out.unwrap_or_default()
     }

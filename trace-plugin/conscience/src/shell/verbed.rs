@@ -163,6 +163,9 @@ impl Shell<'_> {
     /// What may be a command among the words of a program that nobody told us about: after `--`, from the name of a
     /// well-known program on, or in an option's value. Only what it would harm counts, not that it can't be told.
     pub(crate) fn guess(&mut self, call: &Call<'_>) {
+        if !self.work(4 + 2 * call.args.len().min(64)) {
+            return;
+        }
         if SPEAKERS.contains(&format!(" {} ", call.name)) || call.args.len() > 64 {
             return;
         }
