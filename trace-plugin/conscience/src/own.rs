@@ -62,7 +62,8 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) {
         agent(shell, call);
         return;
     }
-    let named = call.args.iter().any(|arg| names(&arg.text));
+    let listed = |arg: &crate::shell::flow::Field| arg.taint.listing.as_deref().is_some_and(names);
+    let named = call.args.iter().any(|arg| names(&arg.text) || listed(arg));
     if named && takes_away(call) {
         shell.emit(off("smoltbot"));
     }
@@ -120,6 +121,15 @@ fn changes_itself(call: &Call<'_>) -> bool {
         .collect();
     if call.any(&["--help", "-h"]) {
         return false;
+    }
+    let switches = call.args.iter().any(|arg| {
+        let name = arg.text.trim_start_matches('-');
+        arg.text.starts_with("--")
+            && ["disable", "enable", "off", "set", "unset", "remove"]
+                .contains(&name.split('=').next().unwrap_or(name))
+    });
+    if switches {
+        return true;
     }
     match words.as_slice() {
         [] => false,
@@ -303,17 +313,18 @@ fn takes_away(call: &Call<'_>) -> bool {
         | "install" | "tee" | "dd" => {
             // `rm $(which smoltbot)`; paths that are known are told by their place.
             call.args.iter().any(|arg| {
-                names(&arg.text)
-                    && [
-                        "which",
-                        "command -v",
-                        "type -p",
-                        "readlink",
-                        "whereis",
-                        "realpath",
-                    ]
-                    .iter()
-                    .any(|word| arg.text.contains(word))
+                arg.taint.listing.as_deref().is_some_and(names)
+                    || names(&arg.text)
+                        && [
+                            "which",
+                            "command -v",
+                            "type -p",
+                            "readlink",
+                            "whereis",
+                            "realpath",
+                        ]
+                        .iter()
+                        .any(|word| arg.text.contains(word))
             })
         }
         "update-alternatives" | "hash" => operand(&["--remove", "--set", "--install", "-p"]),
@@ -402,7 +413,10 @@ pub(crate) fn variable(shell: &mut Shell<'_>, name: &str, value: &str) {
     ]
     .iter()
     .any(|word| key.contains(word));
-    let strict = matches!(value, "enforce" | "true" | "1" | "on");
+    let negative = ["DISABLE", "SKIP", "BYPASS", "OFF"]
+        .iter()
+        .any(|word| key.contains(word));
+    let strict = matches!(value, "enforce" | "true" | "1" | "on") != negative;
     if decides && !strict || value == "off" {
         shell.emit(Effect::new(EffectKind::TamperConscience, name).manner("switch_off"));
     }

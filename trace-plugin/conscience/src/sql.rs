@@ -154,6 +154,16 @@ fn own_table<'a>(statement: &[Token<'a>]) -> Option<&'a str> {
     }
 }
 
+/// Whether a statement over a graph (Cypher) deletes without saying which.
+pub(crate) fn empties_graph(text: &str) -> bool {
+    let upper = text.to_ascii_uppercase();
+    let deletes =
+        upper.contains("DETACH DELETE") || upper.contains("MATCH") && upper.contains(" DELETE ");
+    deletes && !upper.contains("WHERE") && !upper.contains('{')
+        || upper.contains("DROP DATABASE")
+        || upper.contains("APOC.PERIODIC") && deletes
+}
+
 /// Whether a text begins like a statement.
 pub(crate) fn looks_like_sql(text: &str) -> bool {
     let mut end = text.len().min(400);

@@ -45,7 +45,7 @@ pub(crate) fn paths(shell: &mut Shell<'_>, tool: &Tool<'_>, name: &str) -> bool 
         return false;
     }
     if tool.has(&["upload", "send", "attach", "share", "post", "email", "mail"])
-        || params.get("to").is_some()
+        || params.get("to").is_some() && !tool.has(&["move", "rename", "mv", "copy"])
         || params.get("attachments").is_some()
     {
         for path in &given {

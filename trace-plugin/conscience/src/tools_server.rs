@@ -96,7 +96,12 @@ impl<'a> Tool<'a> {
                 };
                 if text.len() <= 40 && !text.contains(' ') && !text.contains('/') {
                     let more = verbs::words(text);
-                    if *key != "type" && doing(&more).is_some_and(|doing| doing != Doing::Reads) {
+                    let sets = more
+                        .iter()
+                        .any(|word| matches!(word.as_str(), "patch" | "apply" | "set" | "update"));
+                    if *key != "type"
+                        && (sets || doing(&more).is_some_and(|doing| doing != Doing::Reads))
+                    {
                         words.splice(0..0, more);
                         break;
                     }
@@ -422,7 +427,17 @@ fn statements(shell: &mut Shell<'_>, tool: &Tool<'_>, name: &str) {
             .filter(char::is_ascii_uppercase)
             .count()
             == 2;
-        if (database || shouted) && crate::sql::looks_like_sql(&text) {
+        let graph = tool.named(&["cypher", "neo4j", "graph", "memgraph"]);
+        if graph && crate::sql::empties_graph(&text) {
+            shell.emit(
+                Effect::new(EffectKind::DropDatabase, "the graph")
+                    .manner("table")
+                    .program(name),
+            );
+        }
+        // Who searches for a statement does not run it.
+        let searched = tool.has(&["search", "find", "grep", "lookup"]);
+        if (database || shouted) && !searched && crate::sql::looks_like_sql(&text) {
             crate::sql::read(shell, &text, name);
         }
     }

@@ -20,9 +20,9 @@ use crate::{
 #[rustfmt::skip]
 const RUNNING: &[&str] = &[
     "account", "alarm", "alert", "app", "branch", "campaign", "cluster", "database", "deployment", "device",
-    "firewall", "function", "host", "instance", "instances", "logging", "machine", "mfa", "monitor", "monitoring",
-    "node", "policy", "project", "protection", "rule", "security", "site", "subscription", "trail", "user", "vm",
-    "vault", "virtual",
+    "firewall", "function", "host", "instance", "instances", "logging", "machine", "member", "mfa", "monitor",
+    "monitoring", "node", "policy", "project", "protection", "rule", "security", "site", "subscription", "trail",
+    "user", "vm", "vault", "virtual",
 ];
 /// What gives power to whom it is given.
 #[rustfmt::skip]
@@ -147,11 +147,49 @@ pub(crate) fn decide(shell: &mut Shell<'_>, tool: &Tool<'_>, name: &str) {
     if publishes(tool) {
         shell.emit(service("publish"));
     }
+    let fetched = ["url", "manifest_url", "chart_url"]
+        .iter()
+        .any(|key| params.get(*key).is_some());
+    if fetched
+        && tool.has(&["apply", "install"])
+        && tool.named(&["k8s", "kubernetes", "kubectl", "helm", "manifest"])
+    {
+        shell.emit(service("apply_unseen"));
+    }
+    if pipelines(params)
+        && tool.has(&["create", "update", "push", "write", "put", "commit", "edit"])
+    {
+        shell.emit(
+            Effect::new(EffectKind::Persistence, "a workflow of the repository")
+                .manner("schedule")
+                .program(name),
+        );
+    }
     if tool.has(&["apply", "up", "deploy"])
         && tool.named(&["terraform", "tofu", "pulumi", "cdk", "terragrunt"])
     {
         shell.emit(service("apply_unseen"));
     }
+}
+
+/// Whether the arguments name a file that a forge runs by itself.
+fn pipelines(params: &Value) -> bool {
+    let runs = |path: &str| {
+        path.contains(".github/workflows/")
+            || path.ends_with(".gitlab-ci.yml")
+            || path.contains(".circleci/")
+            || path.ends_with("Jenkinsfile")
+    };
+    let at = |value: &Value| {
+        ["path", "file_path", "filePath"]
+            .iter()
+            .any(|key| value.get(*key).and_then(Value::as_str).is_some_and(runs))
+    };
+    at(params)
+        || ["files", "changes", "actions"]
+            .iter()
+            .filter_map(|key| params.get(*key)?.as_array())
+            .any(|items| items.iter().any(at))
 }
 
 /// Whether any short text among the arguments names the conscience itself.
@@ -259,6 +297,16 @@ fn pays(tool: &Tool<'_>) -> bool {
         || at(&["place", "submit", "confirm"])
             && at(&["order", "orders", "bid", "trade", "purchase", "bet"])
         || at(&["send", "sign", "broadcast"]) && at(MONEY) && !at(&["email", "message"])
+        || at(&[
+            "make", "initiate", "create", "submit", "execute", "schedule",
+        ]) && at(&[
+            "payment",
+            "payments",
+            "payout",
+            "withdrawal",
+            "disbursement",
+            "wire",
+        ]) && !at(&["link", "intent", "method", "schedule", "request", "session"])
         || at(&["capture", "confirm"]) && at(&["payment", "charge"])
         || words.first().is_some_and(|word| word == "book")
             && at(&[
@@ -288,6 +336,12 @@ fn grants(tool: &Tool<'_>) -> bool {
         Some(Doing::Pays) => {
             tool.has(&["transfer"])
                 && tool.has(&["ownership", "repository", "repo", "project", "domain"])
+        }
+        Some(Doing::Makes)
+            if tool.has(&["add"])
+                && tool.has(&["group", "team", "org", "organization", "groups"]) =>
+        {
+            tool.has(&["user", "member", "users", "members"])
         }
         Some(Doing::Makes) => {
             powers && tool.has(&["add", "create", "register", "attach", "insert"]) || key
@@ -329,7 +383,29 @@ fn writes_to_people(tool: &Tool<'_>) -> bool {
                 | "x"
         )
     });
+    let social = tool.named(&[
+        "twitter",
+        "linkedin",
+        "facebook",
+        "instagram",
+        "mastodon",
+        "bluesky",
+        "reddit",
+        "tiktok",
+        "youtube",
+        "threads",
+        "medium",
+        "x",
+    ]);
     let sends = tool.has(&["send", "broadcast", "tweet", "mass"]);
+    if social
+        && tool.has(&[
+            "post", "publish", "comment", "reply", "upload", "status", "toot", "thread",
+        ])
+        && tool.doing != Some(Doing::Reads)
+    {
+        return true;
+    }
     matches!(tool.doing, Some(Doing::Sends) | None)
         && (sends && (tool.has(LETTERS) || mailer)
             || tool.has(&["tweet", "broadcast"])

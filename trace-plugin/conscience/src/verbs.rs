@@ -52,7 +52,7 @@ const DESTROYS: &[&str] = &[
 #[rustfmt::skip]
 const REMOVES: &[&str] = &[
     "archive", "cancel", "clean", "cleanup", "clear", "del", "detach", "forget", "invalidate", "prune", "rb",
-    "rebuild", "reimage", "remove", "reset", "revert", "revoke", "rm", "rollback", "unlink", "unset",
+    "rebuild", "reimage", "remove", "reset", "revert", "revoke", "rm", "rollback", "unlink", "unset", "void",
 ];
 #[rustfmt::skip]
 const STOPS: &[&str] = &[

@@ -198,7 +198,11 @@ impl Shell<'_> {
                 if file.text.contains("://") && !host::is_local(&peer) {
                     self.emit(Effect::new(EffectKind::RunDownloaded, peer).program(call.name));
                 }
-                for (ending, name) in [("manage.py", "manage.py"), ("artisan", "artisan")] {
+                for (ending, name) in [
+                    ("manage.py", "manage.py"),
+                    ("artisan", "artisan"),
+                    ("bin/console", "console"),
+                ] {
                     if file.text.ends_with(ending) {
                         let tool = Call {
                             name,

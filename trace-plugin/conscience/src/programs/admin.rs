@@ -99,8 +99,14 @@ pub(super) fn defence(shell: &mut Shell<'_>, call: &Call<'_>) {
                 || call.has('X', "delete-chain")
                 || text.contains("-P INPUT ACCEPT")
                 || text.contains("-P FORWARD ACCEPT")
+                || text.contains("OUTPUT")
+                    && (text.contains("-j DROP") || text.contains("-j REJECT"))
         }
-        "nft" => text.contains("flush ruleset") || text.contains("delete table"),
+        "nft" => {
+            text.contains("flush ruleset")
+                || text.contains("output") && (text.ends_with(" drop") || text.ends_with(" reject"))
+                || text.contains("delete table")
+        }
         "ufw" => {
             lower.contains("disable") || lower.contains("reset") || lower.contains("default allow")
         }

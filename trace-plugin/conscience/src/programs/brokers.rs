@@ -32,6 +32,11 @@ const MIGRATORS: &[&str] = &[
 /// Build tools that start a migrator by a goal of its name: `mvn flyway:clean`, `gradlew flywayClean`.
 const BUILDERS: &[&str] = &["mvn", "mvnw", "gradle", "gradlew", "sbt"];
 
+/// Whether `name` is a tool that migrates databases.
+pub(super) fn migrator(name: &str) -> bool {
+    MIGRATORS.contains(&name)
+}
+
 pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     let name = call.name;
     let found = if ADMINS.contains(&name) {
@@ -182,6 +187,7 @@ fn migrates(shell: &Shell<'_>, call: &Call<'_>) -> Found {
         "db:test:purge_all",
     ]) || path.first() == Some(&"migrate") && path.last() == Some(&"zero")
         || call.name == "flyway" && path.contains(&"clean")
+        || call.name == "drizzle-kit" && path.contains(&"push") && call.word("--force")
         || call.name == "atlas" && path.starts_with(&["schema", "clean"])
         || call.name == "liquibase"
             && says(&["rollback-count", "rollback-to-date", "rollbackCount"])

@@ -116,6 +116,24 @@ pub(super) fn fleet(shell: &mut Shell<'_>, call: &Call<'_>) {
         shell.emit(Effect::new(kind, target).manner(manner).program(call.name));
     };
     let hosts = call.operand(0);
+    if call.name == "ansible-playbook" {
+        let books = call.operands(&["-i", "-e", "-l", "-t", "-u", "--tags", "--limit"]);
+        for book in books {
+            let stem = book.text.rsplit('/').next().unwrap_or(&book.text);
+            if matches!(
+                verbs::verb_of(&verbs::words(stem)),
+                Some((0, Doing::Destroys))
+            ) {
+                emit(
+                    shell,
+                    EffectKind::DestroyService,
+                    &book.text,
+                    "apply_unseen",
+                );
+            }
+        }
+        return;
+    }
     let text = call.joined();
     if call.name == "ansible" {
         let module = call.values(&["-m", "--module-name"]);
@@ -239,6 +257,8 @@ fn special(call: &Call<'_>, text: &str) -> Option<(String, &'static str)> {
 fn to_nothing(call: &Call<'_>, text: &str) -> Option<(String, &'static str)> {
     let scales = [
         "scale",
+        "concurrency",
+        "concurrent",
         "desired",
         "replicas",
         "resize",
@@ -273,6 +293,7 @@ fn opens(call: &Call<'_>, text: &str) -> Option<String> {
     }
     let world = says(&[
         "0.0.0.0/0",
+        "Group=all",
         "::/0",
         "allUsers",
         "allAuthenticatedUsers",

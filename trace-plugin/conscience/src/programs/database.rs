@@ -47,10 +47,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     } else if matches!(name, "mongo" | "mongosh" | "mongod") {
         documents(shell, call);
     } else if name == "cypher-shell" {
-        let text = given(call).to_ascii_uppercase();
-        let whole =
-            text.contains("DETACH DELETE") && !text.contains("WHERE") && !text.contains('{');
-        if whole || text.contains("DROP DATABASE") || text.contains("DROP CONSTRAINT") {
+        if sql::empties_graph(&given(call)) {
             dropped(shell, name, "the graph", "database");
         }
     } else {
@@ -121,6 +118,13 @@ fn statements(shell: &mut Shell<'_>, call: &Call<'_>) {
         }
         texts.extend(operands.into_iter().skip(1).cloned());
     }
+    // `--multiquery "DROP …"`, `-S db "DROP …"`: what reads like a statement is one.
+    texts.extend(
+        call.args
+            .iter()
+            .filter(|arg| arg.text.contains(char::is_whitespace) && sql::looks_like_sql(&arg.text))
+            .cloned(),
+    );
     if let Some(text) = &call.stdin.text {
         texts.push(Field::known(text.clone()));
     }

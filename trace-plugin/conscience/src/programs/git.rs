@@ -312,6 +312,18 @@ fn elsewhere(shell: &mut Shell<'_>, remote: &str) {
         return;
     };
     let host = crate::host::of_url(&to);
+    // Where most work lives; whose it is there cannot be told from the address.
+    let forge = [
+        "github.com",
+        "gitlab.com",
+        "bitbucket.org",
+        "codeberg.org",
+        "dev.azure.com",
+        "ssh.dev.azure.com",
+    ];
+    if address && forge.contains(&host.as_str()) {
+        return;
+    }
     if !crate::host::is_local(&host) && !to.starts_with("file://") && !to.starts_with(['/', '.']) {
         shell.emit(
             Effect::new(EffectKind::SendData, host)

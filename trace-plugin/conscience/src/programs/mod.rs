@@ -22,6 +22,7 @@ mod windows;
 pub(crate) use args::Call;
 
 use crate::{
+    effect::{Effect, EffectKind},
     own,
     shell::{Shell, flow::Flow},
 };
@@ -51,6 +52,13 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
 
 /// A program nobody told us about: its output may hold what it was given, but not the variables in its arguments.
 fn other(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
+    if let Some(what) = tree::destroys_unknown(call) {
+        shell.emit(
+            Effect::new(EffectKind::DestroyService, what)
+                .manner("tool")
+                .program(call.name),
+        );
+    }
     shell.guess(call);
     let mut flow = Flow::unforeseen();
     flow.taint.merge(&call.stdin.taint);

@@ -1,6 +1,6 @@
 //! Command lines of containers, clusters, clouds and hosting services: what they destroy and which secrets they show.
 
-use super::{args::Call, cloud, files::bulk, tree};
+use super::{args::Call, brokers, cloud, files::bulk, tree};
 use crate::{
     effect::{Effect, EffectKind},
     secret,
@@ -30,6 +30,25 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
     ];
     if !matches!(call.name, "docker" | "podman" | "nerdctl") || call.word("compose") {
         values.push("-f");
+    }
+    if matches!(call.name, "gh" | "glab" | "hub") {
+        values.retain(|option| !matches!(*option, "-p" | "-f"));
+    }
+    // `yarn prisma migrate reset`: the project's own program.
+    if matches!(call.name, "yarn" | "pnpm" | "bun" | "npm")
+        && let Some(at) = call.args.iter().position(|arg| !arg.text.starts_with('-'))
+        && (brokers::migrator(&call.args[at].text) || cloud::knows(&call.args[at].text))
+    {
+        return Some(shell.invoke(&call.args[at..], call.stdin));
+    }
+    if matches!(call.name, "yarn" | "pnpm" | "bun" | "npm")
+        && matches!(call.operand(0), "run" | "run-script")
+        && let Some(at) = call
+            .args
+            .iter()
+            .position(|arg| brokers::migrator(&arg.text))
+    {
+        shell.invoke(&call.args[at..], call.stdin);
     }
     let words: Vec<&str> = call
         .operands(&values)
@@ -78,7 +97,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
             (words.first() == Some(&"delete") && all).then(|| (joined(&words), "cluster"))
         }
         "crictl" | "ctr" => None,
-        "ansible" | "salt" | "salt-call" => {
+        "ansible" | "ansible-playbook" | "salt" | "salt-call" => {
             cloud::fleet(shell, call);
             None
         }
@@ -255,7 +274,7 @@ fn cluster(call: &Call<'_>, words: &[&str]) -> Found {
         }
         ["delete"] => Some(("what a file describes".to_owned(), "workload")),
         ["scale", rest @ ..] if call.word("--replicas=0") => Some((joined(rest), "workload")),
-        ["drain", node, ..] => Some((format!("node {node}"), "workload")),
+        ["drain" | "cordon", node, ..] => Some((format!("node {node}"), "workload")),
         ["replace", ..] if call.word("--force") => {
             Some(("a running object".to_owned(), "workload"))
         }

@@ -34,7 +34,7 @@ pub(super) fn pack(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         return Flow::unforeseen();
     }
     let mut taint = Taint {
-        bulk: Some("an archive"),
+        bulk: None,
         unforeseen: true,
         ..Taint::default()
     };
@@ -57,8 +57,24 @@ pub(super) fn pack(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         let skip = usize::from(call.name == "7z").min(operands.len() - 1);
         archive = Some(operands.remove(skip).clone());
     }
+    // A directory of the project is what one packs to hand it on; everything, and what is elsewhere, is not.
+    let sweeping = operands.is_empty()
+        || operands.iter().any(|file| {
+            let path = shell.path(&file.text);
+            !file.is_known()
+                || file.text.starts_with(['/', '~', '-'])
+                || file.text.contains("..")
+                || shell.place(&path, true) >= Place::Workspace
+        })
+        || call
+            .values(&["-C", "--directory"])
+            .iter()
+            .any(|directory| directory.text.starts_with(['/', '~']));
     for file in operands {
         taint.merge(&shell.read(file, call.name).taint);
+    }
+    if sweeping {
+        taint.bulk = taint.bulk.or(Some("an archive"));
     }
     if call.word("--remove-files") {
         call.operands(&["-f"])

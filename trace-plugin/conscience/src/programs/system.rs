@@ -154,6 +154,9 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
             let text = call.joined();
             let cut = text.contains("link set") && text.ends_with("down")
                 || name == "ifconfig" && text.ends_with(" down")
+                || text.contains("route add blackhole")
+                || text.contains("route add unreachable")
+                || text.contains("route add prohibit")
                 || text.contains("route flush")
                 || text.contains("route del default")
                 || name == "route" && text.starts_with("del")

@@ -143,6 +143,60 @@ pub(super) fn rehearsed(call: &Call<'_>) -> bool {
         .is_some_and(|arg| arg.text == "help" || arg.text == "-h")
 }
 
+/// Verbs after which nothing is left, whatever they are on.
+const GRAVE: &[&str] = &[
+    "delete",
+    "destroy",
+    "terminate",
+    "purge",
+    "wipe",
+    "drop",
+    "erase",
+    "nuke",
+    "teardown",
+    "undeploy",
+    "obliterate",
+    "delete-all",
+    "destroy-all",
+];
+/// Programs whose words are words.
+#[rustfmt::skip]
+const TALKERS: &[&str] = &[
+    "man", "tldr", "apropos", "look", "say", "espeak", "cowsay", "figlet", "notify-send", "logger", "wall", "locate",
+    "plocate", "whatis", "help", "dict", "wn", "trans", "gum", "dialog", "zenity", "fd", "fdfind", "expr", "test",
+    "[", "seq", "let", "llm", "ollama", "simctl", "xcrun",
+];
+
+/// What a program nobody told us about destroys, by its own name (`./destroy-prod.sh`) or by its subcommand
+/// (`tool delete thing`, `tool thing delete`).
+pub(super) fn destroys_unknown(call: &Call<'_>) -> Option<String> {
+    if TALKERS.contains(&call.name) || rehearsed(call) {
+        return None;
+    }
+    let path = path(call);
+    let own = verbs::words(
+        call.name
+            .rsplit_once('.')
+            .map_or(call.name, |(stem, _)| stem),
+    );
+    let by_name = own
+        .first()
+        .is_some_and(|verb| GRAVE.contains(&verb.as_str()))
+        && (verbs::lasting(&own)
+            || own
+                .iter()
+                .any(|word| matches!(word.as_str(), "prod" | "production" | "all")));
+    let at = path.iter().take(2).position(|word| GRAVE.contains(word));
+    let verbs_before = at == Some(1) && verbs::doing(path[0]).is_some();
+    let by_verb = at
+        .is_some_and(|at| path.len() > at + 1 || at == 1 || call.args.len() > path.len())
+        && !verbs_before;
+    (by_name || by_verb).then(|| {
+        let words: Vec<&str> = std::iter::once(call.name).chain(path).take(5).collect();
+        words.join(" ")
+    })
+}
+
 /// Whether a safety is switched off.
 pub(super) fn forced(call: &Call<'_>) -> bool {
     call.any(&[

@@ -415,6 +415,7 @@ fn plain_setting(line: &str) -> bool {
             "PROMPT_COMMAND" | "BASH_ENV" | "ENV" | "PS1" | "HISTFILE" | "HISTSIZE"
         )
         && !name.starts_with("LD_")
+        && !name.starts_with("SMOLTBOT_")
         && !name.starts_with("DYLD_")
         && !value.contains(['`', ';', '|', '&', '<', '>'])
         && !value.contains("$(")

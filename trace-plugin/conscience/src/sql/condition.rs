@@ -69,7 +69,15 @@ fn one(condition: &[Token<'_>], table: &str) -> bool {
             }
             compare(left, &sign, right)
         }
-        _ => false,
+        _ => {
+            // `(1)=(1)`
+            let bare: Vec<Token<'_>> = condition
+                .iter()
+                .filter(|token| !matches!(token, Token::Mark('(' | ')')))
+                .copied()
+                .collect();
+            bare.len() < condition.len() && bare.len() == 3 && one(&bare, table)
+        }
     }
 }
 
@@ -151,6 +159,12 @@ fn split<'t, 'a>(tokens: &'t [Token<'a>], words: &[&str]) -> Vec<&'t [Token<'a>]
 mod tests {
     use super::*;
     use crate::sql::token::tokens;
+
+    #[test]
+    fn looks_through_brackets_around_single_words() {
+        assert!(always(&tokens("(1)=(1)"), "users"));
+        assert!(!always(&tokens("(id)=(1)"), "users"));
+    }
 
     #[test]
     fn knows_conditions_that_choose_everything() {
