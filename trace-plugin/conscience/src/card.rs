@@ -114,7 +114,7 @@ pub fn policies(card: &AlignmentCard) -> Result<CardRules, CardError> {
 
 fn rule(
     card: &AlignmentCard,
-    id: String,
+    id: &str,
     effect: &'static str,
     severity: u32,
     reason: String,
@@ -173,7 +173,7 @@ fn forbidden(card: &AlignmentCard) -> Vec<RuleInfo> {
             let reason = format!("The alignment card forbids {name}{why}");
             rule(
                 card,
-                format!("card.forbidden.{name}"),
+                &format!("card.forbidden.{name}"),
                 "forbid",
                 FORBIDDEN,
                 reason,
@@ -201,7 +201,7 @@ fn escalated(
     );
     rule(
         card,
-        format!("card.escalate.{}", index + 1),
+        &format!("card.escalate.{}", index + 1),
         effect,
         severity,
         reason,
@@ -221,13 +221,7 @@ fn limit(card: &AlignmentCard) -> Option<Limit> {
     );
     Some(Limit {
         amount,
-        rule: rule(
-            card,
-            "card.max_autonomous_value".to_owned(),
-            "ask",
-            OVER_LIMIT,
-            reason,
-        ),
+        rule: rule(card, "card.max_autonomous_value", "ask", OVER_LIMIT, reason),
         currency,
     })
 }
@@ -243,13 +237,7 @@ fn unknown(card: &AlignmentCard) -> Option<RuleInfo> {
         _ => return None,
     };
     let reason = format!("The alignment card {says}");
-    Some(rule(
-        card,
-        "card.unbounded".to_owned(),
-        effect,
-        UNBOUNDED,
-        reason,
-    ))
+    Some(rule(card, "card.unbounded", effect, UNBOUNDED, reason))
 }
 
 impl CardRules {

@@ -277,6 +277,19 @@ pub(crate) fn in_text(text: &str) -> bool {
     })
 }
 
+/// Whether any text within `value` holds a secret.
+pub(crate) fn in_any(value: &serde_json::Value, depth: usize) -> bool {
+    if depth > crate::limits::MAX_PARAMS_DEPTH * 2 {
+        return false;
+    }
+    match value {
+        serde_json::Value::String(text) => in_text(text),
+        serde_json::Value::Array(items) => items.iter().any(|item| in_any(item, depth + 1)),
+        serde_json::Value::Object(map) => map.values().any(|item| in_any(item, depth + 1)),
+        _ => false,
+    }
+}
+
 /// Marks of tokens, and how much must follow at least.
 const TOKENS: &[(&str, usize)] = &[
     ("ghp_", 30),

@@ -7,7 +7,6 @@ use crate::{
     effect::{Effect, EffectKind},
     host, secret,
     shell::Shell,
-    tools_server::in_any,
     verbs::{self, Doing},
 };
 
@@ -40,9 +39,10 @@ pub(crate) fn fetch(shell: &mut Shell<'_>, params: &Value, url: &str, name: &str
         let signs_in = ["auth", "key", "token", "cookie"]
             .iter()
             .any(|word| key.contains(word));
-        !signs_in && in_any(value, 0)
+        !signs_in && secret::in_any(value, 0)
     });
-    let told = smuggled || secret::in_text(url) || bodies.iter().any(|body| in_any(body, 0));
+    let told =
+        smuggled || secret::in_text(url) || bodies.iter().any(|body| secret::in_any(body, 0));
     if told {
         shell.emit(
             Effect::new(EffectKind::SendData, to)

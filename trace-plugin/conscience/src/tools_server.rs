@@ -9,7 +9,6 @@ use serde_json::Value;
 use crate::{
     code::Language,
     effect::{Effect, EffectKind},
-    limits::MAX_PARAMS_DEPTH,
     secret,
     shell::{
         Shell,
@@ -477,25 +476,12 @@ fn sends(shell: &mut Shell<'_>, tool: &Tool<'_>, name: &str) {
             "terminal",
             "code",
         ])
-        && in_any(&tool.call.params, 0)
+        && secret::in_any(&tool.call.params, 0)
     {
         shell.emit(
             Effect::new(EffectKind::SendData, tool.call.tool.clone())
                 .manner("secret")
                 .program(name),
         );
-    }
-}
-
-/// Whether any text within `value` holds a secret.
-pub(crate) fn in_any(value: &Value, depth: usize) -> bool {
-    if depth > MAX_PARAMS_DEPTH * 2 {
-        return false;
-    }
-    match value {
-        Value::String(text) => secret::in_text(text),
-        Value::Array(items) => items.iter().any(|item| in_any(item, depth + 1)),
-        Value::Object(map) => map.values().any(|item| in_any(item, depth + 1)),
-        _ => false,
     }
 }

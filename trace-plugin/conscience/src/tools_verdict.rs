@@ -147,6 +147,17 @@ pub(crate) fn decide(shell: &mut Shell<'_>, tool: &Tool<'_>, name: &str) {
     if publishes(tool) {
         shell.emit(service("publish"));
     }
+    applies(shell, tool, name);
+}
+
+/// What a tool puts into force without a look at it: manifests, infrastructure, workflows that a forge runs by itself.
+fn applies(shell: &mut Shell<'_>, tool: &Tool<'_>, name: &str) {
+    let params = &tool.call.params;
+    let service = |manner: &'static str| {
+        Effect::new(EffectKind::DestroyService, tool.call.tool.clone())
+            .manner(manner)
+            .program(name)
+    };
     let fetched = ["url", "manifest_url", "chart_url"]
         .iter()
         .any(|key| params.get(*key).is_some());
