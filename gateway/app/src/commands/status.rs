@@ -42,6 +42,7 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
                 "dropped": depth.dropped,
             },
             "last_ack_at": depth.last_ack_at,
+            "asked": depth.asked,
             "enabled": agent.config.enabled,
             "conscience": {
                 "packs": rules.packs,
@@ -78,8 +79,9 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
     row(
         "own policies",
         &format!(
-            "{} rules, {} exceptions{expired}",
-            rules.rules, rules.exceptions
+            "{}, {}{expired}",
+            output::count(rules.rules, "rule", "rules"),
+            output::count(rules.exceptions, "exception", "exceptions")
         ),
     )?;
     for complaint in &rules.complaints {
@@ -97,6 +99,7 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
             depth.waiting, depth.quarantined, depth.dropped
         ),
     )?;
+    row("asked", &asked(depth.asked))?;
     let ack = depth
         .last_ack_at
         .map_or("never".to_owned(), |at| at.to_string());
@@ -108,4 +111,13 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
         row(&name, &format!("last event {at}"))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How many questions wait for a person, in words.
+fn asked(questions: u64) -> String {
+    match questions {
+        0 => "no question waits for a person".to_owned(),
+        1 => "1 question waits for a person".to_owned(),
+        more => format!("{more} questions wait for a person"),
+    }
 }

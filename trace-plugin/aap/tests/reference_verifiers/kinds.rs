@@ -197,6 +197,15 @@ fn every_answer() -> Vec<(&'static str, Made, Approval)> {
             answer(ApprovalStatus::Approved, Evidence::Told),
         ),
         (
+            "ask, approved and its end not seen",
+            Made {
+                outcome: "orphan",
+                duration_ms: None,
+                ..ran()
+            },
+            answer(ApprovalStatus::Approved, Evidence::Told),
+        ),
+        (
             "ask, denied",
             denied("refused", Decision::Ask),
             answer(ApprovalStatus::Denied, Evidence::Told),
@@ -291,7 +300,20 @@ fn limited() -> Vec<Case> {
             "card: a new tool, asked and approved",
             make(pay("mcp__bank__pay", 5), &card).answered(&approval),
         ),
-        ("card: a forbidden tool refused", make(forbidden, &card)),
+        (
+            "card: a forbidden tool refused",
+            make(forbidden.clone(), &card),
+        ),
+        (
+            "card: a forbidden tool refused, by the card's own name",
+            make(
+                Made {
+                    tool: "delete_repo".to_owned(),
+                    ..forbidden
+                },
+                &card,
+            ),
+        ),
     ];
     let document = serde_json::to_value(&card).expect("a card is JSON");
     let case = |(name, trace)| Case {
