@@ -33,7 +33,7 @@ struct Promise {
     title: String,
     c: Card,
     state: Force,
-    from: Shown,
+    from: String,
     before: Option<Version>,
     changes: Vec<Change>,
     versions: Vec<Version>,
@@ -44,7 +44,7 @@ struct Promise {
 enum Force {
     In,
     /// It was, until then.
-    Until(Shown),
+    Until(String),
     /// It came after one that was issued later.
     Never,
     /// It is not among the versions that were read.
@@ -129,9 +129,9 @@ pub(crate) async fn show<R: TraceReader>(
             None => Force::Earlier,
             Some(None) => Force::In,
             Some(Some(at)) if at <= row.received_at => Force::Never,
-            Some(Some(at)) => Force::Until(time(at, now)),
+            Some(Some(at)) => Force::Until(moment(at)),
         },
-        from: time(row.received_at, now),
+        from: moment(row.received_at),
         changes: earlier
             .as_ref()
             .and_then(|earlier| Some(changes(&understood(earlier)?, read.as_ref()?)))

@@ -48,10 +48,10 @@ async fn every_version_has_a_page_that_tells_what_it_changed() {
         .await;
     for said in [
         "<b>In force</b> since",
-        "<b>Mode</b><ul class=\"chips\"><li><bdi>enforce → observe</bdi></li></ul>",
-        "<b>Must not use</b><ul class=\"chips\"><li><i>+</i> <bdi>send_&lt;payment&gt;</bdi></li></ul>",
-        "<b>May do by itself</b><ul class=\"chips\"><li><i>−</i> <bdi>exec</bdi></li></ul>",
-        "<b>Says otherwise</b><ul class=\"chips\"><li><bdi>audit</bdi></li></ul>",
+        "<h3>Mode</h3><ul class=\"chips\"><li><bdi>enforce → observe</bdi></li></ul>",
+        "<h3>Must not use</h3><ul class=\"chips\"><li><i>+</i> <bdi>send_&lt;payment&gt;</bdi></li></ul>",
+        "<h3>May do by itself</h3><ul class=\"chips\"><li><i>−</i> <bdi>exec</bdi></li></ul>",
+        "<h3>Says otherwise</h3><ul class=\"chips\"><li><bdi>audit</bdi></li></ul>",
         &format!("href=\"/agent/{}/card/{first}\"", agent.id),
         &format!("href=\"/v1/agents/{}/cards/{second}\"", agent.id),
     ] {
