@@ -37,7 +37,9 @@ pub(crate) async fn drift<S: TraceReader + TraceWriter, L: Limiter>(
     PathId(id): PathId,
 ) -> Result<Json<Drift>, Problem> {
     let evidence = Evidence::read(&edge, &id).await?;
-    Ok(Json(judge(&evidence)))
+    let judged = judge(&evidence);
+    edge.kept.give_back(evidence);
+    Ok(Json(judged))
 }
 
 fn judge(evidence: &Evidence) -> Drift {

@@ -9,6 +9,7 @@ use aap::{AgentId, Timestamp};
 use ed25519_dalek::VerifyingKey;
 use trace_store::{TraceReader, TraceWriter};
 
+use crate::evidence::Kept;
 use crate::export::Seats;
 use crate::limiter::{LimitDecision, LimitKey, Limiter, Network};
 use crate::{Ports, Problem};
@@ -20,6 +21,7 @@ pub const KNOWN_AGENTS: usize = 10_000;
 pub(crate) struct Edge<S, L> {
     pub(crate) ports: Ports<S, L>,
     pub(crate) exports: Seats,
+    pub(crate) kept: Kept,
     known: Mutex<Known>,
 }
 
@@ -92,6 +94,7 @@ impl<S: TraceReader + TraceWriter, L: Limiter> Edge<S, L> {
         Self {
             ports,
             exports,
+            kept: Kept::default(),
             known,
         }
     }
