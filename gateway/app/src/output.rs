@@ -31,6 +31,11 @@ pub(crate) fn complain(error: &anyhow::Error) {
     }
 }
 
+/// A number of things, in words: `1 rule`, `2 rules`.
+pub(crate) fn count(number: usize, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
+}
+
 /// Writes a line of the answer. A reader that went away (`| head`) ends the program quietly.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();

@@ -65,7 +65,7 @@ fn a_stranger_begins_a_rule_tests_it_and_sees_it_refuse() {
     );
     let (answer, said, good) = typed(&home, &["lint"]);
     assert!(
-        good && answer.contains("nothing to mend in 1 policies"),
+        good && answer.contains("nothing to mend in 1 policy"),
         "{answer}{said}"
     );
     let (answer, _, _) = typed(&home, &["explain", "cd infra && sudo terraform apply"]);
@@ -331,7 +331,7 @@ fn status_tells_what_is_in_force_and_what_failed() {
     let output = home.run(&["status"]);
     let answer = stdout(&output);
     assert!(
-        answer.contains("1 rules, 0 exceptions, 1 expired")
+        answer.contains("1 rule, 0 exceptions, 1 expired")
             && answer.contains("broken.cedar:1")
             && answer.contains("core, git, secrets"),
         "{answer}{}",

@@ -59,11 +59,24 @@ impl Keep {
             .collect();
         let whole: Vec<PolicyFile> = files.clone();
         let replaced = |name: &str| listing.refused().is_some() || wrong.contains(name);
-        let before = known.into_iter().filter(|(name, _)| replaced(name));
-        files.extend(before.map(|(name, text)| PolicyFile { name, text }));
+        let before: Vec<(String, String)> = known
+            .into_iter()
+            .filter(|(name, _)| replaced(name))
+            .collect();
+        // Where nothing takes their places, what was built is right already: it has no part of files that are wrong.
+        let is_built = before.is_empty();
+        files.extend(
+            before
+                .into_iter()
+                .map(|(name, text)| PolicyFile { name, text }),
+        );
         files.sort_by(|a, b| a.name.cmp(&b.name));
         let names: BTreeSet<String> = files.iter().map(|file| file.name.clone()).collect();
-        let (conscience, more) = build(files);
+        let (conscience, more) = if is_built {
+            (conscience, Vec::new())
+        } else {
+            build(files)
+        };
         let fate = |name: &str| {
             let is_in = names.contains(name) && !more.iter().any(|error| error.file == name);
             if is_in {

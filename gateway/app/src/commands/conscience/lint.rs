@@ -41,7 +41,8 @@ pub(crate) fn run(
             output::line(&format!("{}: {}: {}", one.source, one.id, one.what))?;
         }
         if findings.is_empty() && problems.is_empty() {
-            output::line(&format!("nothing to mend in {rules} policies"))?;
+            let policies = output::count(rules, "policy", "policies");
+            output::line(&format!("nothing to mend in {policies}"))?;
         }
     }
     Ok(if findings.is_empty() && problems.is_empty() {
