@@ -36,6 +36,7 @@ mod situation;
 mod sql;
 mod tools;
 mod tools_files;
+mod tools_money;
 mod tools_remote;
 mod tools_server;
 mod tools_verdict;

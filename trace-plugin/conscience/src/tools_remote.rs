@@ -20,10 +20,12 @@ pub(crate) fn fetch(shell: &mut Shell<'_>, params: &Value, url: &str, name: &str
         .get("method")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    if destroys(method, url) && !host::is_local(&to) {
+    if let Some(manner) = doing(method, url)
+        && !host::is_local(&to)
+    {
         shell.emit(
             Effect::new(EffectKind::DestroyService, to.as_str())
-                .manner("request")
+                .manner(manner)
                 .program(name),
         );
     }
@@ -58,25 +60,28 @@ pub(crate) fn fetch(shell: &mut Shell<'_>, params: &Value, url: &str, name: &str
     }
 }
 
-/// Whether a request takes something away: by its method, or by the verb that its address ends with
-/// (`POST …/_delete_by_query`, `PUT …/agent/leave`).
-pub(crate) fn destroys(method: &str, url: &str) -> bool {
+/// What a request does at the other end, as a manner of `destroy_service`: takes something away (`request`), by its method
+/// or by the verb that its address ends with (`POST …/_delete_by_query`), or moves money (`pay`).
+pub(crate) fn doing(method: &str, url: &str) -> Option<&'static str> {
     if method.eq_ignore_ascii_case("DELETE") {
-        return true;
+        return Some("request");
     }
     let changes = ["POST", "PUT", "PATCH"]
         .iter()
         .any(|word| method.eq_ignore_ascii_case(word));
     if !changes {
-        return false;
+        return None;
     }
     let path = url.split_once("://").map_or(url, |(_, rest)| rest);
     let path = path.split(['?', '#']).next().unwrap_or(path);
-    let Some((_, last)) = path.rsplit_once('/') else {
-        return false;
-    };
+    let (before, last) = path.rsplit_once('/')?;
+    let host = before.split('/').next().unwrap_or(before);
+    let bank = BANKS.iter().any(|bank| host.contains(bank));
+    if bank && PAYMENTS.iter().any(|payment| path.contains(payment)) {
+        return Some("pay");
+    }
     let words = verbs::words(last);
-    match words.as_slice() {
+    let destroys = match words.as_slice() {
         [one] => matches!(
             one.as_str(),
             "leave"
@@ -92,5 +97,23 @@ pub(crate) fn destroys(method: &str, url: &str) -> bool {
         ),
         [first, ..] => verbs::doing(first) == Some(Doing::Destroys),
         [] => false,
-    }
+    };
+    destroys.then_some("request")
 }
+
+/// Services that move money, as part of their hosts' names, and the parts of their addresses that do.
+#[rustfmt::skip]
+const BANKS: &[&str] = &[
+    "stripe", "paypal", "adyen", "wise.com", "revolut", "coinbase", "binance", "kraken", "braintree", "squareup",
+    "mollie", "klarna", "alpaca",
+];
+const PAYMENTS: &[&str] = &[
+    "/refunds",
+    "/payouts",
+    "/transfers",
+    "/charges",
+    "/payments",
+    "/orders",
+    "/order",
+    "/withdraw",
+];

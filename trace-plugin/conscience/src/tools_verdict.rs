@@ -12,6 +12,7 @@ use crate::{
         Shell,
         flow::{Field, Flow},
     },
+    tools_money::pays,
     tools_server::Tool,
     verbs::{self, Doing},
 };
@@ -36,7 +37,7 @@ const ENGAGEMENTS: &[&str] = &[
     "account", "appointment", "booking", "event", "invoice", "meeting", "membership", "order", "payment", "plan",
     "reservation", "subscription", "transfer",
 ];
-/// What goes to people, or moves what is worth money.
+/// What goes to people.
 const LETTERS: &[&str] = &[
     "campaign",
     "email",
@@ -49,19 +50,6 @@ const LETTERS: &[&str] = &[
     "sms",
     "text",
     "whatsapp",
-];
-const MONEY: &[&str] = &[
-    "bitcoin",
-    "crypto",
-    "eth",
-    "funds",
-    "money",
-    "payment",
-    "sol",
-    "token",
-    "tokens",
-    "transaction",
-    "usdc",
 ];
 
 /// Notes what the name says. `readOnlyHint` lifts nothing: it would come from the very call that is judged.
@@ -268,6 +256,15 @@ fn stops(tool: &Tool<'_>) -> bool {
     to_nothing
         || unprotected
         || tool.has(&["unprotect"])
+        || tool.has(&["turn", "switch"])
+            && tool.has(&["off"])
+            && tool
+                .words
+                .iter()
+                .any(|word| RUNNING.contains(&word.as_str()))
+        || tool.remote
+            && tool.words.len() == 1
+            && tool.has(&["seal", "shutdown", "halt", "poweroff", "drain"])
         || tool.doing == Some(Doing::Stops)
             && tool.words.iter().any(|word| {
                 RUNNING.contains(&word.as_str())
@@ -275,61 +272,6 @@ fn stops(tool: &Tool<'_>) -> bool {
                         .strip_suffix('s')
                         .is_some_and(|one| RUNNING.contains(&one))
             })
-}
-
-fn pays(tool: &Tool<'_>) -> bool {
-    let words = &tool.words;
-    // A runtime's own tool that is just called `pay` is what the operator gave it for; the card bounds it.
-    if words.len() < 2 && !tool.remote {
-        return false;
-    }
-    let at = |any: &[&str]| words.iter().any(|word| any.contains(&word.as_str()));
-    let files = at(&[
-        "file",
-        "files",
-        "data",
-        "issue",
-        "ownership",
-        "repository",
-        "repo",
-        "call",
-        "project",
-    ]);
-    let later = words.iter().any(|word| {
-        verbs::doing(word) == Some(Doing::Pays)
-            && !matches!(word.as_str(), "charge" | "transfer" | "transfers" | "trade")
-            || {
-                matches!(word.as_str(), "charge" | "transfer" | "transfers" | "trade")
-                    && tool.remote
-                    && !files
-            }
-    });
-    matches!(tool.doing, Some(Doing::Pays | Doing::Makes) | None) && later && !files
-        || at(&["place", "submit", "confirm"])
-            && at(&["order", "orders", "bid", "trade", "purchase", "bet"])
-        || at(&["send", "sign", "broadcast"]) && at(MONEY) && !at(&["email", "message"])
-        || at(&[
-            "make", "initiate", "create", "submit", "execute", "schedule",
-        ]) && at(&[
-            "payment",
-            "payments",
-            "payout",
-            "withdrawal",
-            "disbursement",
-            "wire",
-        ]) && !at(&["link", "intent", "method", "schedule", "request", "session"])
-        || at(&["capture", "confirm"]) && at(&["payment", "charge"])
-        || words.first().is_some_and(|word| word == "book")
-            && at(&[
-                "flight",
-                "hotel",
-                "room",
-                "ticket",
-                "trip",
-                "ride",
-                "table",
-                "appointment",
-            ])
 }
 
 fn grants(tool: &Tool<'_>) -> bool {

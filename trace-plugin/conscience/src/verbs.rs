@@ -178,10 +178,11 @@ const LASTING: &[&str] = &[
 /// Things that come back by themselves, or that are a matter of a moment.
 #[rustfmt::skip]
 const FLEETING: &[&str] = &[
-    "annotation", "assignee", "bookmark", "breakpoint", "cache", "console", "cookie", "cursor", "emoji", "favorite",
-    "favourite", "field", "filter", "focus", "form", "handler", "highlight", "input", "label", "listener", "mark",
-    "marker", "mock", "notification", "overlay", "reaction", "reminder", "screen", "selection", "star", "style",
-    "tab", "terminal", "todo", "view", "viewport", "watch", "watcher", "zoom",
+    "annotation", "assignee", "bookmark", "breakpoint", "cache", "cell", "character", "line", "symbol", "selection",
+    "import", "console", "cookie", "cursor", "emoji", "favorite", "favourite", "field", "filter", "focus", "form",
+    "handler", "highlight", "input", "label", "listener", "mark", "marker", "mock", "notification", "overlay",
+    "reaction", "reminder", "screen", "star", "style", "tab", "terminal", "todo", "view", "viewport", "watch",
+    "watcher", "zoom",
 ];
 
 fn singular(word: &str) -> &str {

@@ -12,6 +12,7 @@ mod find;
 mod git;
 mod giving;
 mod net;
+mod request;
 mod service;
 mod stores;
 mod system;

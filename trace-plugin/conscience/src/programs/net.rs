@@ -3,6 +3,7 @@
 use super::{
     args::Call,
     giving::{give, put, tunnel},
+    request,
     transfer::transfer,
 };
 use crate::{
@@ -250,25 +251,8 @@ fn curl(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
                 .cloned(),
         );
     }
-    let wildcard = urls
-        .iter()
-        .any(|url| url.text.ends_with("/_all") || url.text.ends_with("/*"));
-    let methods = call.values(&["-X", "--request"]);
-    let method = match methods.first() {
-        Some(method) => method.text.as_str(),
-        None if sent.connected => "POST",
-        None => "GET",
-    };
-    let deletes = urls
-        .iter()
-        .any(|url| crate::tools_remote::destroys(method, &url.text));
-    if deletes && (wildcard || !host::is_local(&host)) {
-        shell.emit(
-            Effect::new(EffectKind::DestroyService, host.clone())
-                .manner("request")
-                .program(call.name),
-        );
-    }
+    let addresses: Vec<&str> = urls.iter().map(|url| url.text.as_str()).collect();
+    request::note(shell, call, &addresses, sent.connected);
     shell.send(&host, &sent, call.name);
     if sent.connected && sent.taint.secrets.is_empty() && sent.taint.bulk.is_none() {
         shell.send_plain(&host, call.name);
@@ -332,6 +316,8 @@ fn wget(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         out.taint.merge(&flow.taint);
         host = name;
     }
+    let addresses: Vec<&str> = urls.iter().map(|url| url.text.as_str()).collect();
+    request::note(shell, call, &addresses, false);
     let mut sent = Flow::default();
     for file in call.values(&["--post-file", "--body-file"]) {
         let read = shell.read(&file, call.name);
@@ -403,6 +389,13 @@ fn other_client(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         );
     }
     shell.send(&to, &sent, call.name);
+    let addresses: Vec<&str> = call
+        .operands(&["-Method", "-Headers", "-Body", "-InFile", "-OutFile"])
+        .iter()
+        .map(|arg| arg.text.as_str())
+        .filter(|text| text.contains(['.', ':']) && !text.contains('='))
+        .collect();
+    request::note(shell, call, &addresses, sent.connected);
     let sends = call.args.iter().any(|arg| {
         matches!(
             arg.text.to_ascii_lowercase().as_str(),

@@ -273,7 +273,15 @@ fn cluster(call: &Call<'_>, words: &[&str]) -> Found {
             Some(("what a file describes".to_owned(), "workload"))
         }
         ["delete"] => Some(("what a file describes".to_owned(), "workload")),
-        ["scale", rest @ ..] if call.word("--replicas=0") => Some((joined(rest), "workload")),
+        ["scale", rest @ ..]
+            if (call.word("--replicas=0")
+                || call
+                    .values(&["--replicas"])
+                    .iter()
+                    .any(|count| count.text == "0")) =>
+        {
+            Some((joined(rest), "workload"))
+        }
         ["drain" | "cordon", node, ..] => Some((format!("node {node}"), "workload")),
         ["replace", ..] if call.word("--force") => {
             Some(("a running object".to_owned(), "workload"))

@@ -73,13 +73,22 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
                     | "Clear-Disk"
             ) =>
         {
-            let target = call
-                .operands(&["-t", "-L", "-F", "-b", "-m", "-N", "-U"])
-                .last()
+            // `mkfs -t ext4 /dev/sda1 100M`: a size may follow.
+            let operands = call.operands(&[
+                "-t", "-L", "-F", "-b", "-m", "-N", "-U", "-O", "-E", "-I", "-i",
+            ]);
+            let target = operands
+                .iter()
+                .find(|field| field.text.starts_with("/dev/"))
+                .or_else(|| {
+                    operands
+                        .iter()
+                        .rfind(|field| !field.text.starts_with(|c: char| c.is_ascii_digit()))
+                })
                 .map_or("", |field| field.text.as_str());
             if (name != "format" || call.args.iter().any(|arg| arg.text.ends_with(':')))
                 && !call.has('V', "help")
-                && !call.args.iter().any(|arg| is_image(&arg.text))
+                && !is_image(target)
             {
                 emit(shell, EffectKind::DiskWrite, target, "format");
             }
