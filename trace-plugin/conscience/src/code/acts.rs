@@ -180,6 +180,13 @@ fn spawn(reader: &mut Reader<'_, '_>, made: &Made<'_>) -> Value {
         return Value::Unknown;
     };
     let by_shell = made.given("shell").is_some();
+    let shell_alone = first.words().first().is_some_and(|word| {
+        let base = word.text.rsplit('/').next().unwrap_or_default();
+        matches!(base, "sh" | "bash" | "zsh" | "dash")
+    }) && first.words().len() == 1;
+    if made.given("stdin").is_some() && shell_alone {
+        reader.shell.opaque("script", reader.program);
+    }
     if let Some(input) = made.given("input").cloned() {
         let words = first.words();
         let mut flow = input.flow();

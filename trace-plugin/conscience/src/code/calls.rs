@@ -10,6 +10,31 @@ use super::{
 };
 use crate::shell::flow::{Field, Taint};
 
+/// Methods of all sorts of objects whose text is mostly a command.
+const RUNNERS: &[&str] = &[
+    "run",
+    "sudo",
+    "local",
+    "remote",
+    "shell",
+    "sh",
+    "cmd",
+    "command",
+    "exec_run",
+    "execCommand",
+    "exec",
+    "call",
+    "send_command",
+    "sendline",
+    "spawn",
+    "ssh",
+    "bash",
+    "invoke",
+    "submit",
+    "exec_in_container",
+    "run_command",
+];
+
 /// Reads one call; answers what it gives.
 pub(super) fn call(
     reader: &mut Reader<'_, '_>,
@@ -51,10 +76,22 @@ pub(super) fn call(
         reader.names.insert(name.to_owned(), only.value.element());
         reader.again = true;
     }
-    match found {
-        Some(does) => act(reader, does, name, receiver, args, taint),
-        None => Value::tainted(taint),
+    if let Some(does) = found {
+        return act(reader, does, name, receiver, args, taint);
     }
+    // A method of something unknown that is called like what runs commands.
+    if receiver.is_some() && RUNNERS.contains(&short) {
+        let texts: Vec<String> = args
+            .iter()
+            .filter_map(|arg| arg.value.text())
+            .filter(|text| text.contains(' '))
+            .map(str::to_owned)
+            .collect();
+        for text in texts {
+            reader.shell.guess_text(&text);
+        }
+    }
+    Value::tainted(taint)
 }
 
 /// Calls that stand for a module, a function or a variable.
@@ -92,15 +129,21 @@ fn named(
             }
         }
         "chr" | "String.fromCharCode" | "fromCharCode" | "string.char" | "utf8.char" => {
-            let letters: Option<String> = args
-                .iter()
-                .map(|arg| char::from_u32(number(arg.value.text()?)?))
-                .collect();
-            return letters.map(Value::known);
+            let words: Vec<Field> = args.iter().flat_map(|arg| arg.value.words()).collect();
+            return letters(&words).map(|letters| {
+                letters
+                    .iter()
+                    .fold(Value::known(""), |all, letter| all.joined("", letter))
+            });
         }
         "dict" | "JSON.stringify" | "json.dumps" | "encodeURIComponent" | "urlencode" | "btoa"
-        | "b64encode" | "to_json" | "Object.entries" | "vars" => {
+        | "b64encode" | "to_json" | "vars" => {
             return Some(Value::tainted(taint.clone()));
+        }
+        "getpwuid" | "getpwnam" | "pwd.getpwuid" | "pwd.getpwnam" | "posix_getpwuid"
+        | "Etc.getpwuid" => {
+            let home = Value::known(reader.shell.home.as_deref().unwrap_or("~"));
+            return Some(Value::list(vec![home; 9]));
         }
         "tempfile.mkdtemp" | "mkdtemp" | "mkdtempSync" | "tempfile.mktemp" | "Dir.mktmpdir" => {
             return Some(Value::known("/tmp/made/new"));
@@ -163,6 +206,10 @@ fn named(
 }
 
 /// Calls that make a text or a list of others.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one table: a line or two for each name"
+)]
 fn built(
     name: &str,
     short: &str,
@@ -172,9 +219,46 @@ fn built(
 ) -> Option<Value> {
     let first = args.first().map(|arg| &arg.value);
     match (short, receiver) {
+        ("dirname" | "parent", _) => {
+            let field = receiver
+                .and_then(Value::field)
+                .or_else(|| first.and_then(Value::field))
+                .filter(|field| field.is_known())?;
+            let up = field.text.trim_end_matches('/').rsplit_once('/');
+            Some(Value::known(match up {
+                Some(("", _)) => "/",
+                Some((up, _)) => up,
+                None => ".",
+            }))
+        }
+        ("map", None) if matches!(first, Some(Value::Name(function)) if function == "chr") => {
+            Some(Value::list(letters(&args.get(1)?.value.words())?))
+        }
+        ("bytes" | "bytearray", None) if matches!(first, Some(Value::List(_))) => {
+            let letters = letters(&first?.words())?;
+            Some(
+                letters
+                    .iter()
+                    .fold(Value::known(""), |all, letter| all.joined("", letter)),
+            )
+        }
+        ("split" | "explode" | "preg_split" | "strsplit", None) => {
+            let text = args.last()?.value.text()?;
+            let mark = first.and_then(Value::text).filter(|_| args.len() > 1);
+            Some(Value::list(match mark {
+                Some(mark) if !mark.is_empty() && mark != text => {
+                    text.split(mark).map(Value::known).collect()
+                }
+                _ => text.split_whitespace().map(Value::known).collect(),
+            }))
+        }
+        ("pw_dir" | "dir", Some(value @ Value::List(_))) => Some(value.element()),
+        _ if name.starts_with("Object.") => Some(Value::list(
+            args.iter().map(|arg| arg.value.clone()).collect(),
+        )),
         (
-            "list" | "vector" | "array" | "c" | "tuple" | "of" | "asList" | "listOf" | "arrayOf"
-            | "List",
+            "Seq" | "Vector" | "list" | "vector" | "array" | "c" | "tuple" | "of" | "asList"
+            | "listOf" | "arrayOf" | "List",
             None | Some(Value::Name(_)),
         ) if args.len() > 1 => Some(Value::list(
             args.iter().map(|arg| arg.value.clone()).collect(),
@@ -283,6 +367,17 @@ fn filled(text: &str, given: &[Arg]) -> Value {
         rest = &after[length..];
     }
     out.joined("", &Value::known(rest))
+}
+
+/// The letters that numbers stand for.
+fn letters(words: &[Field]) -> Option<Vec<Value>> {
+    words
+        .iter()
+        .map(|field| {
+            let letter = char::from_u32(number(&field.text)?)?;
+            Some(Value::known(letter.to_string()))
+        })
+        .collect()
 }
 
 pub(super) fn number(text: &str) -> Option<u32> {

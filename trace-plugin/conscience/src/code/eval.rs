@@ -341,7 +341,13 @@ impl<'r, 'w> Reader<'r, 'w> {
         self.at += usize::from(name.is_some());
         let args = self.statements(Some('('));
         match name {
-            Some(name) => self.call(&name, None, args),
+            Some(name) => {
+                // `clojure.java.shell/sh`
+                let short = name.rsplit('/').next().unwrap_or(&name);
+                let known = super::table::does(&name, self.language).is_some();
+                let name = if known { &name } else { short };
+                self.call(name, None, args)
+            }
             None => Value::list(args.into_iter().map(|arg| arg.value).collect()),
         }
     }

@@ -26,7 +26,7 @@ pub(crate) fn language(name: &str) -> Option<Language> {
     Some(match stem {
         "python" | "pypy" | "ipython" | "bpython" | "micropython" | "jython" | "graalpy"
         | "sage" | "pythonw" | "py" => Language::Python,
-        "perl" => Language::Perl,
+        "perl" | "raku" | "rakudo" => Language::Perl,
         "ruby" | "irb" | "jruby" | "pry" | "truffleruby" => Language::Ruby,
         "node" | "nodejs" | "bun" | "deno" | "tsx" | "ts-node" | "qjs" | "osjs" | "jsc" => {
             Language::JavaScript
@@ -42,9 +42,8 @@ pub(crate) fn language(name: &str) -> Option<Language> {
         | "chezscheme" | "newlisp" | "janet" | "emacsclient" => Language::Lisp,
         "groovy" | "gradle-groovy" => Language::Groovy,
         "scala" | "scala-cli" | "kotlin" | "swift" | "jshell" | "erl" | "ghc" | "runghc"
-        | "runhaskell" | "csi" | "dotnet-script" | "crystal" | "nim" | "v" | "dart" => {
-            Language::Braces
-        }
+        | "runhaskell" | "octave" | "octave-cli" | "matlab" | "csi" | "dotnet-script"
+        | "crystal" | "nim" | "v" | "dart" => Language::Braces,
         _ => return None,
     })
 }
@@ -67,7 +66,9 @@ impl Language {
             Self::Julia => &["-e", "--eval", "-E", "--print"],
             Self::Elixir => &["-e", "--eval", "--rpc-eval"],
             Self::Lisp => &["-c", "-e", "--eval", "-eval", "-x", "--execute", "-l", "-r"],
-            Self::Braces => &["-e", "-eval", "--eval", "-script", "eval", "-expr"],
+            Self::Braces => &[
+                "-e", "-eval", "--eval", "-script", "eval", "-expr", "-batch", "-r",
+            ],
         }
     }
 

@@ -406,8 +406,18 @@ impl Reader<'_, '_> {
         mut args: Vec<Arg>,
     ) -> Value {
         if let Some(parameters) = self.functions.get(name) {
-            for (parameter, arg) in parameters.clone().into_iter().zip(&args) {
-                self.names.insert(parameter, arg.value.clone());
+            for (at, parameter) in parameters.clone().into_iter().enumerate() {
+                let value = match parameter.strip_prefix('*') {
+                    Some(_) => {
+                        Value::list(args.iter().skip(at).map(|arg| arg.value.clone()).collect())
+                    }
+                    None => match args.get(at) {
+                        Some(arg) => arg.value.clone(),
+                        None => continue,
+                    },
+                };
+                let parameter = parameter.trim_start_matches('*').to_owned();
+                self.names.insert(parameter, value);
             }
             return Value::Unknown;
         }

@@ -23,6 +23,21 @@ impl Reader<'_, '_> {
         while let Some(token) = self.peek().cloned() {
             self.at += 1;
             match token {
+                // `{promises: {rm}}`
+                Token::Word(name)
+                    if self.peek() == Some(&Token::Sign(':'))
+                        && self.peek_at(1) == Some(&Token::Open('{')) =>
+                {
+                    self.at += 2;
+                    while let Some(Token::Word(inner)) = self.peek().cloned() {
+                        pairs.push((inner.clone(), format!("{name}.{inner}")));
+                        self.at += 1;
+                        if self.peek() == Some(&Token::Comma) {
+                            self.at += 1;
+                        }
+                    }
+                    self.at += 1;
+                }
                 Token::Word(name) if self.peek() == Some(&Token::Sign(':')) => {
                     if let Some(local) = self.word_at(1).map(str::to_owned) {
                         pairs.push((local, name));
@@ -147,6 +162,7 @@ impl Reader<'_, '_> {
                     let value = self.names.get(&word).cloned().unwrap_or_default();
                     return self.bind_as(&value);
                 }
+                Token::Open('(') if self.language == Language::Php => break,
                 // `foreach (glob("…") as $f)`.
                 Token::Word(_) if self.language == Language::Php => {
                     self.at -= 1;
@@ -273,8 +289,26 @@ impl Reader<'_, '_> {
         ahead += usize::from(open);
         for _ in 0..MAX_HEADER {
             match self.peek_at(ahead) {
-                Some(Token::Word(word)) => names.push(word.clone()),
-                Some(Token::Comma) => {}
+                Some(Token::Word(word)) => {
+                    let rest = ahead > 0
+                        && matches!(
+                            self.peek_at(ahead - 1),
+                            Some(Token::Join | Token::Member | Token::Sign('*' | '&'))
+                        );
+                    names.push(format!("{}{word}", if rest { "*" } else { "" }));
+                }
+                Some(
+                    Token::Comma
+                    | Token::Join
+                    | Token::Member
+                    | Token::Assign
+                    | Token::Text(_)
+                    | Token::Number(_)
+                    | Token::Sign('*' | '&')
+                    | Token::Open('[')
+                    | Token::Close(']' | '}'),
+                ) => {}
+                Some(Token::Open('{')) if open => {}
                 Some(Token::Close(')') | Token::Sign(':') | Token::Open('{')) => break,
                 _ => return None,
             }
@@ -299,10 +333,11 @@ impl Reader<'_, '_> {
         }
         let given = self.pending.last().cloned().unwrap_or_default();
         let all = parameters.clone();
-        if let Some(first) = parameters.into_iter().next()
-            && (!matches!(given, Value::Unknown) || !self.names.contains_key(&first))
-        {
-            self.names.insert(first, given);
+        for parameter in parameters {
+            let parameter = parameter.trim_start_matches('*').to_owned();
+            if !matches!(given, Value::Unknown) || !self.names.contains_key(&parameter) {
+                self.names.insert(parameter, given.clone());
+            }
         }
         self.again = true;
         let value = self.expression();

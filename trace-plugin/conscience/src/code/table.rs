@@ -348,6 +348,8 @@ fn by_language(name: &str, language: Language) -> Meaning {
         | ("include" | "require_once" | "assert" | "load" | "unserialize", L::Php)
         | ("load" | "require_relative", L::Ruby)
         | ("do", L::Perl) => Runs,
+        ("Cmd", L::Julia) => Same,
+        ("run", L::Perl) | ("sh", L::Lisp) => SpawnsList,
         ("rm", L::Julia) => DeletesTree,
         ("remove" | "remove_item", L::Julia | L::R) => return Meaning::Nothing,
         ("rm", L::R) => return Meaning::Nothing,

@@ -156,7 +156,7 @@ impl Reader<'_> {
                 !(c.is_alphanumeric()
                     || *c == '_'
                     || *c == '$'
-                    || lisp && matches!(c, '-' | ':' | '!' | '*'))
+                    || lisp && matches!(c, '-' | ':' | '!' | '*' | '.' | '/'))
             })
             .map_or(rest.len(), |(at, _)| at)
             .max(first.len_utf8());
@@ -170,6 +170,17 @@ impl Reader<'_> {
         {
             self.at += length;
             self.quoted(quote, &word);
+            return;
+        }
+        // Elixir's `~c"…"`.
+        if self.language == Language::Elixir
+            && word.len() == 1
+            && self.tokens.last() == Some(&Token::Sign('~'))
+            && let Some(quote @ ('"' | '\'')) = next
+        {
+            self.tokens.pop();
+            self.at += length;
+            self.quoted(quote, "");
             return;
         }
         self.push(length, Token::Word(word));

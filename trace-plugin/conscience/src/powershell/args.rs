@@ -278,6 +278,15 @@ impl Words {
         let mut args = self.args.iter().peekable();
         while let Some(arg) = args.next() {
             match arg {
+                Arg::Parameter(name, Some(Value::List(values)))
+                    if name == "@"
+                        && !values
+                            .first()
+                            .and_then(Value::text)
+                            .is_some_and(|text| text.starts_with('-')) =>
+                {
+                    bound.plain.extend(values.iter().cloned());
+                }
                 Arg::Parameter(name, Some(Value::List(table))) if name == "@" => {
                     for pair in table.chunks(2) {
                         if let [key, value] = pair {
@@ -320,6 +329,7 @@ impl Words {
         let mut out = Vec::new();
         for arg in &self.args {
             match arg {
+                Arg::Parameter(name, Some(value)) if name == "@" => out.extend(value.words()),
                 Arg::Parameter(name, value) => {
                     let mut field = Field::known(format!("-{name}"));
                     if let Some(value) = value.as_ref().and_then(Value::field) {

@@ -32,7 +32,7 @@ impl Shell<'_> {
         let mut words: Vec<String> = call.args[at + 1..]
             .iter()
             .map(|arg| {
-                if arg.text.contains(' ') && call.args.len() > at + 2 {
+                if arg.text.contains(' ') && !arg.text.contains(" /") && call.args.len() > at + 2 {
                     format!("\"{}\"", arg.text)
                 } else {
                     arg.text.clone()
@@ -178,9 +178,13 @@ impl Shell<'_> {
                 let argv: Vec<Field> = words
                     .iter()
                     .enumerate()
+                    .map(|(at, word)| {
+                        let deletes = matches!(lower.as_str(), "del" | "rd" | "rmdir" | "erase");
+                        (at, if deletes { rooted(word) } else { word.clone() })
+                    })
                     .map(|(at, word)| Field {
                         glob: word.contains('*'),
-                        ..Field::known(if at == 0 { lower.clone() } else { word.clone() })
+                        ..Field::known(if at == 0 { lower.clone() } else { word })
                     })
                     .collect();
                 self.invoke(&argv, piped)
@@ -235,6 +239,15 @@ impl Shell<'_> {
             self.batch_command(&line, piped, variables, depth + 1);
         }
         Flow::unforeseen()
+    }
+}
+
+/// `C:` is the root of the drive when it is deleted.
+fn rooted(word: &str) -> String {
+    if word.len() == 2 && word.ends_with(':') {
+        format!("{word}/")
+    } else {
+        word.to_owned()
     }
 }
 

@@ -200,6 +200,12 @@ fn copy(shell: &mut Shell<'_>, call: &Call<'_>) {
             content.taint.bulk = Some("endless data");
         }
     }
+    if let ([source], Some(target)) = (operands.as_slice(), &target)
+        && source.text.contains("bin/")
+    {
+        let pair = (shell.path(&target.text), shell.path(&source.text));
+        shell.copies.push(pair);
+    }
     if call.name == "install" && call.has('d', "directory") {
         return;
     }

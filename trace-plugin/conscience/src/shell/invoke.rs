@@ -8,6 +8,7 @@ use crate::{
     effect::{Effect, EffectKind},
     glob,
     limits::MAX_DEPTH,
+    path::Path,
     programs::{self, Call},
 };
 
@@ -43,6 +44,8 @@ impl Shell<'_> {
         self.run_tainted(first, text);
         let base = text.rsplit(['/', '\\']).next().unwrap_or(text);
         let base = base.strip_suffix(".exe").unwrap_or(base);
+        let renamed = self.renamed(text);
+        let base = renamed.as_deref().unwrap_or(base);
         let name = if first.glob {
             match PATTERN_TARGETS
                 .iter()
@@ -67,6 +70,20 @@ impl Shell<'_> {
         };
         self.depth -= 1;
         out
+    }
+
+    /// The program that a copy or a link made by this very text is.
+    fn renamed(&self, text: &str) -> Option<String> {
+        if self.links.is_empty() && self.copies.is_empty() || !text.contains('/') {
+            return None;
+        }
+        let path = Path::parse(text, &self.scope.cwd, self.home.as_deref());
+        self.links
+            .iter()
+            .chain(&self.copies)
+            .find(|(made, _)| *made == path)
+            .and_then(|(_, of)| of.last())
+            .map(str::to_owned)
     }
 
     fn note_run(&mut self, first: &Field, args: &[Field]) {

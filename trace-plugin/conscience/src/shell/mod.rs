@@ -73,6 +73,8 @@ pub(crate) struct Shell<'a> {
     start: Path,
     /// Links that the text has made, and where they lead.
     pub(crate) links: Vec<(Path, Path)>,
+    /// Copies of programs that the text has made, and of what.
+    pub(crate) copies: Vec<(Path, Path)>,
     /// What of this machine a container sees, and as what: the container's path first.
     pub(crate) mounts: Vec<(Path, Path)>,
     pub(crate) scope: Scope,
@@ -104,6 +106,7 @@ impl<'a> Shell<'a> {
             roots,
             start: cwd.clone(),
             links: Vec::new(),
+            copies: Vec::new(),
             mounts: Vec::new(),
             scope: Scope {
                 variables: HashMap::new(),

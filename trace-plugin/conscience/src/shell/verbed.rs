@@ -160,6 +160,24 @@ impl Shell<'_> {
         Some(self.inner(&inner[versions.min(inner.len())..], call.stdin))
     }
 
+    /// What may be a command, read for what it would harm and no more.
+    pub(crate) fn guess_text(&mut self, text: &str) {
+        let before = self.found.effects.len();
+        let runs = self.found.runs.len();
+        self.subshell(text, &Flow::default());
+        self.forget_guesses(before, runs);
+    }
+
+    /// Of what was found since, leaves only what would harm.
+    fn forget_guesses(&mut self, before: usize, runs: usize) {
+        let mut at = 0;
+        self.found.effects.retain(|effect| {
+            at += 1;
+            at <= before || effect.kind != EffectKind::Opaque
+        });
+        self.found.runs.truncate(runs);
+    }
+
     /// What may be a command among the words of a program that nobody told us about: after `--`, from the name of a
     /// well-known program on, or in an option's value. Only what it would harm counts, not that it can't be told.
     pub(crate) fn guess(&mut self, call: &Call<'_>) {
@@ -190,12 +208,7 @@ impl Shell<'_> {
             self.invoke(&call.args[at..], &Flow::default());
             self.scope = scope;
         }
-        let mut at = 0;
-        self.found.effects.retain(|effect| {
-            at += 1;
-            at <= before || effect.kind != EffectKind::Opaque
-        });
-        self.found.runs.truncate(runs);
+        self.forget_guesses(before, runs);
     }
 
     /// `npx -c`, `npm exec -c`: a text; `concurrently`, `cross-env`: what they run.

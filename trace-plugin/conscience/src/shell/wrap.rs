@@ -31,6 +31,12 @@ impl Shell<'_> {
         }
         if let Some((_, with_value, skip)) = PLAIN.iter().find(|(name, ..)| *name == call.name) {
             let inner = after_options(call.args, with_value, false, *skip);
+            if let Some(url) = inner.first().filter(|word| word.text.contains("://")) {
+                let peer = crate::host::of_url(&url.text);
+                if !crate::host::is_local(&peer) {
+                    self.emit(Effect::new(EffectKind::RunDownloaded, peer).program(call.name));
+                }
+            }
             if call.name == "pkexec" && inner.is_empty() {
                 return Some(Flow::unforeseen());
             }
@@ -182,6 +188,9 @@ impl Shell<'_> {
                 Some(Flow::unforeseen())
             }
             "ssh" | "sshpass" | "mosh" => Some(self.ssh(call)),
+            "podman" | "buildah" if call.operand(0) == "unshare" => {
+                Some(self.inner(call.args.get(1..).unwrap_or_default(), call.stdin))
+            }
             "docker" | "podman" | "nerdctl" | "kubectl" | "oc" | "lxc" | "docker-compose"
             | "vagrant" => self.container(call),
             "nsenter" => {
