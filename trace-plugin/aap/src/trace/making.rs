@@ -7,7 +7,7 @@ use super::{
     Trace, Trigger,
 };
 use crate::call::{Decision, OutcomeKind, Verdict};
-use crate::card::AlignmentCard;
+use crate::card::{self, AlignmentCard};
 use crate::id::{AgentId, StreamId, TraceId};
 use crate::timestamp::Timestamp;
 use crate::verify::condition;
@@ -75,11 +75,16 @@ impl OutcomeKind {
     }
 }
 
+/// What stands before a forbidden tool's name where it was refused.
+const REFUSE: &str = "refuse ";
+
 /// Makes the AP-Trace, under `card`.
 ///
 /// - An allowed tool that the card lists is `bounded`; one that it does not list is `escalation_trigger` with the
 ///   escalation evaluated and not required, so that a new tool is not reported as a violation of the card.
 /// - AAP splits action names at `", "` and cuts them at `:`, so both are replaced in `action.name`; `tool_name` is exact.
+/// - AAP's verifiers find a violation in every trace that names a forbidden tool, also in one that tells that it did not run. So
+///   what was done instead is the action: `refuse delete_repo`.
 /// - A tool that the card does not know by any of its names is told as [`NEW_TOOL`].
 /// - Where a trigger that only records holds, the escalation says so; verifiers ask for that whatever the trigger's action is.
 /// - `values_applied` holds declared values only; the rest is still told in `values_violated`.
@@ -87,6 +92,11 @@ pub fn make(made: Made, card: &AlignmentCard) -> Trace {
     let denied = made.action_type == ActionType::Deny;
     let name = action_name(&made.tool);
     let listed = card.allows(&name);
+    let name = if denied && card::listed(&card.autonomy.forbidden_actions, &name) {
+        format!("{REFUSE}{name}")
+    } else {
+        name
+    };
     let category = if denied || !listed {
         "escalation_trigger"
     } else {

@@ -116,3 +116,20 @@ fn conditions_know_every_field_that_a_trace_has_for_itself() {
         assert!(OWN_FIELDS.contains(&field.as_str()), "{field}");
     }
 }
+
+#[test]
+fn an_honest_refusal_of_what_is_forbidden_is_no_violation_and_running_it_is() {
+    let mut card = card();
+    card.autonomy.forbidden_actions = vec!["delete_repo: for good".to_owned()];
+    let refused = Made {
+        action_type: ActionType::Deny,
+        outcome: "refused",
+        ..made("delete_repo", json!({}))
+    };
+    let refused = make(refused, &card);
+    assert_eq!(refused.action.name, "refuse delete_repo");
+    assert_eq!(refused.context.metadata.tool_name, "delete_repo");
+    assert!(verify(&json!(refused), &card).is_empty());
+    let ran = json!(make(made("delete_repo", json!({})), &card));
+    assert_eq!(verify(&ran, &card)[0].kind, "forbidden_action");
+}

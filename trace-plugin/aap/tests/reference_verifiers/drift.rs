@@ -93,7 +93,7 @@ fn floating(value: &mut Value) {
 }
 
 /// Without the time, which is the SDKs' clock.
-fn timeless(alerts: &[Value]) -> Vec<Value> {
+pub(crate) fn timeless(alerts: &[Value]) -> Vec<Value> {
     let mut alerts = alerts.to_vec();
     for alert in &mut alerts {
         let time = alert
@@ -108,7 +108,7 @@ fn timeless(alerts: &[Value]) -> Vec<Value> {
 }
 
 /// What does not hang on how likeness is counted, in which the SDKs differ.
-fn essence(alerts: &[Value]) -> Vec<Value> {
+pub(crate) fn essence(alerts: &[Value]) -> Vec<Value> {
     let reduce = |mut alert: Value| {
         let analysis = alert["analysis"].as_object_mut().expect("an analysis");
         analysis.remove("similarity_score");

@@ -24,7 +24,7 @@ pub(crate) fn generate<S: Strategy>(strategy: &S, count: usize) -> Vec<S::Value>
 }
 
 const TOOLS: [&str; 6] = ["exec", "read", "Write", "rm_rf", "web fetch", "größe"];
-const VALUES: [&str; 6] = ["privacy", "honesty", "fairness", "speed", "growth", "größe"];
+pub(crate) const VALUES: [&str; 6] = ["privacy", "honesty", "fairness", "speed", "growth", "größe"];
 const FIELDS: [&str; 6] = ["cost", "urgent", "quiet", "metadata", "toString", "größe"];
 
 fn word(of: &'static [&'static str]) -> impl Strategy<Value = String> {
@@ -50,7 +50,7 @@ fn entry() -> impl Strategy<Value = String> {
     ]
 }
 
-fn value() -> impl Strategy<Value = Value> {
+pub(crate) fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         14 => word(&VALUES).prop_map(Value::from),
         1 => word(&VALUES).prop_map(|id| json!({"id": id, "intensity": 1})),
@@ -79,7 +79,7 @@ fn condition() -> impl Strategy<Value = String> {
     })
 }
 
-fn card_value() -> impl Strategy<Value = Value> {
+pub(crate) fn card_value() -> impl Strategy<Value = Value> {
     let triggers = vec(condition(), 0..3).prop_map(|conditions| {
         let one =
             |condition| json!({"condition": condition, "action": "escalate", "reason": "a test"});
@@ -129,7 +129,7 @@ fn fields() -> impl Strategy<Value = Map<String, Value>> {
     vec((name, loose()), 0..3).prop_map(|pairs| pairs.into_iter().collect())
 }
 
-fn scored() -> impl Strategy<Value = Option<f64>> {
+pub(crate) fn scored() -> impl Strategy<Value = Option<f64>> {
     let near = prop::sample::select(vec![0.0, 0.34, 0.349_999, 0.35, 0.36, 1.0]);
     prop::option::of(near)
 }

@@ -4,6 +4,7 @@
 mod coherence;
 mod differential;
 mod drift;
+mod drift_differential;
 mod generate;
 mod judges;
 mod kinds;
