@@ -232,10 +232,14 @@ fn bounded(path: &Path, left: u64, bounds: Bounds) -> Result<String, String> {
             )
         });
     }
+    utf8(bytes).map_err(|line| format!("line {line} is not UTF-8: save the file as UTF-8"))
+}
+
+/// The text; else the line, from 1, where it is not UTF-8.
+pub(crate) fn utf8(bytes: Vec<u8>) -> Result<String, usize> {
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        format!("line {line} is not UTF-8: save the file as UTF-8")
+        before.split(|byte| *byte == b'\n').count()
     })
 }
 

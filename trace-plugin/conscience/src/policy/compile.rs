@@ -89,8 +89,8 @@ fn table() -> String {
             let kinds: Vec<String> = info.effects.iter().map(|effect| kind(effect)).collect();
             write!(
                 out,
-                "    Rule {{\n        id: {:?}, pack: Pack::{:?}, effect: {:?}, severity: {}, kinds: &[{}], values: &{:?},\n        \
-                 reason: {:?},\n        advice: {:?},\n        when: {},\n    }},\n",
+                "    Rule {{ id: {:?}, pack: Pack::{:?}, effect: {:?}, severity: {}, kinds: &[{}], values: &{:?},\n        \
+                 reason: {:?},\n        advice: {:?},\n        when: {} }},\n",
                 info.id,
                 pack(file),
                 info.effect,

@@ -19,7 +19,11 @@ pub(crate) fn run(
 ) -> anyhow::Result<ExitCode> {
     let (conscience, complaints) = policies(config).told(Some(&directory(cwd)?));
     let on = conscience.rules().into_iter().map(|rule| (rule, true));
-    let off = all.then(|| conscience.rules_off()).unwrap_or_default();
+    let off = if all {
+        conscience.rules_off()
+    } else {
+        Vec::new()
+    };
     let rules: Vec<(RuleInfo, bool)> = on
         .chain(off.into_iter().map(|rule| (rule, false)))
         .collect();

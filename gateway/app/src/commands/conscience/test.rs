@@ -179,9 +179,7 @@ fn read(path: &Path, left: &mut u64) -> anyhow::Result<String> {
     *left = left
         .checked_sub(bytes.len() as u64)
         .with_context(|| format!("{name}: the files are longer than {MAX_TEST_BYTES} bytes"))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+    let text = reading::utf8(bytes).map_err(|line| {
         anyhow::anyhow!("{name}:{line}: this is not UTF-8; save the file as UTF-8")
     })?;
     Ok(text.trim_start_matches('\u{feff}').to_owned())
