@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aap::limits::{DEFAULT_PAGE, MAX_PAGE};
-use aap::paths::CARD_MEDIA_TYPE;
+use aap::paths::{CARD_MEDIA_TYPE, WELL_KNOWN_REVOCATIONS};
 use aap::{AgentId, Timestamp};
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
@@ -119,30 +119,25 @@ pub(crate) async fn the_one<S: TraceReader + TraceWriter, L: Limiter>(
     })
 }
 
-async fn alone<S: TraceReader + TraceWriter, L: Limiter>(
-    edge: &Edge<S, L>,
-    file: &str,
-) -> Result<AgentId, Problem> {
-    the_one(edge).await?.ok_or_else(|| {
-        Problem::NotFound(format!(
-            "this edge does not serve exactly one agent; ask for /agents/AGENT{file} of the one that is meant"
-        ))
-    })
-}
-
-/// The bare card of one agent, where AAP looks for it.
+/// What AAP looks for at well-known paths: the bare card in force or the ids of those that are not, of the agent in the path
+/// or of the one that this edge serves. One handler for all, because each is a part of a Worker's module.
 pub(crate) async fn well_known<S: TraceReader + TraceWriter, L: Limiter>(
     State(edge): State<Arc<Edge<S, L>>>,
-    PathId(id): PathId,
+    uri: Uri,
 ) -> Result<Response, Problem> {
-    Ok(bare(&in_force(&edge, agent_id(&id)?).await?))
-}
-
-/// The same of the one agent that this edge serves.
-pub(crate) async fn well_known_alone<S: TraceReader + TraceWriter, L: Limiter>(
-    State(edge): State<Arc<Edge<S, L>>>,
-) -> Result<Response, Problem> {
-    let agent = alone(&edge, aap::paths::WELL_KNOWN_CARD).await?;
+    let path = uri.path();
+    let id = path.strip_prefix("/agents/");
+    let agent = match id.and_then(|rest| rest.split('/').next()) {
+        Some(id) => find(&edge, id).await?.agent_id,
+        None => the_one(&edge).await?.ok_or_else(|| {
+            Problem::NotFound(format!(
+                "this edge does not serve exactly one agent; ask for /agents/AGENT{path} of the one that is meant"
+            ))
+        })?,
+    };
+    if path.ends_with(WELL_KNOWN_REVOCATIONS) {
+        return Ok(revoked(&edge, agent).await?.into_response());
+    }
     Ok(bare(&in_force(&edge, agent).await?))
 }
 
@@ -183,21 +178,4 @@ async fn revoked<S: TraceReader + TraceWriter, L: Limiter>(
         agent_id,
         revocations: revocations.collect(),
     }))
-}
-
-/// Ids of an agent's cards that are not in force any more.
-pub(crate) async fn revocations<S: TraceReader + TraceWriter, L: Limiter>(
-    State(edge): State<Arc<Edge<S, L>>>,
-    PathId(id): PathId,
-) -> Result<Json<Revocations>, Problem> {
-    let agent = find(&edge, &id).await?.agent_id;
-    revoked(&edge, agent).await
-}
-
-/// The same of the one agent that this edge serves.
-pub(crate) async fn revocations_alone<S: TraceReader + TraceWriter, L: Limiter>(
-    State(edge): State<Arc<Edge<S, L>>>,
-) -> Result<Json<Revocations>, Problem> {
-    let agent = alone(&edge, aap::paths::WELL_KNOWN_REVOCATIONS).await?;
-    revoked(&edge, agent).await
 }

@@ -6,14 +6,13 @@
 
 use std::sync::Arc;
 
-use aap::card::SignedCard;
-use aap::handshake::{CardRequest, CoherenceCheck, Message};
+use aap::handshake::{CardRequest, CoherenceCheck, HandshakeError, MAX_REQUEST_ID};
 use aap::{AgentId, AlignmentCard};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
-use serde_json::Value;
+use serde_json::{Value, json};
 use trace_store::{CardRow, TraceReader, TraceWriter};
 
 use crate::cards::{in_force, the_one};
@@ -33,38 +32,53 @@ pub(crate) async fn answer<S: TraceReader + TraceWriter, L: Limiter>(
     uri: Uri,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Message>, Problem> {
+) -> Result<Json<Value>, Problem> {
     let mut params = Params::of(&uri, &["initiator", "responder"])?;
     let initiator = params.take("initiator", UUID_FORM, parsed)?;
     let responder = params.take("responder", UUID_FORM, parsed)?;
     let bytes = body::read(&headers, body, MAX_MESSAGE_BYTES, &edge.ports.sleep).await?;
-    let message: Message = serde_json::from_slice(&bytes).map_err(|error| {
-        Problem::BadBody(format!(
-            "the body is no message of AAP's handshake: {error}"
-        ))
-    })?;
-    let answer = match message {
-        Message::AlignmentCardRequest(request) => card(&edge, request, responder)
-            .await
-            .map(|response| Message::AlignmentCardResponse(Box::new(response))),
-        Message::ValueCoherenceCheck(check) => coherence(&edge, check, initiator, responder)
-            .await
-            .map(Message::CoherenceResult),
-        Message::AlignmentCardResponse(_) | Message::CoherenceResult(_) => {
-            Err(Problem::BadHandshake(
+    // By hand, not as AAP's `Message`: that would read cards in answers, which nobody sends here, and is large in a Worker.
+    let message: Value = serde_json::from_slice(&bytes).map_err(no_message)?;
+    let answer = match message["message_type"].as_str() {
+        Some("alignment_card_request") => {
+            let request = serde_json::from_value(message).map_err(no_message)?;
+            card(&edge, request, responder).await?
+        }
+        Some("value_coherence_check") => {
+            let check = serde_json::from_value(message).map_err(no_message)?;
+            coherence(&edge, check, initiator, responder).await?
+        }
+        Some("alignment_card_response" | "coherence_result") => {
+            return Err(Problem::BadHandshake(
                 "this message is an answer; an edge answers alignment_card_request and value_coherence_check".to_owned(),
-            ))
+            ));
+        }
+        _ => {
+            return Err(no_message(
+                "message_type is neither alignment_card_request nor value_coherence_check",
+            ));
         }
     };
-    answer.map(Json)
+    Ok(Json(answer))
 }
 
-/// The card that is asked for.
+#[allow(clippy::needless_pass_by_value)] // For map_err.
+fn no_message(error: impl std::fmt::Display) -> Problem {
+    Problem::BadBody(format!(
+        "the body is no message of AAP's handshake: {error}"
+    ))
+}
+
+/// The card that is asked for, with its signature.
 async fn card<S: TraceReader + TraceWriter, L: Limiter>(
     edge: &Edge<S, L>,
     request: CardRequest,
     responder: Option<AgentId>,
-) -> Result<aap::handshake::CardResponse, Problem> {
+) -> Result<Value, Problem> {
+    let length = request.request_id.len();
+    if !(1..=MAX_REQUEST_ID).contains(&length) {
+        return Err(unanswerable(HandshakeError::RequestId(length)));
+    }
     let agent = match responder {
         Some(agent) => Some(agent),
         None => the_one(edge).await?,
@@ -76,8 +90,14 @@ async fn card<S: TraceReader + TraceWriter, L: Limiter>(
                 .to_owned(),
         )
     })?;
-    let signed: SignedCard = read(in_force(edge, agent).await?.signed_card)?;
-    request.answer(signed, edge.now()).map_err(unanswerable)
+    let mut signed = in_force(edge, agent).await?.signed_card;
+    Ok(json!({
+        "message_type": "alignment_card_response",
+        "request_id": request.request_id,
+        "alignment_card": signed["alignment_card"].take(),
+        "signature": signed["signature"].take(),
+        "timestamp": edge.now(),
+    }))
 }
 
 /// Whether the values on two cards go together.
@@ -86,14 +106,16 @@ async fn coherence<S: TraceReader + TraceWriter, L: Limiter>(
     check: CoherenceCheck,
     initiator: Option<AgentId>,
     responder: Option<AgentId>,
-) -> Result<aap::handshake::CoherenceResult, Problem> {
+) -> Result<Value, Problem> {
     // Before anything is looked up.
     check.bounds().map_err(unanswerable)?;
     let mine = named(edge, &check.initiator_card_id, initiator, "initiator").await?;
     let theirs = named(edge, &check.responder_card_id, responder, "responder").await?;
-    let (mine, theirs): (AlignmentCard, AlignmentCard) = (read(mine.card)?, read(theirs.card)?);
+    let (mine, theirs) = (read(mine.card)?, read(theirs.card)?);
     let answer = check.answer(&mine, &theirs, edge.now());
-    answer.map_err(unanswerable)
+    let mut answer = json!(answer.map_err(unanswerable)?);
+    answer["message_type"] = "coherence_result".into();
+    Ok(answer)
 }
 
 /// The card of this id, of `agent` where that is told.
@@ -124,7 +146,7 @@ async fn named<S: TraceReader + TraceWriter, L: Limiter>(
 }
 
 /// What was kept was read once already.
-fn read<T: serde::de::DeserializeOwned>(kept: Value) -> Result<T, Problem> {
+fn read(kept: Value) -> Result<AlignmentCard, Problem> {
     serde_json::from_value(kept).map_err(|error| {
         tracing::error!(%error, "a card that is kept cannot be read");
         Problem::Unwritable
@@ -132,6 +154,6 @@ fn read<T: serde::de::DeserializeOwned>(kept: Value) -> Result<T, Problem> {
 }
 
 #[allow(clippy::needless_pass_by_value)] // For map_err.
-fn unanswerable(error: aap::handshake::HandshakeError) -> Problem {
+fn unanswerable(error: HandshakeError) -> Problem {
     Problem::BadHandshake(error.to_string())
 }

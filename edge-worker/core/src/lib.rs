@@ -120,12 +120,12 @@ fn limited<S: TraceReader + TraceWriter, L: Limiter>() -> Routes<S, L> {
         ),
         (
             "/agents/{id}/.well-known/alignment-card-revocations.json",
-            get(cards::revocations::<S, L>),
+            get(cards::well_known::<S, L>),
         ),
-        (paths::WELL_KNOWN_CARD, get(cards::well_known_alone::<S, L>)),
+        (paths::WELL_KNOWN_CARD, get(cards::well_known::<S, L>)),
         (
             paths::WELL_KNOWN_REVOCATIONS,
-            get(cards::revocations_alone::<S, L>),
+            get(cards::well_known::<S, L>),
         ),
         (paths::HANDSHAKE, post(handshake::answer::<S, L>)),
         ("/v1/agents/{id}/sessions", get(agents::sessions::<S, L>)),
