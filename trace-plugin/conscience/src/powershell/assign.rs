@@ -7,7 +7,7 @@ impl Reader<'_, '_> {
     /// `[string]$x = …`
     pub(super) fn typed_assignment(&self) -> bool {
         let mut depth = 0;
-        for (ahead, c) in self.chars[self.at..].iter().enumerate().take(80) {
+        for (ahead, c) in self.rest().iter().enumerate().take(80) {
             match c {
                 '[' => depth += 1,
                 ']' => {
@@ -46,7 +46,7 @@ impl Reader<'_, '_> {
             {
                 self.at += 1;
             }
-            self.chars[from..self.at].iter().collect()
+            self.between(from, self.at)
         };
         self.blanks();
         let adds = self.peek() == Some('+');

@@ -205,7 +205,7 @@ impl Reader<'_, '_> {
             Some(c) if c.is_alphanumeric() => {
                 let start = self.at;
                 self.name();
-                Value::known(self.chars[start..self.at].iter().collect::<String>())
+                Value::known(self.between(start, self.at))
             }
             _ => {
                 self.at += 1;
@@ -260,7 +260,7 @@ impl Reader<'_, '_> {
             }
             self.at += 1;
         }
-        let name: String = self.chars[start..self.at].iter().collect();
+        let name: String = self.between(start, self.at);
         scoped(&name)
     }
 

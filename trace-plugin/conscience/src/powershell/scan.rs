@@ -26,6 +26,17 @@ impl Reader<'_, '_> {
         self.chars.get(self.at).copied()
     }
 
+    /// What is left of the text.
+    pub(super) fn rest(&self) -> &[char] {
+        self.chars.get(self.at..).unwrap_or_default()
+    }
+
+    /// The text from one place to another, as far as there is any.
+    pub(super) fn between(&self, from: usize, to: usize) -> String {
+        let to = to.min(self.chars.len());
+        self.chars[from.min(to)..to].iter().collect()
+    }
+
     pub(super) fn peek_at(&self, ahead: usize) -> Option<char> {
         self.chars.get(self.at + ahead).copied()
     }
@@ -109,7 +120,7 @@ impl Reader<'_, '_> {
             } else if c == shut {
                 depth -= 1;
                 if depth == 0 {
-                    let text = self.chars[start..self.at].iter().collect();
+                    let text = self.between(start, self.at);
                     self.at += 1;
                     return text;
                 }
@@ -149,9 +160,7 @@ impl Reader<'_, '_> {
         self.skip_quoted(quote);
         let closed = self.at > start && self.chars.get(self.at - 1).is_some_and(|c| is_quote(*c));
         let end = if closed { self.at - 1 } else { self.at };
-        let text: String = self.chars[start.min(end)..end.min(self.chars.len())]
-            .iter()
-            .collect();
+        let text: String = self.between(start, end);
         if single {
             return (text.replace("''", "'"), true);
         }
@@ -168,7 +177,7 @@ impl Reader<'_, '_> {
         {
             self.at += 1;
         }
-        let text: String = self.chars[start.min(self.at)..self.at].iter().collect();
+        let text: String = self.between(start, self.at);
         self.at = (self.at + 2).min(self.chars.len());
         (text.trim_matches(['\n', '\r']).to_owned(), quote == '\'')
     }
@@ -179,6 +188,6 @@ impl Reader<'_, '_> {
         while self.peek().is_some_and(|c| c.is_alphanumeric() || c == '_') {
             self.at += 1;
         }
-        self.chars[start..self.at].iter().collect()
+        self.between(start, self.at)
     }
 }

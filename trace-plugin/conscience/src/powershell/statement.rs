@@ -114,7 +114,7 @@ impl Reader<'_, '_> {
     }
 
     fn loop_follows(&self) -> bool {
-        self.chars[self.at..]
+        self.rest()
             .iter()
             .skip("foreach".len())
             .find(|c| !c.is_whitespace())
@@ -178,10 +178,7 @@ impl Reader<'_, '_> {
     }
 
     fn next_line(&self) -> Option<char> {
-        self.chars[self.at..]
-            .iter()
-            .find(|c| !c.is_whitespace())
-            .copied()
+        self.rest().iter().find(|c| !c.is_whitespace()).copied()
     }
 
     /// `foreach ($x in …) { … }`
@@ -221,7 +218,7 @@ impl Reader<'_, '_> {
         {
             self.at += 1;
         }
-        let name: String = self.chars[start..self.at].iter().collect();
+        let name: String = self.between(start, self.at);
         self.lines();
         let mut parameters = Vec::new();
         if self.peek() == Some('(') {

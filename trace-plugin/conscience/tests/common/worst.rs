@@ -320,6 +320,36 @@ fn languages() -> Vec<(&'static str, String)> {
         ("PowerShell", fill("pwsh -c '", "Remove-Item a;", "'")),
         ("PowerShell, pipes", fill("pwsh -c 'ls", " | % { $_ }", "'")),
         ("PowerShell, brackets", fill("pwsh -c '", "$(", "'")),
+        (
+            "PowerShell, loops",
+            format!(
+                "pwsh -c '{}'",
+                nest("1,2,3,4,5,6,7,8,9 | % { ", "1,2,3", " }", 9)
+            ),
+        ),
+        ("PowerShell, operators", fill("pwsh -c '", "1 -f ", "'")),
+        ("PowerShell, types", fill("pwsh -c '", "[a]", "'")),
+        (
+            "PowerShell, growing variables",
+            fill("pwsh -c '", "$a=\"x\"\n$a=$a+$a\n", "'"),
+        ),
+        (
+            "cmd.exe, loops",
+            format!(
+                "cmd /c \"{}del a\"",
+                "for %i in (1 2 3 4 5 6 7 8) do ".repeat(8)
+            ),
+        ),
+        ("cmd.exe, commands", fill("cmd /c \"", "a&", "\"")),
+        ("python, members", fill("python3 -c 'a", ".b", "'")),
+        ("python, lambdas", fill("python3 -c '", "lambda x:", "'")),
+        (
+            "python, long lists copied",
+            fill("python3 -c 'a=[1,2,3,4,5,6,7,8,9]\n", "a=a+a\nb=a\n", "'"),
+        ),
+        ("node, arrows", fill("node -e '", "a=>", "'")),
+        ("awk, fields", fill("awk '{print ", "$", "}'")),
+        ("an unknown program", fill("foo ", "-- ", "rm")),
     ]
 }
 
