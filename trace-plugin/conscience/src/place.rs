@@ -184,6 +184,15 @@ const START_UP: &[&str] = &[
     "Microsoft.PowerShell_profile.ps1",
 ];
 
+/// Settings right under a home directory that name programs to run, or where packages come from.
+#[rustfmt::skip]
+const HOME_START_UP: &[&str] = &[
+    ".gitconfig", ".config/git/config", ".vimrc", ".config/nvim/init.vim", ".config/nvim/init.lua", ".emacs", ".emacs.d/init.el", ".tmux.conf",
+    ".npmrc", ".yarnrc", ".yarnrc.yml", ".config/pip/pip.conf", ".pip/pip.conf", ".pypirc", ".cargo/config", ".cargo/config.toml", ".m2/settings.xml",
+    ".gradle/init.gradle", ".gradle/gradle.properties", ".gemrc", ".bundle/config", ".condarc", ".config/go/env", ".Rprofile", ".Renviron", ".pythonrc",
+    ".gdbinit", ".lldbinit", ".curlrc", ".wgetrc", ".hgrc", ".config/fish/fish_variables", ".config/kitty/kitty.conf", ".xbindkeysrc", ".config/user-dirs.dirs",
+];
+
 /// Histories of shells and clients.
 const HISTORIES: &[&str] = &[
     ".bash_history",
@@ -343,10 +352,16 @@ fn by_name(path: &Path) -> Place {
     {
         return Place::StartUp;
     }
+    if let Some(rest) = path.home_rest()
+        && HOME_START_UP.contains(&rest.join("/").as_str())
+    {
+        return Place::StartUp;
+    }
     let folded = path.joined() + "/";
     if [
         "/.config/systemd/user/",
         "/.config/autostart/",
+        "/.local/share/applications/",
         "/LaunchAgents/",
         "/LaunchDaemons/",
         "/.config/cron",

@@ -57,6 +57,76 @@ const STORES: &[&[&str]] = &[
     &[".local", "share", "keyrings"],
 ];
 
+/// What programs keep under the home to get in elsewhere with: directories, and single files.
+#[rustfmt::skip]
+const HOME_STORES: &[&str] = &[
+    ".config/Bitwarden", ".config/Bitwarden CLI", ".config/1Password", ".config/Signal", ".config/Slack", ".config/discord",
+    ".config/rclone", ".config/solana", ".config/doctl", ".config/hcloud", ".config/scw", ".config/exoscale", ".config/linode-cli",
+    ".config/vultr-cli.yaml", ".config/filezilla", ".config/stripe", ".config/ngrok", ".config/glab-cli", ".config/github-copilot",
+    ".config/heroku", ".config/netlify", ".config/configstore", ".config/containers/auth.json", ".config/sops", ".config/age",
+    ".config/keepassxc", ".config/helm/registry", ".config/msmtp", ".config/neomutt", ".config/remmina", ".config/microsoft-edge",
+    ".config/vivaldi", ".config/opera", ".config/kwalletrc", ".local/share/kwalletd", ".local/share/containers/auth.json",
+    ".local/share/com.vercel.cli", ".local/share/pass", ".local/share/gopass", ".ethereum/keystore", ".solana", ".monero", ".litecoin",
+    ".dogecoin", ".fly", ".wrangler", ".config/.wrangler", ".vercel", ".netlify/config.json", ".railway", ".heroku", ".oci", ".aliyun", ".tccli",
+    ".bluemix", ".ibmcloud", ".linode-cli", ".doctl", ".hcloud", ".terraformrc", ".pulumi/credentials.json", ".putty", ".subversion/auth",
+    ".cert", ".pki", ".minikube/profiles", ".docker/contexts", ".config/sapling", ".ngrok2", ".cloudflared", ".step", ".acme.sh",
+    ".thunderbird", ".local/share/evolution", ".local/share/TelegramDesktop", ".supabase", ".turso", ".planetscale", ".config/turso",
+    ".huggingface/token", ".cache/huggingface/token", ".kaggle", ".openai", ".anthropic", ".gist", ".hgrc.d", ".authinfo", ".authinfo.gpg", ".msmtprc",
+    ".fetchmailrc", ".mbsyncrc", ".offlineimaprc", ".smbcredentials", ".rhosts", ".k8s", ".rancher/cli2.json", ".argocd", ".config/argocd", ".consul-token",
+    ".nomad-token", ".databrickscfg", ".snowsql/config", ".snowflake", ".dbt/profiles.yml", ".jupyter/jupyter_server_config.json", ".sentryclirc",
+];
+/// Settings under the home that often hold a password among others.
+const HOME_SETTINGS: &[&str] = &[
+    ".m2/settings.xml",
+    ".m2/settings-security.xml",
+    ".gradle/gradle.properties",
+    ".config/pip/pip.conf",
+    ".pip/pip.conf",
+    ".condarc",
+    ".yarnrc.yml",
+    ".bundle/config",
+    ".composer/auth.json",
+    ".config/composer/auth.json",
+    ".nuget/NuGet/NuGet.Config",
+];
+
+/// Whether the part of a path below the home is what some program gets in with.
+fn of_a_program(rest: &[String]) -> bool {
+    let [first, .., last] = rest else {
+        return rest
+            .first()
+            .is_some_and(|one| HOME_STORES.contains(&one.as_str()));
+    };
+    let joined = rest.join("/");
+    if HOME_STORES.iter().any(|store| {
+        joined
+            .strip_prefix(store)
+            .is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    }) {
+        return true;
+    }
+    let (stem, ending) = last.split_once('.').unwrap_or((last, ""));
+    first.starts_with('.')
+        && matches!(
+            stem.to_ascii_lowercase().as_str(),
+            "auth"
+                | "token"
+                | "tokens"
+                | "credential"
+                | "credentials"
+                | "secret"
+                | "secrets"
+                | "access_token"
+                | "accesstokens"
+                | "apikey"
+                | "api_key"
+        )
+        && matches!(
+            ending,
+            "" | "json" | "toml" | "yml" | "yaml" | "ini" | "txt" | "db" | "xml"
+        )
+}
+
 /// Browsers' and wallets' files, wherever they are.
 const NAMES: &[&str] = &[
     "Login Data",
@@ -106,8 +176,22 @@ pub(crate) fn secret_of(path: &Path) -> Option<&'static str> {
     {
         return Some(STORE);
     }
-    if path.home_rest().is_some() && IN_HOME.iter().any(|tail| path.ends_with(tail)) {
-        return Some(STORE);
+    if let Some(rest) = path.home_rest() {
+        // A project's own `.npmrc` is none of the home's, though it lies below it.
+        if IN_HOME
+            .iter()
+            .any(|tail| tail.len() == rest.len() && path.ends_with(tail))
+            || of_a_program(rest)
+        {
+            return Some(STORE);
+        }
+        let joined = rest.join("/");
+        if HOME_SETTINGS.contains(&joined.as_str()) {
+            return Some(SETTINGS);
+        }
+    }
+    if last.ends_with(".tfstate") || last.ends_with(".tfstate.backup") {
+        return Some(SETTINGS);
     }
     if STORES.iter().any(|store| contains(parts, store)) {
         // The file that only says which regions and profiles there are.

@@ -387,8 +387,7 @@ fn argv(shell: &mut Shell<'_>, words: Vec<String>) {
 }
 
 fn read_path(shell: &mut Shell<'_>, path: &str, name: &str) {
-    let display = shell.path(path);
-    shell.secret_at(&display, name);
+    shell.read(&Field::known(path), name);
 }
 
 /// The headers of an `apply_patch` envelope, and of a unified diff.

@@ -74,9 +74,8 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
             ) =>
         {
             // `mkfs -t ext4 /dev/sda1 100M`: a size may follow.
-            let operands = call.operands(&[
-                "-t", "-L", "-F", "-b", "-m", "-N", "-U", "-O", "-E", "-I", "-i",
-            ]);
+            let operands =
+                call.operands(&["-t", "-L", "-b", "-m", "-N", "-U", "-O", "-E", "-I", "-i"]);
             let target = operands
                 .iter()
                 .find(|field| field.text.starts_with("/dev/"))
