@@ -171,10 +171,12 @@ impl Path {
             }
         }
         if self.parts.last().is_some_and(|last| {
-            matches!(
-                last.as_str(),
-                "*" | "**" | ".*" | ".[!.]*" | ".??*" | "*.*" | "?*"
-            )
+            // All but a few.
+            last.starts_with("!(")
+                || matches!(
+                    last.as_str(),
+                    "*" | "**" | ".*" | ".[!.]*" | ".??*" | "*.*" | "?*"
+                )
         }) {
             self.parts.pop();
             self.contents = true;

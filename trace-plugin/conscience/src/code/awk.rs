@@ -1,8 +1,50 @@
 //! Awk's pipes and redirections within `print` and `getline`.
 
-use super::{eval::Reader, token::Token, value::Value};
+use super::{
+    calls::filled,
+    eval::{Arg, Reader},
+    token::Token,
+    value::Value,
+};
 
 impl Reader<'_, '_> {
+    /// `print a, b`, `printf "format", a`: what is said goes on, into a file, or to a command.
+    pub(super) fn awk_print(&mut self, formatted: bool) {
+        self.printing = true;
+        let mut values = Vec::new();
+        while !matches!(
+            self.peek(),
+            None | Some(Token::Close(_) | Token::End | Token::Sign('>' | '|'))
+        ) && values.len() < 64
+        {
+            let before = self.at;
+            values.push(Arg {
+                name: None,
+                value: self.expression(),
+            });
+            self.at += usize::from(self.peek() == Some(&Token::Comma) || self.at == before);
+        }
+        let said = match values.split_first() {
+            None => self.line_of_input(),
+            Some((pattern, rest)) if formatted && pattern.value.text().is_some() => {
+                filled(pattern.value.text().unwrap_or_default(), rest)
+            }
+            Some((first, rest)) => rest.iter().fold(first.value.clone(), |all, next| {
+                all.joined(" ", &next.value)
+            }),
+        };
+        match self.peek() {
+            Some(Token::Sign('>')) => self.awk_write(&said),
+            Some(Token::Sign('|')) => {
+                self.at += 1;
+                self.printing = false;
+                self.awk_pipe(&said);
+            }
+            _ => self.print(&said, true),
+        }
+        self.printing = false;
+    }
+
     /// `"command" | getline` and `print … | "command"`.
     pub(super) fn awk_pipe(&mut self, value: &Value) -> Value {
         if self.peek() == Some(&Token::Sign('&')) {

@@ -51,6 +51,7 @@ pub(super) fn call(
                 matches!(value, Value::List(_)) || value.field().is_some_and(|field| field.glob)
             });
         if let Some(value) = given.map(Value::element) {
+            let parameter = parameter.trim_start_matches(['*', '{']).to_owned();
             reader.names.insert(parameter, value);
             reader.last_lambda.clear();
         }
@@ -340,7 +341,7 @@ fn built(
 }
 
 /// `'{} {}'.format(a, b)` and `sprintf('%s %s', a, b)`.
-fn filled(text: &str, given: &[Arg]) -> Value {
+pub(super) fn filled(text: &str, given: &[Arg]) -> Value {
     let mut out = Value::known("");
     let mut values = given.iter();
     let mut rest = text;

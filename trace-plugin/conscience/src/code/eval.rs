@@ -243,14 +243,11 @@ impl<'r, 'w> Reader<'r, 'w> {
                         value = other;
                     }
                 }
-                Some(Token::Sign('|')) if self.language == Language::Awk => {
+                Some(Token::Sign('|')) if self.language == Language::Awk && !self.printing => {
                     self.at += 1;
                     value = self.awk_pipe(&value);
                 }
-                Some(Token::Sign('>')) if self.printing => {
-                    self.awk_write(&value);
-                    return Value::Unknown;
-                }
+                Some(Token::Sign('>' | '|')) if self.printing => return value,
                 Some(Token::Text(_) | Token::Word(_) | Token::Sign('$'))
                     if self.language == Language::Awk
                         && !matches!(value, Value::List(_))
@@ -368,17 +365,7 @@ impl<'r, 'w> Reader<'r, 'w> {
                 return None;
             }
             "print" | "printf" if self.language == Language::Awk => {
-                self.printing = true;
-                let value = match self.peek() {
-                    None | Some(Token::Close(_) | Token::End) => self.line_of_input(),
-                    Some(Token::Sign('>')) => {
-                        let line = self.line_of_input();
-                        self.awk_write(&line);
-                        return Some(Value::Unknown);
-                    }
-                    _ => self.expression(),
-                };
-                self.print(&value, true);
+                self.awk_print(word == "printf");
                 return Some(Value::Unknown);
             }
             _ if among(SKIPPED, word) => {

@@ -38,7 +38,13 @@ impl Reader<'_, '_> {
                 }
                 Some(Token::Open('(')) if self.language != Language::Lisp => {
                     self.at += 1;
-                    let args = self.arguments(None);
+                    // `import("fs").then(fs => …)`
+                    let module = match &value {
+                        Value::Name(name) => name.strip_suffix(".then"),
+                        _ => None,
+                    };
+                    let module = module.map(|module| Value::Name(module.to_owned()));
+                    let args = self.arguments(module.as_ref());
                     value = match value {
                         Value::Name(name) => self.call(&name, None, args),
                         // `$f("…")` with a function's name in a variable.
@@ -416,7 +422,7 @@ impl Reader<'_, '_> {
                         None => continue,
                     },
                 };
-                let parameter = parameter.trim_start_matches('*').to_owned();
+                let parameter = parameter.trim_start_matches(['*', '{']).to_owned();
                 self.names.insert(parameter, value);
             }
             return Value::Unknown;

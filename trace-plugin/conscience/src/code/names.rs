@@ -282,6 +282,7 @@ impl Reader<'_, '_> {
             None => false,
         };
         let mut names = Vec::new();
+        let mut braced = "";
         let open = matches!(self.peek_at(ahead), Some(Token::Open('(')));
         if !open && !by_word {
             return None;
@@ -295,7 +296,7 @@ impl Reader<'_, '_> {
                             self.peek_at(ahead - 1),
                             Some(Token::Join | Token::Member | Token::Sign('*' | '&'))
                         );
-                    names.push(format!("{}{word}", if rest { "*" } else { "" }));
+                    names.push(format!("{}{word}", if rest { "*" } else { braced }));
                 }
                 Some(
                     Token::Comma
@@ -308,7 +309,7 @@ impl Reader<'_, '_> {
                     | Token::Open('[')
                     | Token::Close(']' | '}'),
                 ) => {}
-                Some(Token::Open('{')) if open => {}
+                Some(Token::Open('{')) if open => braced = "{",
                 Some(Token::Close(')') | Token::Sign(':') | Token::Open('{')) => break,
                 _ => return None,
             }
@@ -334,9 +335,10 @@ impl Reader<'_, '_> {
         let given = self.pending.last().cloned().unwrap_or_default();
         let all = parameters.clone();
         for parameter in parameters {
-            let parameter = parameter.trim_start_matches('*').to_owned();
+            let given = member_of(&given, &parameter);
+            let parameter = parameter.trim_start_matches(['*', '{']).to_owned();
             if !matches!(given, Value::Unknown) || !self.names.contains_key(&parameter) {
-                self.names.insert(parameter, given.clone());
+                self.names.insert(parameter, given);
             }
         }
         self.again = true;
@@ -405,6 +407,14 @@ impl Reader<'_, '_> {
             .iter()
             .map(|field| Value::Text(Box::new(field.clone())));
         Value::list(own.chain(given).collect())
+    }
+}
+
+/// What `{name}` takes of a module; any other parameter takes the whole.
+fn member_of(given: &Value, parameter: &str) -> Value {
+    match (given, parameter.strip_prefix('{')) {
+        (Value::Name(module), Some(name)) => Value::Name(format!("{module}.{name}")),
+        _ => given.clone(),
     }
 }
 

@@ -43,6 +43,24 @@ const DELETES_FILE: &[&str] = &[
     "file.remove",
 ];
 
+/// Calls that are given a path without reading what is there.
+const NOT_READ: &[&str] = &[
+    "writeFileSync",
+    "writeFile",
+    "copyFileSync",
+    "copyFile",
+    "existsSync",
+    "exists",
+    "isfile",
+    "exist?",
+    "copy",
+    "rename",
+    "renameSync",
+    "touch",
+    "file_exists",
+    "file_put_contents",
+];
+
 const NETWORK: &[&str] = &[
     "urllib",
     "requests.",
@@ -121,6 +139,7 @@ impl Shell<'_> {
                 let path = self.path(literal);
                 if looks_like_path(literal)
                     && secret::secret_of(&path).is_some()
+                    && !group.is(NOT_READ)
                     && !group.is(DELETES_TREE)
                     && !group.is(DELETES_FILE)
                 {

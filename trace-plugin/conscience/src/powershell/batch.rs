@@ -175,6 +175,9 @@ impl Shell<'_> {
                 self.invoke(&argv, piped)
             }
             _ => {
+                if let Some(flow) = self.script(&Field::known(first)) {
+                    self.code_taint(&flow.taint, "cmd");
+                }
                 let argv: Vec<Field> = words
                     .iter()
                     .enumerate()

@@ -112,6 +112,16 @@ impl Reader<'_, '_> {
             Value::Name(block) if block.starts_with(BLOCK) => {
                 let given = piped.unwrap_or_default();
                 self.arguments(&words.fields());
+                let body = block[1..].trim_start();
+                let head = body
+                    .get(..5)
+                    .is_some_and(|head| head.eq_ignore_ascii_case("param"));
+                if let Some(end) = body.find(')').filter(|_| head) {
+                    let names = super::statement::names_in(&body[5..end]);
+                    for (name, value) in names.into_iter().zip(words.bound().plain) {
+                        self.names.insert(name, value);
+                    }
+                }
                 return self.block(&block[1..], &given);
             }
             Value::List(_) | Value::Name(_) | Value::Unknown => {

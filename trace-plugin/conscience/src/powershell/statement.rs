@@ -415,7 +415,7 @@ impl Reader<'_, '_> {
 }
 
 /// The variables among parameters.
-fn names_in(text: &str) -> Vec<String> {
+pub(super) fn names_in(text: &str) -> Vec<String> {
     text.split('$')
         .skip(1)
         .filter_map(|part| {

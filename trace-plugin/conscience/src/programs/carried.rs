@@ -126,6 +126,7 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) {
                 }
             }
         }
+        "rails" | "artisan" | "django-admin" | "manage.py" | "console" => framework(shell, call),
         "make" | "gmake"
             if call
                 .args
@@ -143,12 +144,16 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) {
             escapes(shell, call);
         }
         "make" | "gmake"
-            if call
-                .values(&["-f", "--file"])
-                .iter()
-                .any(|file| matches!(file.text.as_str(), "-" | "/dev/stdin")) =>
+            if call.values(&["-f", "--file"]).iter().any(|file| {
+                matches!(file.text.as_str(), "-" | "/dev/stdin") || file.file.is_some()
+            }) =>
         {
-            let lines = call.stdin.text.clone().unwrap_or_default();
+            let given = call.values(&["-f", "--file"]);
+            let lines = given
+                .iter()
+                .find_map(|file| file.file.as_ref()?.text.clone())
+                .or_else(|| call.stdin.text.clone())
+                .unwrap_or_default();
             for recipe in lines.lines().filter_map(|line| {
                 line.strip_prefix('\t')
                     .or_else(|| line.split_once(';').map(|(_, recipe)| recipe.trim()))
@@ -167,6 +172,28 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) {
             }
         }
         _ => {}
+    }
+}
+
+/// Code that a framework's tool runs: `rails runner`, `artisan tinker`, `manage.py shell -c`.
+fn framework(shell: &mut Shell<'_>, call: &Call<'_>) {
+    let (codes, language) = match (call.name, call.operand(0)) {
+        ("rails", "runner" | "r") => (
+            call.operands(&["-e"])
+                .into_iter()
+                .skip(1)
+                .cloned()
+                .collect(),
+            Language::Ruby,
+        ),
+        ("artisan", _) => (call.values(&["--execute"]), Language::Php),
+        ("django-admin" | "manage.py", "shell") => {
+            (call.values(&["-c", "--command"]), Language::Python)
+        }
+        _ => return,
+    };
+    for code in codes {
+        shell.read_code(&code.text, language, call.name);
     }
 }
 
