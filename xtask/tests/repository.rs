@@ -49,7 +49,7 @@ fn is_data(name: &str) -> bool {
     let extension = Path::new(name)
         .extension()
         .and_then(|extension| extension.to_str());
-    matches!(extension, Some("json" | "tsv"))
+    matches!(extension, Some("json" | "ndjson" | "tsv"))
 }
 
 #[test]
