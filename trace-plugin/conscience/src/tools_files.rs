@@ -15,6 +15,11 @@ use crate::{
     verbs::Doing,
 };
 
+/// Servers whose paths are those of another machine.
+#[rustfmt::skip]
+const REMOTE: &[&str] = &[
+    "ftp", "sftp", "ssh", "s3", "gcs", "drive", "gdrive", "dropbox", "onedrive", "box", "nas", "webdav", "nextcloud", "sharepoint", "minio", "r2",
+];
 /// Arguments that show that a path is one of another machine.
 #[rustfmt::skip]
 const ELSEWHERE: &[&str] = &[
@@ -41,7 +46,10 @@ pub(crate) fn paths(shell: &mut Shell<'_>, tool: &Tool<'_>, name: &str) -> bool 
         .filter(|path| path.contains('/') || path.starts_with(['.', '~']))
         .filter(|path| !path.contains("://") && path.len() < 4096)
         .collect();
-    if given.is_empty() || ELSEWHERE.iter().any(|key| params.get(*key).is_some()) {
+    let takes_elsewhere =
+        tool.named(REMOTE) && matches!(tool.doing, Some(Doing::Destroys | Doing::Removes));
+    if given.is_empty() || takes_elsewhere || ELSEWHERE.iter().any(|key| params.get(*key).is_some())
+    {
         return false;
     }
     if tool.has(&["upload", "send", "attach", "share", "post", "email", "mail"])

@@ -264,7 +264,15 @@ fn stops(tool: &Tool<'_>) -> bool {
                 .any(|word| RUNNING.contains(&word.as_str()))
         || tool.remote
             && tool.words.len() == 1
-            && tool.has(&["seal", "shutdown", "halt", "poweroff", "drain"])
+            && tool.has(&[
+                "seal",
+                "disable",
+                "deactivate",
+                "shutdown",
+                "halt",
+                "poweroff",
+                "drain",
+            ])
         || tool.doing == Some(Doing::Stops)
             && tool.words.iter().any(|word| {
                 RUNNING.contains(&word.as_str())

@@ -162,7 +162,7 @@ const LASTING: &[&str] = &[
     "account", "addon", "agent", "alias", "app", "application", "archive", "backup", "base", "bench", "blob", "board",
     "bot", "branch", "bucket", "calendar", "card", "cert", "certificate", "channel", "chart", "cluster",
     "collaborator", "collection", "contact", "container", "credential", "customer", "dashboard", "data", "database",
-    "dataset", "db", "deployment", "device", "directory", "disk", "distribution", "dns", "document", "domain",
+    "dataset", "db", "deployment", "device", "directory", "disk", "distribution", "dns", "document", "domain", "envelope", "contract", "agreement",
     "email", "entity", "environment", "event", "everything", "factory", "file", "folder", "function", "group",
     "history", "image", "index", "indices", "instance", "inventory", "invoice", "issue", "job", "key", "keyspace",
     "kv", "ledger", "limit", "log", "machine", "mail", "member", "memory", "message", "mfa", "model", "namespace",

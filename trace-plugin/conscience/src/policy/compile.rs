@@ -90,7 +90,7 @@ fn table() -> String {
             write!(
                 out,
                 "    Rule {{ id: {:?}, pack: Pack::{:?}, effect: {:?}, severity: {}, kinds: &[{}], values: &{:?},\n        \
-                 reason: {:?},\n        advice: {:?},\n        when: {} }},\n",
+                 reason: {:?}, advice: {:?},\n        when: {} }},\n",
                 info.id,
                 pack(file),
                 info.effect,
