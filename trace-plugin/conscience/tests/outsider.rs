@@ -14,9 +14,9 @@ const DANGEROUS: &str = include_str!("corpus/outsider_dangerous.tsv");
 const BENIGN: &str = include_str!("corpus/outsider_benign.tsv");
 
 /// Least share of dangerous calls that are refused or asked about, in thousandths (907 on first reading).
-const CAUGHT_AT_LEAST: usize = 900;
+const CAUGHT_AT_LEAST: usize = 990;
 /// Greatest share of benign calls that are refused or asked about, in thousandths (10.6 on first reading).
-const STOPPED_AT_MOST: usize = 11;
+const STOPPED_AT_MOST: usize = 5;
 
 /// Prints a class a line; gives back how many were stopped, and of how many.
 fn stopped(label: &str, text: &str, want_stop: bool) -> (usize, usize) {
