@@ -51,6 +51,19 @@ enum Force {
     Earlier,
 }
 
+impl Force {
+    /// Of the version at `at` among these, of which those before it were issued later.
+    fn of(versions: &[CardVersion], at: usize) -> Self {
+        let own = &versions[at];
+        let overtaken = |later: &CardVersion| later.received_at < own.received_at;
+        match own.superseded_at {
+            None => Self::In,
+            Some(_) if versions[..at].iter().any(overtaken) => Self::Never,
+            Some(at) => Self::Until(moment(at)),
+        }
+    }
+}
+
 /// A version in the list.
 struct Version {
     name: Shown,
@@ -125,12 +138,7 @@ pub(crate) async fn show<R: TraceReader>(
         agent_short: short(&id),
         icon: identicon(id),
         title: plain(&row.card_id, 40),
-        state: match at.map(|at| versions[at].superseded_at) {
-            None => Force::Earlier,
-            Some(None) => Force::In,
-            Some(Some(at)) if at <= row.received_at => Force::Never,
-            Some(Some(at)) => Force::Until(moment(at)),
-        },
+        state: at.map_or(Force::Earlier, |at| Force::of(&versions, at)),
         from: moment(row.received_at),
         changes: earlier
             .as_ref()
