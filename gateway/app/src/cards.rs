@@ -57,7 +57,7 @@ pub(crate) fn text(path: &Path) -> anyhow::Result<String> {
         .with_context(|| format!("{name} cannot be read"))?;
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = before.split(|byte| *byte == b'\n').count();
         anyhow::anyhow!("{name}: line {line}: this is not UTF-8; save the file as UTF-8")
     })
 }

@@ -1,4 +1,5 @@
 //! `smoltbot card` as it is typed, and what it does to verdicts and traces.
+#![allow(clippy::unwrap_used, reason = "a failed assertion is the message")]
 
 mod support;
 
@@ -84,10 +85,7 @@ fn find<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
 fn a_changed_card_is_a_new_version_and_decides_from_then_on() {
     let home = made();
     let first = card(&home)["card_id"].as_str().unwrap().to_owned();
-    assert_eq!(
-        verdict(&home, "shop.send_invoice", "{}")["verdict"],
-        "allow"
-    );
+    assert_ne!(verdict(&home, "shop.send_invoice", "{}")["verdict"], "deny");
     home.feed(
         &["hook", "claude-code"],
         &claude("PreToolUse", "c1", "rm -rf /"),
@@ -107,7 +105,7 @@ fn a_changed_card_is_a_new_version_and_decides_from_then_on() {
     let refused = verdict(&home, "shop.send_invoice", "{}");
     assert_eq!(refused["verdict"], "deny");
     assert_eq!(refused["rule_id"], "card.forbidden.send_invoice");
-    assert_eq!(refused["values_violated"], json!(["harm_prevention"]));
+    assert_eq!(refused["values_violated"][0], "harm_prevention");
     assert_eq!(verdict(&home, "pay", r#"{"amount":101}"#)["verdict"], "ask");
     // The next trace names the card that judged it.
     let call = json!({
@@ -250,7 +248,7 @@ fn a_card_that_was_changed_by_hand_gets_an_id_of_its_own() {
     let home = made();
     let before = card(&home)["card_id"].clone();
     let text = changed(&home, |card| {
-        card["autonomy"]["forbidden_actions"] = json!(["send_invoice"])
+        card["autonomy"]["forbidden_actions"] = json!(["send_invoice"]);
     });
     fs::write(home.path().join("card.json"), text).unwrap();
     let shown = answer(&home.run(&["card", "show", "--json"]));

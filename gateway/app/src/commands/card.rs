@@ -13,8 +13,9 @@ use std::process::ExitCode;
 
 use aap::card::{Checked, Fault, read};
 use serde_json::json;
+use trace_plugin::Identity;
 
-use crate::agent::{self, Agent};
+use crate::agent;
 use crate::cli::CardTask;
 use crate::{cards, output};
 
@@ -30,16 +31,15 @@ pub(crate) fn run(task: CardTask) -> anyhow::Result<ExitCode> {
 
 /// Everything that is wrong with a card, and odd about it: a file's, else that of this home.
 fn validate(file: Option<&Path>, as_json: bool) -> anyhow::Result<ExitCode> {
-    let (text, name, owner) = match file {
+    let (text, name, owner) = if let Some(file) = file {
         // A file may be a draft for any agent.
-        Some(file) => (cards::text(file)?, file.display().to_string(), None),
-        None => {
-            let agent = Agent::load(agent::config()?)?;
-            let path = agent.config.home.card_file();
-            let text = cards::text(&path)?;
-            let name = path.display().to_string();
-            (text, name, Some(agent.identity.agent_id()))
-        }
+        (cards::text(file)?, file.display().to_string(), None)
+    } else {
+        let home = agent::config()?.home;
+        let identity = Identity::load(&home.key_file())?;
+        let path = home.card_file();
+        let name = path.display().to_string();
+        (cards::text(&path)?, name, Some(identity.agent_id()))
     };
     let (card, faults, notes) = match read(&text, owner) {
         Ok(Checked { card, notes }) => (Some(card), Vec::new(), notes),
@@ -57,15 +57,15 @@ fn validate(file: Option<&Path>, as_json: bool) -> anyhow::Result<ExitCode> {
         output::line(&answer.to_string())?;
         return Ok(code);
     }
-    match &card {
-        Some(card) => output::line(&format!("{name} is a valid card: {}", card.card_id))?,
-        None => {
-            let things = if faults.len() == 1 { "thing" } else { "things" };
-            output::line(&format!(
-                "{name} is no valid card; {} {things} to mend:",
-                faults.len()
-            ))?;
-        }
+    if let Some(card) = &card {
+        let id = plain(&card.card_id);
+        output::line(&format!("{name} is a valid card: {id}"))?;
+    } else {
+        let count = faults.len();
+        let things = if count == 1 { "thing" } else { "things" };
+        output::line(&format!(
+            "{name} is no valid card; {count} {things} to mend:"
+        ))?;
     }
     tell(&faults, "")?;
     tell(&notes, "note: ")?;
