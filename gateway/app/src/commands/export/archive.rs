@@ -151,7 +151,7 @@ pub(super) async fn write(
     documents(selected.file, &places, &mut archive)?;
     for id in &places.late {
         let row = edge.json(&format!("{}/{id}", paths::TRACES), &[]).await?;
-        content(row, &places, &mut archive)?;
+        content(&row, &places, &mut archive)?;
     }
     archive.end()?;
     Ok(())
@@ -269,13 +269,13 @@ fn documents(
     let mut file = BufReader::new(file);
     let mut line = Vec::new();
     while file.read_until(b'\n', &mut line)? > 0 {
-        content(serde_json::from_slice(&line)?, places, archive)?;
+        content(&serde_json::from_slice(&line)?, places, archive)?;
         line.clear();
     }
     Ok(())
 }
 
-fn content(row: Row, places: &Places, archive: &mut Writer<impl Write>) -> anyhow::Result<()> {
+fn content(row: &Row, places: &Places, archive: &mut Writer<impl Write>) -> anyhow::Result<()> {
     let dropped = row.stream.zip(row.seq);
     let why = match &row.trace {
         _ if dropped.is_some_and(|(stream, seq)| places.are_dropped(stream, seq)) => {

@@ -44,10 +44,8 @@ pub(super) struct Places {
 impl Places {
     /// Whether the archive tells this one to be dropped.
     pub(super) fn are_dropped(&self, stream: StreamId, seq: u64) -> bool {
-        let spans = self.dropped.get(&stream).into_iter().flatten();
-        spans
-            .into_iter()
-            .any(|(from, to)| (*from..=*to).contains(&seq))
+        let mut spans = self.dropped.get(&stream).into_iter().flatten();
+        spans.any(|(from, to)| (*from..=*to).contains(&seq))
     }
 }
 
