@@ -137,6 +137,7 @@ const HOME_DATA: &[&str] = &[
     ".password-store",
     ".ssh",
     ".thunderbird",
+    "AppData",
     "Applications",
     "Desktop",
     "Documents",

@@ -357,6 +357,12 @@ pub(super) fn fetch(
         .chain(first)
         .flat_map(super::value::Value::words)
         .find(|field| field.text.contains("://"))
+        .or_else(|| {
+            args.iter()
+                .find(|arg| matches!(arg.name.as_deref(), Some("host" | "hostname")))
+                .and_then(|arg| arg.value.field())
+                .cloned()
+        })
         .or_else(|| first.and_then(Value::field).cloned());
     let Some(url) = url else {
         return Value::tainted(taint);

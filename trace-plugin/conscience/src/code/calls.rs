@@ -8,7 +8,7 @@ use super::{
     table::{Does, does},
     value::{Value, is_environment},
 };
-use crate::shell::flow::{Field, Taint};
+use crate::shell::flow::{Field, Flow, Taint};
 
 /// Methods of all sorts of objects whose text is mostly a command.
 const RUNNERS: &[&str] = &[
@@ -67,6 +67,17 @@ pub(super) fn call(
     let short = name.rsplit(['.', ':']).next().unwrap_or(name);
     if let Some(value) = built(name, short, receiver, args, &taint) {
         return value;
+    }
+    // What is written to a connection leaves the machine.
+    if let Some(peer) = receiver.and_then(|value| value.taint().downloaded)
+        && matches!(short, "end" | "write" | "send" | "sendall")
+    {
+        let sent = Taint {
+            downloaded: None,
+            ..taint.clone()
+        };
+        let flow = Flow::tainted(sent);
+        reader.shell.send(&peer, &flow, reader.program);
     }
     let found = does(name, reader.language);
     // `(dolist (d (list …)) …)`, `(let ((d …)) …)`: a name and its value.

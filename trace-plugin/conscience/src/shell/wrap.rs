@@ -40,6 +40,13 @@ impl Shell<'_> {
             if call.name == "pkexec" && inner.is_empty() {
                 return Some(Flow::unforeseen());
             }
+            // A whole line in one word.
+            if let [line] = inner
+                && line.is_known()
+                && line.text.contains(' ')
+            {
+                return Some(self.text_of(inner));
+            }
             return Some(self.inner(inner, call.stdin));
         }
         match call.name {
