@@ -110,7 +110,7 @@ fn a_changed_card_is_a_new_version_and_decides_from_then_on() {
     // The next trace names the card that judged it.
     let call = json!({
         "session_id": "s", "cwd": "/tmp", "hook_event_name": "PreToolUse", "tool_use_id": "c2",
-        "tool_name": "mcp__shop__send_invoice", "tool_input": {"name": "smoltbot"},
+        "tool_name": "mcp__shop__send_invoice", "tool_input": {"number": 7},
     });
     let said = stdout(&home.feed(&["hook", "claude-code"], call.to_string().as_bytes()));
     assert!(
