@@ -1,7 +1,8 @@
 //! What a call costs is bounded by counting, not by the clock: calls that are made to be slow end early and are refused or
 //! asked about, honest long ones don't come near the bound.
 
-#[path = "common/mod.rs"]
+#![allow(clippy::format_collect, reason = "short, and nobody waits for it")]
+
 mod common;
 #[path = "common/worst.rs"]
 mod worst;

@@ -1,6 +1,8 @@
 //! Calls of up to 64 KiB that are made to be slow to read: what nests, what multiplies, what quotes and what repeats.
 //! Shared by the test of how much work they make and the example that times them.
 
+#![allow(clippy::format_collect, reason = "short, and nobody waits for it")]
+
 use aap::ToolCall;
 use serde_json::{Value, json};
 
