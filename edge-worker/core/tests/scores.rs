@@ -128,7 +128,7 @@ impl World {
             };
             match kind {
                 1 => made.action_type = ActionType::Error,
-                2 => made.tool = "unheard_of".to_owned(),
+                2 => "unheard_of".clone_into(&mut made.tool),
                 3 => made.verdict.values_violated = vec!["privacy".to_owned()],
                 _ => {}
             }
