@@ -75,11 +75,13 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
 /// The schema's version, once it is clear that the file is ours or empty.
 pub(crate) fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let fail = |error: rusqlite::Error| store_error(path, &error);
-    let version = pragma(connection, "user_version").map_err(fail)?;
-    let application = pragma(connection, "application_id").map_err(fail)?;
+    // Tables first: another process may be making the file, and commits its tables and these numbers at once. Whoever sees
+    // the tables sees the numbers afterwards.
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(fail)?;
+    let application = pragma(connection, "application_id").map_err(fail)?;
+    let version = pragma(connection, "user_version").map_err(fail)?;
     if tables > 0 && application != APPLICATION_ID {
         return Err(StoreError::Failed(format!(
             "{} is a database of another program; name another file for the traces",
