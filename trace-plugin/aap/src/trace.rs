@@ -15,6 +15,7 @@ mod making;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use making::REFUSE;
 pub use making::{Made, make};
 
 /// What a viewer filters by: what became of the call.

@@ -76,7 +76,7 @@ impl OutcomeKind {
 }
 
 /// What stands before a forbidden tool's name where it was refused.
-const REFUSE: &str = "refuse ";
+pub(crate) const REFUSE: &str = "refuse ";
 
 /// Makes the AP-Trace, under `card`.
 ///

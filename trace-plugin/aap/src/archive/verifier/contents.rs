@@ -1,14 +1,17 @@
 //! Contents: each is what its link commits to, and none that was asked for is left out.
 
+use serde_json::Value;
+
 use super::Verifier;
 use super::chains::LinkRead;
 use crate::archive::report::Fault;
 use crate::archive::{Absence, Missing};
+use crate::card::names::listed;
 use crate::chain::genesis;
 use crate::id::{AgentId, StreamId, TraceId};
 use crate::json::Json;
 use crate::submission::{is_wrong_content, read_ap_trace};
-use crate::trace::ActionType;
+use crate::trace::{ActionType, REFUSE};
 use crate::verify::verify;
 
 impl Verifier {
@@ -133,8 +136,16 @@ impl Verifier {
             return;
         };
         self.counts.under_card += 1;
-        for violation in verify(&document.to_value(), card) {
-            // Refusing what the card forbids is what the card is for; AAP's verification does not tell it apart.
+        let document = document.to_value();
+        let name = document.pointer("/action/name").and_then(Value::as_str);
+        let refused = name.and_then(|name| name.strip_prefix(REFUSE));
+        let forbidden = &card.autonomy.forbidden_actions;
+        if action == ActionType::Deny && refused.is_some_and(|name| listed(forbidden, name)) {
+            self.counts.forbidden_and_refused += 1;
+        }
+        for violation in verify(&document, card) {
+            // Refusing what the card forbids is what the card is for; of a trace that has the tool's bare name, AAP's
+            // verification does not tell it apart.
             if violation.kind == "forbidden_action" && action == ActionType::Deny {
                 self.counts.forbidden_and_refused += 1;
             } else {
