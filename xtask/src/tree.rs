@@ -1,13 +1,19 @@
 //! Where things are: the repository, the tools, the build.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 
-/// The repository's root.
+/// The repository's root: of the checkout that cargo runs this for, which need not be the one that it was compiled in where
+/// two of them share a build directory.
 pub(crate) fn root() -> &'static Path {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask)
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let ran_for = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let xtask = ran_for.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+        xtask.parent().unwrap_or(&xtask).to_owned()
+    });
+    &ROOT
 }
 
 /// Where `setup` puts what tests need: `$SMOLTBOT_TOOLS`, else `smoltbot/tools` in the user's cache directory.
