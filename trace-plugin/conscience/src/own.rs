@@ -220,26 +220,31 @@ fn agent(shell: &mut Shell<'_>, call: &Call<'_>) {
             | "security"
             | "sandbox"
     );
-    let reads = words.iter().skip(1).any(|word| {
-        matches!(
-            word.as_str(),
-            "get"
-                | "list"
-                | "ls"
-                | "status"
-                | "info"
-                | "show"
-                | "logs"
-                | "help"
-                | "run"
-                | "start"
-                | "restart"
-                | "probe"
-                | "doctor"
-                | "call"
-                | "inspect"
-        )
+    // `gateway call config.patch` changes the settings from afar.
+    let patches = words.windows(2).any(|pair| {
+        pair[0] == "config" && matches!(pair[1].as_str(), "patch" | "apply" | "set" | "write")
     });
+    let reads = !patches
+        && words.iter().skip(1).any(|word| {
+            matches!(
+                word.as_str(),
+                "get"
+                    | "list"
+                    | "ls"
+                    | "status"
+                    | "info"
+                    | "show"
+                    | "logs"
+                    | "help"
+                    | "run"
+                    | "start"
+                    | "restart"
+                    | "probe"
+                    | "doctor"
+                    | "call"
+                    | "inspect"
+            )
+        });
     if section
         && !reads
         && (words.len() > 1 || matches!(first, "reset" | "uninstall"))

@@ -191,26 +191,16 @@ const HOME_START_UP: &[&str] = &[
     ".gitconfig", ".config/git/config", ".vimrc", ".config/nvim/init.vim", ".config/nvim/init.lua", ".emacs", ".emacs.d/init.el", ".tmux.conf",
     ".npmrc", ".yarnrc", ".yarnrc.yml", ".config/pip/pip.conf", ".pip/pip.conf", ".pypirc", ".cargo/config", ".cargo/config.toml", ".m2/settings.xml",
     ".gradle/init.gradle", ".gradle/gradle.properties", ".gemrc", ".bundle/config", ".condarc", ".config/go/env", ".Rprofile", ".Renviron", ".pythonrc",
-    ".gdbinit", ".lldbinit", ".curlrc", ".wgetrc", ".hgrc", ".config/fish/fish_variables", ".config/kitty/kitty.conf", ".xbindkeysrc", ".config/user-dirs.dirs",
+    ".gdbinit", ".lldbinit", ".curlrc", ".wgetrc", ".hgrc", ".config/fish/fish_variables", ".config/kitty/kitty.conf", ".xsessionrc", ".screenrc", ".envrc",
+    ".config/i3/config", ".config/sway/config", ".config/hypr/hyprland.conf", ".config/openbox/autostart", ".config/bspwm/bspwmrc", ".config/awesome/rc.lua", ".xbindkeysrc", ".config/user-dirs.dirs",
 ];
 
 /// Histories of shells and clients.
+#[rustfmt::skip]
 const HISTORIES: &[&str] = &[
-    ".bash_history",
-    ".zsh_history",
-    ".history",
-    ".sh_history",
-    "fish_history",
-    ".mysql_history",
-    ".psql_history",
-    ".python_history",
-    ".node_repl_history",
-    ".rediscli_history",
-    ".sqlite_history",
-    ".lesshst",
-    ".viminfo",
-    ".zhistory",
-    "ConsoleHost_history.txt",
+    ".bash_history", ".zsh_history", ".history", ".sh_history", "fish_history", ".mysql_history",
+    ".psql_history", ".python_history", ".node_repl_history", ".rediscli_history", ".sqlite_history",
+    ".lesshst", ".viminfo", ".zhistory", "ConsoleHost_history.txt",
 ];
 
 /// Settings of agents, as the end of a path: what decides what an agent may do and which hooks see it.
@@ -320,6 +310,12 @@ fn by_name(path: &Path) -> Place {
     if AGENT_SETTINGS.iter().any(|tail| path.ends_with(tail)) {
         return Place::AgentConfig;
     }
+    // All plugins of a runtime, among them the one that judges.
+    if matches!(parts, [.., home, folder] if folder == "extensions" && RUNTIME_HOMES.contains(&home.as_str()))
+        || matches!(parts, [.., home, folder, all] if folder == "extensions" && RUNTIME_HOMES.contains(&home.as_str()) && Path::is_glob(all))
+    {
+        return Place::AgentConfig;
+    }
     if path.ends_with(&[".openclaw"])
         || RUNTIME_HOMES.contains(&last) && path.home_rest().is_some_and(|rest| rest.len() == 1)
         || parts
@@ -340,6 +336,18 @@ fn by_name(path: &Path) -> Place {
         .any(|part| part[0] == ".git" && part[1] == "hooks" && !part[2].ends_with(".sample"))
     {
         return Place::StartUp;
+    }
+    if matches!(last, "usercustomize.py" | "sitecustomize.py")
+        || last.ends_with(".pth") && parts.iter().any(|part| part.ends_with("-packages"))
+    {
+        return Place::StartUp;
+    }
+    if path.home_rest().is_some_and(shadows) {
+        return Place::StartUp;
+    }
+    if matches!(parts, [.., folder, what] if folder == ".git" && matches!(what.as_str(), "refs" | "objects" | "logs" | "HEAD" | "packed-refs"))
+    {
+        return Place::VersionControl;
     }
     if last == "authorized_keys" || last == "authorized_keys2" {
         return Place::LoginKeys;
@@ -366,6 +374,13 @@ fn by_name(path: &Path) -> Place {
         "/LaunchAgents/",
         "/LaunchDaemons/",
         "/.config/cron",
+        "/.config/autostart-scripts/",
+        "/.config/environment.d/",
+        "/.config/lxsession/",
+        "/.config/plasma-workspace/env/",
+        "/.config/fish/conf.d/",
+        "/.local/share/dbus-1/services/",
+        "/.git-templates/hooks/",
         "/Start Menu/Programs/Startup/",
         "/Start Menu/Programs/StartUp/",
     ]
@@ -375,6 +390,19 @@ fn by_name(path: &Path) -> Place {
         return Place::Schedule;
     }
     Place::Ordinary
+}
+
+/// Whether a path under the home is found before the system's own program of the same name.
+fn shadows(rest: &[String]) -> bool {
+    let words: Vec<&str> = rest.iter().map(String::as_str).collect();
+    matches!(
+        words.as_slice(),
+        ["bin", name] | [".local", "bin", name]
+            if matches!(*name, "sudo" | "ssh" | "git" | "ls" | "cat" | "bash" | "sh" | "ps" | "curl" | "su" | "login" | "scp" | "gpg")
+    ) || matches!(
+        words.as_slice(),
+        [".vim", "plugin" | "autoload", _] | [".config", "nvim", "plugin", _]
+    )
 }
 
 /// Places that are known by where they stand.

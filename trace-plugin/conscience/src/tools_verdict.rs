@@ -68,7 +68,10 @@ pub(crate) fn decide(shell: &mut Shell<'_>, tool: &Tool<'_>, name: &str) {
         ]);
     if settings && !tool.remote
         || names_conscience(params)
-            && !matches!(tool.doing, None | Some(Doing::Reads | Doing::Makes))
+            && matches!(
+                tool.doing,
+                Some(Doing::Destroys | Doing::Removes | Doing::Stops)
+            )
     {
         shell.emit(
             Effect::new(EffectKind::TamperConscience, "smoltbot")

@@ -28,6 +28,36 @@ const ESSENTIAL: &[&str] = &[
     "util-linux",
     "login",
     "passwd",
+    "python3",
+    "openssl",
+    "libssl3",
+    "network-manager",
+    "NetworkManager",
+    "netplan.io",
+    "ifupdown",
+    "musl",
+    "busybox",
+    "alpine-base",
+    "apk-tools",
+    "pacman",
+    "linux",
+    "linux-lts",
+    "dnf",
+    "yum",
+    "rpm",
+    "zypper",
+    "filesystem",
+    "setup",
+    "dbus",
+    "udev",
+    "libpam-runtime",
+    "perl-base",
+    "initramfs-tools",
+    "ca-certificates",
+    "libsystemd0",
+    "iproute2",
+    "mount",
+    "shadow",
 ];
 pub(super) fn disk(shell: &mut Shell<'_>, call: &Call<'_>) {
     let text = call.joined();
@@ -198,7 +228,9 @@ pub(super) fn account(shell: &mut Shell<'_>, call: &Call<'_>) {
 pub(super) fn packages(shell: &mut Shell<'_>, call: &Call<'_>) {
     let removes = call.any(&[
         "remove",
+        "rm",
         "purge",
+        "autopurge",
         "autoremove",
         "erase",
         "del",
@@ -211,7 +243,10 @@ pub(super) fn packages(shell: &mut Shell<'_>, call: &Call<'_>) {
         .args
         .iter()
         .any(|arg| arg.text.starts_with("-R") && call.name == "pacman");
-    if !removes {
+    let rehearsed = super::tree::rehearsed(call)
+        || call.name.starts_with("apt") && call.any(&["-s", "--just-print", "--recon"])
+        || call.name == "pacman" && call.any(&["-p", "--print"]);
+    if !removes || rehearsed {
         return;
     }
     for field in call.operands(&["-o", "-c"]) {

@@ -97,9 +97,8 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         }
         "printenv" => printenv(call),
         "true" | "false" | ":" | "test" | "[" | "shift" | "return" | "exit" | "break"
-        | "continue" | "wait" | "sleep" | "mkdir" | "touch" | "type" | "which" | "hash"
-        | "getopts" | "ulimit" | "umask" | "shopt" | "bind" | "fg" | "bg" | "jobs" | "disown"
-        | "let" => Flow::text(""),
+        | "continue" | "wait" | "sleep" | "mkdir" | "touch" | "hash" | "getopts" | "ulimit"
+        | "umask" | "shopt" | "bind" | "fg" | "bg" | "jobs" | "disown" | "let" => Flow::text(""),
         "mktemp" => Flow::text(if call.has('d', "directory") {
             "/tmp/tmp.dir\n"
         } else {
@@ -120,6 +119,8 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
             flow.taint.listing = Some(shown);
             flow
         }
+        // Where a program lies: its name is known, the directory is not.
+        "which" | "type" => Flow::unforeseen(),
         "ps" => {
             let mut flow = passing(call);
             flow.taint.listing = Some(format!("$(ps {})", call.joined()));
@@ -132,8 +133,8 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         | "xzcat" | "bzcat" | "type-file" | "Get-Content" => show(shell, call),
         "head" | "tail" | "strings" | "xxd" | "od" | "hexdump" | "sort" | "uniq" | "cut"
         | "paste" | "rev" | "fold" | "fmt" | "column" | "tr" | "base64" | "base32" | "gbase64"
-        | "uuencode" | "uudecode" | "openssl" | "gunzip" | "gzip" | "xz" | "bzip2" | "zstd"
-        | "vim" | "vi" | "nano" | "emacs" | "view" | "diff" | "cmp" | "comm" | "iconv"
+        | "basenc" | "uuencode" | "uudecode" | "openssl" | "gunzip" | "gzip" | "xz" | "bzip2"
+        | "zstd" | "vim" | "vi" | "nano" | "emacs" | "view" | "diff" | "cmp" | "comm" | "iconv"
         | "expand" | "jq" | "yq" | "grep" | "egrep" | "fgrep" | "rg" | "ag" | "ack" | "zgrep"
         | "sed" | "gsed" | "split" | "dos2unix" | "pr" | "look" | "csplit" | "xmllint"
         | "tail-f" | "numfmt" | "gpg" | "gpg2" | "age" | "sops" => filter(shell, call),
@@ -142,7 +143,9 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
             for directory in call.values(&["-d"]) {
                 unpack(shell, call, &directory);
             }
-            Flow::unforeseen()
+            let mut flow = Flow::unforeseen();
+            flow.taint.decoded = call.has('p', "");
+            flow
         }
         "ssh-keygen" if call.has('y', "") => {
             let mut out = Flow::unforeseen();
@@ -297,6 +300,10 @@ fn show(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         ) {
             out.taint.bulk = Some("endless data");
         }
+    }
+    if matches!(call.name, "zcat" | "gzcat" | "xzcat" | "bzcat") {
+        out.taint.decoded = true;
+        out.text = None;
     }
     out
 }
@@ -483,7 +490,11 @@ fn decodes(call: &Call<'_>) -> Option<fn(&str) -> Option<String>> {
         {
             Some(|_| None)
         }
+        "basenc" if call.has('d', "decode") && call.word("--base64") => Some(escape::base64),
+        "basenc" if call.has('d', "decode") => Some(|_| None),
         "uudecode" => Some(|_| None),
+        "strings" => Some(|_| None),
+        "tail" if call.args.iter().any(|arg| arg.text.starts_with('+')) => Some(|_| None),
         _ => None,
     }
 }

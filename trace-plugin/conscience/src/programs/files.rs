@@ -281,8 +281,15 @@ fn link(shell: &mut Shell<'_>, call: &Call<'_>) {
             shell.links.push((from, to));
         }
     }
+    // A link where something is run from puts it there as a copy would.
+    let runs = operands.last().is_some_and(|target| {
+        matches!(
+            shell.place(&shell.path(&target.text), true),
+            Place::StartUp | Place::Schedule | Place::LoginKeys | Place::AgentConfig
+        )
+    });
     if let (true, [.., target]) = (
-        call.has('f', "force") || call.operand(0) == "/dev/null",
+        runs || call.has('f', "force") || call.operand(0) == "/dev/null",
         operands.as_slice(),
     ) {
         shell.write(target, false, &Flow::text(""), call.name);

@@ -1,6 +1,6 @@
 //! `git`: work thrown away, history replaced, commands smuggled in through settings.
 
-use super::{args::Call, files::bulk};
+use super::{args::Call, files::bulk, git_settings::setting};
 use crate::{
     effect::{Effect, EffectKind},
     shell::{
@@ -21,18 +21,6 @@ const SHARED: &[&str] = &[
     "stable",
 ];
 
-/// Settings of git that hold a command.
-const COMMANDS: &[&str] = &[
-    "core.sshcommand",
-    "core.pager",
-    "core.editor",
-    "core.fsmonitor",
-    "core.hookspath",
-    "diff.external",
-    "credential.helper",
-    "sequence.editor",
-];
-
 #[expect(
     clippy::too_many_lines,
     reason = "one table: a line or two for each program"
@@ -48,7 +36,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
                     .get(at + 1)
                     .and_then(|arg| arg.text.split_once('='))
                 {
-                    setting(shell, name, value);
+                    setting(shell, name, value, false);
                 }
                 at += 2;
             }
@@ -80,7 +68,10 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
             if first.is_empty() { "HEAD" } else { first },
             "reset_hard",
         )),
-        "clean" if inner.has('f', "force") && !inner.has('n', "dry-run") => {
+        "clean"
+            if (inner.has('f', "force") || call.word("clean.requireForce=false"))
+                && !inner.has('n', "dry-run") =>
+        {
             let all = inner.has('x', "") || inner.has('X', "") || inner.has('d', "");
             shell.emit(
                 discard("untracked files", "clean")
@@ -137,16 +128,25 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         "bundle" if first == "create" && inner.word("-") => return bulk("the repository"),
         "config" => {
             let operands = inner.operands(&["--file", "-f", "--type"]);
-            if let [name, value, ..] = operands.as_slice() {
-                setting(shell, &name.text, &value.text);
+            let operands = match operands.as_slice() {
+                [verb, rest @ ..] if verb.text == "set" => rest,
+                all => all,
+            };
+            let reads = inner.has('\0', "get") || inner.has('\0', "unset");
+            if let [name, value, ..] = operands
+                && !reads
+            {
+                setting(shell, &name.text, &value.text, true);
             }
         }
         "submodule" if first == "foreach" => {
             let words: Vec<&str> = inner
-                .operands(&[])
+                .args
                 .iter()
+                .map(|arg| arg.text.as_str())
+                .skip_while(|text| *text != "foreach")
                 .skip(1)
-                .map(|field| field.text.as_str())
+                .skip_while(|text| text.starts_with('-'))
                 .collect();
             shell.subshell(&words.join(" "), &Flow::default());
         }
@@ -175,7 +175,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         "clone" => {
             for pair in inner.values(&["-c", "--config"]) {
                 if let Some((name, value)) = pair.text.split_once('=') {
-                    setting(shell, name, value);
+                    setting(shell, name, value, false);
                 }
             }
             if inner.args.iter().any(|arg| arg.text.starts_with("ext::")) {
@@ -400,37 +400,5 @@ fn push(shell: &mut Shell<'_>, call: &Call<'_>, rewrite: &dyn Fn(&str, &'static 
     }
     if refs.is_empty() && forced && !lease {
         shell.emit(rewrite("the current branch", "force_push").forced(true));
-    }
-}
-
-fn setting(shell: &mut Shell<'_>, name: &str, value: &str) {
-    let lower = name.to_ascii_lowercase();
-    if lower == "http.sslverify" && value == "false" {
-        shell.emit(
-            Effect::new(EffectKind::LowerDefences, name)
-                .manner("certificates")
-                .program("git"),
-        );
-    }
-    let shell_like = COMMANDS.contains(&lower.as_str())
-        && (value.starts_with("sh -c") || value.starts_with("bash -c"));
-    if shell_like || lower == "core.hookspath" && value.starts_with("/tmp/") {
-        shell.emit(
-            Effect::new(EffectKind::Persistence, name)
-                .manner("schedule")
-                .program("git"),
-        );
-    }
-    let command = if lower.starts_with("alias.") {
-        value.strip_prefix('!')
-    } else {
-        COMMANDS
-            .contains(&lower.as_str())
-            .then(|| value.trim_start_matches('!'))
-    };
-    if let Some(command) = command
-        && command.contains(' ')
-    {
-        shell.subshell(command, &Flow::default());
     }
 }

@@ -9,7 +9,9 @@ mod data;
 mod database;
 mod files;
 mod find;
+pub(crate) mod forms;
 mod git;
+mod git_settings;
 mod giving;
 mod net;
 mod request;
@@ -48,6 +50,7 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
         .or_else(|| windows::read(shell, call))
         .unwrap_or_else(|| other(shell, call));
     own::mark(call, &mut flow);
+    forms::fetched::mark(call, &mut flow);
     flow
 }
 

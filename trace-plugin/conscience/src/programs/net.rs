@@ -357,6 +357,11 @@ fn wget(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
             .iter()
             .map(|url| Field::known(base_name(&url.text)))
             .collect();
+        if let Some(folder) = call.values(&["-P", "--directory-prefix", "-d"]).first() {
+            for file in &mut files {
+                file.text = format!("{}/{}", folder.text, file.text);
+            }
+        }
     }
     save(shell, &files, out, call.name)
 }

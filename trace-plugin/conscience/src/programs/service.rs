@@ -443,7 +443,8 @@ fn shows_secret(call: &Call<'_>, words: &[&str]) -> Option<&'static str> {
                 && call
                     .args
                     .iter()
-                    .any(|arg| arg.text.starts_with("-o") || arg.text.starts_with("--output")) =>
+                    .any(|arg| arg.text.starts_with("-o") || arg.text.starts_with("--output"))
+                && !call.any(&["name", "-oname", "--output=name"]) =>
         {
             Some("the cluster's secrets")
         }

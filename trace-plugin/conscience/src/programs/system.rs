@@ -175,8 +175,7 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) -> Option<Flow> {
         }
         "sysctl"
             if call.args.iter().any(|arg| {
-                arg.text.contains("kernel.") && arg.text.contains('=')
-                    || arg.text.contains("randomize_va_space")
+                arg.text.contains("kernel.") && (arg.text.contains('=') || call.has('w', "write"))
             }) =>
         {
             emit(shell, EffectKind::LowerDefences, lower_first, "kernel");

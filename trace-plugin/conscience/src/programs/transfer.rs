@@ -3,7 +3,10 @@
 use super::args::Call;
 use crate::{
     secret,
-    shell::{Shell, flow::Flow},
+    shell::{
+        Shell,
+        flow::{Field, Flow, Taint},
+    },
 };
 
 /// Whether an operand of a copying program is on another machine.
@@ -67,5 +70,32 @@ pub(super) fn transfer(shell: &mut Shell<'_>, call: &Call<'_>) -> Flow {
             }
         }
     }
+    fetch(shell, &operands, target);
     Flow::unforeseen()
+}
+
+/// Files that come from another machine: each is known by its own name, in the directory that is the target.
+fn fetch(shell: &mut Shell<'_>, sources: &[&Field], target: &Field) {
+    if remote_host(&target.text).is_some() {
+        return;
+    }
+    for source in sources.iter().take(8) {
+        let Some(host) = remote_host(&source.text) else {
+            continue;
+        };
+        let name = source.text.rsplit(['/', ':']).next().unwrap_or_default();
+        let folder = matches!(target.text.as_str(), "." | "..") || target.text.ends_with('/');
+        let file = if folder {
+            format!("{}/{name}", target.text.trim_end_matches('/'))
+        } else {
+            target.text.clone()
+        };
+        let came = Flow::tainted(Taint {
+            downloaded: Some(host),
+            unforeseen: true,
+            ..Taint::default()
+        });
+        let file = shell.path(&file).display();
+        shell.written.insert(file, came);
+    }
 }

@@ -42,6 +42,15 @@ impl Shell<'_> {
             return out;
         }
         self.run_tainted(first, text);
+        if text.contains('/') {
+            programs::forms::fetched::run(self, text);
+        }
+        // `/etc/init.d/ssh stop` is `service ssh stop`.
+        if let Some(service) = text.strip_prefix("/etc/init.d/") {
+            let mut argv = vec![Field::known("service"), Field::known(service)];
+            argv.extend_from_slice(args);
+            return self.invoke(&argv, stdin);
+        }
         let base = text.rsplit(['/', '\\']).next().unwrap_or(text);
         let base = base.strip_suffix(".exe").unwrap_or(base);
         let renamed = self.renamed(text);
@@ -64,6 +73,7 @@ impl Shell<'_> {
         }
         self.depth += 1;
         let call = Call { name, args, stdin };
+        programs::forms::read(self, &call);
         let out = match self.wrapped(&call) {
             Some(out) => out,
             None => programs::read(self, &call),
@@ -137,6 +147,19 @@ impl Shell<'_> {
             .rsplit_once(")/")
             .filter(|(_, name)| !name.is_empty() && !name.contains(['$', '/', '*']))
             .filter(|_| manner == "substituted" && first.text.starts_with("$("))
+        {
+            let known = Field::known(name);
+            let argv: Vec<Field> = std::iter::once(known).chain(args.iter().cloned()).collect();
+            return self.invoke(&argv, stdin);
+        }
+        // `$(which rm) -rf x`: the name is told, only the directory is open.
+        if let Some(name) = ["$(which ", "$(command -v ", "$(type -p ", "$(echo "]
+            .iter()
+            .find_map(|start| first.text.strip_prefix(start)?.strip_suffix(')'))
+            .filter(|name| {
+                name.chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+            })
         {
             let known = Field::known(name);
             let argv: Vec<Field> = std::iter::once(known).chain(args.iter().cloned()).collect();

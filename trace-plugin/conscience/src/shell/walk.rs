@@ -381,7 +381,16 @@ impl Shell<'_> {
             name if carried::is_command_variable(name) && value.is_known() => {
                 self.subshell(&value.text, &Flow::default());
             }
-            "LD_PRELOAD" | "DYLD_INSERT_LIBRARIES" | "BASH_ENV"
+            "GIT_SSL_NO_VERIFY" if !off => {
+                self.emit(Effect::new(EffectKind::LowerDefences, name).manner("certificates"));
+            }
+            "GOSUMDB" | "NPM_CONFIG_STRICT_SSL" | "npm_config_strict_ssl" if off => {
+                self.emit(Effect::new(EffectKind::LowerDefences, name).manner("certificates"));
+            }
+            "GOINSECURE" | "PIP_TRUSTED_HOST" if !off => {
+                self.emit(Effect::new(EffectKind::LowerDefences, name).manner("certificates"));
+            }
+            "LD_PRELOAD" | "DYLD_INSERT_LIBRARIES" | "BASH_ENV" | "ENV"
                 if value.text.contains("/tmp/") || value.text.contains("/dev/shm/") =>
             {
                 self.emit(

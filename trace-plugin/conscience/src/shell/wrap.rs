@@ -330,7 +330,7 @@ impl Shell<'_> {
         let items: Vec<Field> = match (listed, &stdin.text) {
             (Some(listed), _) => listed.to_vec(),
             (None, Some(text)) => text
-                .split(|c: char| c.is_whitespace() || c == '\0')
+                .split(|c: char| c == '\n' || c == '\0' || c.is_whitespace() && replace.is_none())
                 .filter(|item| !item.is_empty())
                 .take(64)
                 .map(Field::known)
