@@ -39,6 +39,22 @@ fn rule(line: &str, cwd: &str) -> Option<String> {
 }
 
 #[test]
+fn a_mention_of_the_conscience_is_no_tampering() {
+    let named = |tool: &str| {
+        let call = ToolCall::new("test", tool, json!({"name": "smoltbot"}));
+        Conscience::builtin().judge(&call, &NoWorld).rule_id
+    };
+    assert_eq!(
+        named("mcp__shop__send_invoice").as_deref(),
+        Some("data.message")
+    );
+    assert_eq!(
+        named("mcp__host__stop_service").as_deref(),
+        Some("conscience.switch_off")
+    );
+}
+
+#[test]
 fn the_root_directory_is_refused_with_reason_and_value() {
     let verdict = Conscience::builtin().judge(&shell("rm -rf /"), &NoWorld);
     assert_eq!(verdict.decision, Decision::Deny);

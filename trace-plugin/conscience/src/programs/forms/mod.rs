@@ -53,8 +53,9 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &Call<'_>) {
     }
     let inner = git::inner(call);
     let call = inner.as_ref().unwrap_or(call);
+    let operands = operands(call);
     for (words, kind, manner) in forms.iter().copied().flatten() {
-        if meets(call, words) {
+        if meets(call, operands, words) {
             shell.emit(
                 Effect::new(*kind, shown(call))
                     .manner(manner)
@@ -89,25 +90,27 @@ fn shown(call: &Call<'_>) -> String {
     text
 }
 
+/// The first two operands of a call: what `1:` and `2:` are about.
+fn operands<'a>(call: &Call<'a>) -> [Option<&'a str>; 2] {
+    let mut operands = call
+        .args
+        .iter()
+        .map(|arg| arg.text.as_str())
+        .filter(|text| !text.starts_with('-'));
+    [operands.next(), operands.next()]
+}
+
 /// Whether a call has a form.
-fn meets(call: &Call<'_>, form: &str) -> bool {
-    form.split_ascii_whitespace().all(|term| {
-        let (place, words) = match term.split_at_checked(2) {
-            Some(("1:", words)) => (Some(0), words),
-            Some(("2:", words)) => (Some(1), words),
+fn meets(call: &Call<'_>, operands: [Option<&str>; 2], form: &str) -> bool {
+    form.split(' ').all(|term| {
+        let (place, words) = match term.as_bytes() {
+            [b'1', b':', ..] => (Some(0), &term[2..]),
+            [b'2', b':', ..] => (Some(1), &term[2..]),
             _ => (None, term),
         };
         if let Some(place) = place {
-            let operand = call
-                .args
-                .iter()
-                .map(|arg| arg.text.as_str())
-                .filter(|text| !text.starts_with('-'))
-                .nth(place);
-            let Some(operand) = operand else {
-                return false;
-            };
-            return words.split('|').any(|word| like(word, operand));
+            return operands[place]
+                .is_some_and(|operand| words.split('|').any(|word| like(word, operand)));
         }
         let (wanted, words) = match term.strip_prefix('!') {
             Some(words) => (false, words),
@@ -151,14 +154,12 @@ mod tests {
     fn met(form: &str, line: &str) -> bool {
         let args: Vec<Field> = line.split(' ').map(Field::known).collect();
         let stdin = Flow::default();
-        meets(
-            &Call {
-                name: "x",
-                args: &args,
-                stdin: &stdin,
-            },
-            form,
-        )
+        let call = Call {
+            name: "x",
+            args: &args,
+            stdin: &stdin,
+        };
+        meets(&call, operands(&call), form)
     }
 
     #[test]
