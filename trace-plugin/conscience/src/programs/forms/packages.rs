@@ -180,8 +180,8 @@ pub(super) fn forms(name: &str) -> &'static [Form] {
         "lein" => &[("1:deploy", DestroyService, "publish")],
         "goreleaser" => &[("1:release !--snapshot|--skip-publish|--skip=publish", DestroyService, "publish")],
         "chart" | "cm-push" => &[("1:push", DestroyService, "publish")],
-        "gh" => &[("1:extension|ext|extensions 2:install", RunDownloaded, "")],
-        "krew" => &[("1:install", RunDownloaded, "")],
+        "gh" => &[("1:extension|ext|extensions 2:install", RunDownloaded, "package")],
+        "krew" => &[("1:install", RunDownloaded, "package")],
         "do-release-upgrade" => &[("-f|-d|--frontend=*|-f*", Delete, "package")],
         _ => &[],
     }

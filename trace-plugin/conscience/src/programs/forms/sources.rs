@@ -84,7 +84,8 @@ pub(super) fn read(shell: &mut Shell<'_>, call: &Call<'_>) {
     }
     for arg in call.args.iter().take_while(|arg| arg.text != "--").take(64) {
         if let Some(from) = stranger(call, &arg.text).or_else(|| short(call, &arg.text)) {
-            shell.emit(Effect::new(EffectKind::RunDownloaded, from).program(call.name));
+            let effect = Effect::new(EffectKind::RunDownloaded, from).program(call.name);
+            shell.emit(effect.manner("package"));
             return;
         }
     }
