@@ -9,7 +9,10 @@ use anyhow::{Context, Result};
 /// two of them share a build directory.
 pub(crate) fn root() -> &'static Path {
     static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
-        let ran_for = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        // Tests that start this by its path hand their own crate's directory down.
+        let by_cargo = std::env::var_os("CARGO_PKG_NAME").is_some_and(|name| name == "xtask");
+        let ran_for = std::env::var_os("CARGO_MANIFEST_DIR").filter(|_| by_cargo);
+        let ran_for = ran_for.map(PathBuf::from);
         let xtask = ran_for.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
         xtask.parent().unwrap_or(&xtask).to_owned()
     });
