@@ -16,6 +16,7 @@ use smoltbot_config::Home;
 use trace_plugin::{Identity, clock};
 
 use crate::agent::write_private;
+use crate::policies::reading::utf8;
 
 mod follow;
 
@@ -55,9 +56,7 @@ pub(crate) fn text(path: &Path) -> anyhow::Result<String> {
     file.take(MAX_CARD_BYTES as u64 + 1)
         .read_to_end(&mut bytes)
         .with_context(|| format!("{name} cannot be read"))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = before.split(|byte| *byte == b'\n').count();
+    utf8(bytes).map_err(|line| {
         anyhow::anyhow!("{name}: line {line}: this is not UTF-8; save the file as UTF-8")
     })
 }

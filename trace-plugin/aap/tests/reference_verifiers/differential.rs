@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::generate::{generate, verification};
-use crate::judges::judge;
+use crate::judges::{Rule, Sdk, judge};
 
 /// Pairs of a card and a trace.
 const CASES: usize = 8000;
@@ -24,21 +24,7 @@ struct Generated {
     generated: bool,
 }
 
-/// Who differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Sdk {
-    TypeScript,
-    Python,
-}
-
-/// Why a reference may say something else, and of which cases.
-struct Rule {
-    name: &'static str,
-    sdk: Sdk,
-    applies: fn(&Generated) -> bool,
-}
-
-const RULES: [Rule; 16] = [
+const RULES: [Rule<Generated>; 16] = [
     // TypeScript
     rule(
         "a number at the start of a text is a number",
@@ -106,7 +92,7 @@ const RULES: [Rule; 16] = [
     }),
 ];
 
-const fn rule(name: &'static str, sdk: Sdk, applies: fn(&Generated) -> bool) -> Rule {
+const fn rule(name: &'static str, sdk: Sdk, applies: fn(&Generated) -> bool) -> Rule<Generated> {
     Rule { name, sdk, applies }
 }
 

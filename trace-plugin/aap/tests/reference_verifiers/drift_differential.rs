@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::drift::{essence, timeless};
 use crate::generate::{VALUES, card_value, generate, scored, value};
-use crate::judges::{Drift, judge};
+use crate::judges::{Drift, Rule, Sdk, judge};
 
 /// Sequences; a third of them has too little to tell drift by.
 const CASES: usize = 4000;
@@ -24,19 +24,7 @@ struct Generated {
     traces: Vec<Value>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Sdk {
-    TypeScript,
-    Python,
-}
-
-struct Rule {
-    name: &'static str,
-    sdk: Sdk,
-    applies: fn(&Generated) -> bool,
-}
-
-const RULES: [Rule; 7] = [
+const RULES: [Rule<Generated>; 7] = [
     Rule {
         name: "all values that are objects are one value",
         sdk: Sdk::TypeScript,

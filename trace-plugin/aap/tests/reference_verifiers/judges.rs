@@ -161,3 +161,17 @@ fn run(program: &Path, script: &str, home: &Path, cases: &Path) -> Judgement {
     );
     judgement
 }
+
+/// Which of the references differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sdk {
+    TypeScript,
+    Python,
+}
+
+/// Why a reference may say something else than ours, and of which cases.
+pub(crate) struct Rule<Case> {
+    pub(crate) name: &'static str,
+    pub(crate) sdk: Sdk,
+    pub(crate) applies: fn(&Case) -> bool,
+}
