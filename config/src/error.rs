@@ -43,6 +43,14 @@ pub enum ConfigError {
         /// What is wrong and what to write instead.
         problem: String,
     },
+    /// A provider cannot be asked as it is configured.
+    #[error("{key}: {problem}")]
+    Provider {
+        /// The key with its sections, as `providers.openai.api_key_file`.
+        key: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// The directory for a socket's short path is not ours alone.
     #[error("{path}: {problem}; remove it, or set sidecar.socket to a path of at most 100 bytes", path = path.display())]
     SocketDirectory {
@@ -71,7 +79,8 @@ pub(crate) fn in_plain_words(message: &str) -> String {
                 "expected u32",
                 "expected a whole number from 0 to 4294967295",
             )
-            .replace("expected u64", "expected a whole number");
+            .replace("expected u64", "expected a whole number")
+            .replace("expected a sequence", "expected a list");
     };
     let mut names = rest.split('`').step_by(2);
     let unknown = names.next().unwrap_or_default();

@@ -66,6 +66,11 @@ impl Home {
         self.0.join("config.json")
     }
 
+    /// `smoltbot.toml`, the operator's own, which is never written here.
+    pub fn operator_file(&self) -> PathBuf {
+        self.0.join("smoltbot.toml")
+    }
+
     /// The agent's Ed25519 key.
     pub fn key_file(&self) -> PathBuf {
         self.0.join("identity.key")
@@ -91,6 +96,11 @@ impl Home {
         self.0.join("edge.db")
     }
 
+    /// What was said to the agent and what it answered, unless configured.
+    pub fn gateway_db(&self) -> PathBuf {
+        self.0.join("gateway.db")
+    }
+
     /// The operator's own policies.
     pub fn conscience_dir(&self) -> PathBuf {
         self.0.join("conscience")
@@ -111,9 +121,34 @@ impl Home {
         self.0.join("backups")
     }
 
+    /// Where the sidecar says it listens, a line of text, for agents' plugins: the socket need not be in the home.
+    pub fn socket_told_file(&self) -> PathBuf {
+        self.0.join("sidecar.path")
+    }
+
+    /// Where the gateway or the edge (`role`) says at which address it listens, when it was told to take any port.
+    pub fn address_file(&self, role: &str) -> PathBuf {
+        self.0.join(format!("{role}.address"))
+    }
+
     /// Held by the one process that owns the home.
     pub fn lock_file(&self) -> PathBuf {
         self.0.join("smoltbot.lock")
+    }
+
+    /// Held by whoever starts a process in the background, until that process is ready or has failed.
+    pub fn start_lock_file(&self) -> PathBuf {
+        self.0.join("start.lock")
+    }
+
+    /// Where processes that run in the background log to.
+    pub fn log_dir(&self) -> PathBuf {
+        self.0.join("log")
+    }
+
+    /// Which agents' hooks `init` has installed, and what it changed for them.
+    pub fn installed_file(&self) -> PathBuf {
+        self.0.join("installed.json")
     }
 
     /// The sidecar's socket: the configured one, else `sidecar.sock` here. A path that is too long for a socket becomes a

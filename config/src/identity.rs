@@ -30,7 +30,7 @@ impl Home {
         self.create()?;
         let path = self.config_file();
         let before = match fs::read_to_string(&path) {
-            Ok(text) => crate::load::parse(&path, &text)?.0,
+            Ok(text) => crate::json_file::parse(&path, &text)?.0,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Map::new(),
             Err(source) => {
                 return Err(ConfigError::Io {

@@ -1,22 +1,26 @@
-//! From a file and the environment to a [`Config`], or to the error that says what to change.
+//! From the files and the environment to a [`Config`], or to the error that says what to change.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::agent::Agent;
 use crate::env::Env;
 use crate::error::{ConfigError, in_plain_words};
 use crate::home::Home;
 use crate::identity::IdentityKeys;
-use crate::places::Places;
-use crate::sections::{Conscience, Edge, Gateway, Publish, Sidecar};
-use crate::settings::{self, Settings};
+use crate::named::in_order;
+use crate::otlp::Otlp;
+use crate::overrides::{Overrides, override_with, utf8};
+use crate::providers::{self, ProviderSection};
+use crate::publish::Publish;
+use crate::sections::{Conscience, Edge, Gateway, Sidecar, Spool};
+use crate::settings::Settings;
+use crate::sources::Sources;
+use crate::tools::{self, HttpFetch, Webhook};
 
 /// Everything that can be configured.
 #[derive(Debug, Clone)]
@@ -25,6 +29,16 @@ pub struct Config {
     pub identity: Option<IdentityKeys>,
     /// Section `gateway`.
     pub gateway: Gateway,
+    /// Section `agent`.
+    pub agent: Agent,
+    /// Sections `providers.NAME`, in the order in which they stand; [`Config::providers`] makes providers of them.
+    pub(crate) providers: Vec<ProviderSection>,
+    /// Section `http_fetch`.
+    pub http_fetch: HttpFetch,
+    /// Sections `webhooks.NAME`.
+    pub webhooks: Vec<Webhook>,
+    /// `AI_PROVIDER_PRIORITY`: which providers are asked first, with commas or blanks between them.
+    pub priority: Option<String>,
     /// Section `sidecar`.
     pub sidecar: Sidecar,
     /// Section `edge`.
@@ -33,6 +47,10 @@ pub struct Config {
     pub conscience: Conscience,
     /// Section `publish`.
     pub publish: Publish,
+    /// Section `spool`.
+    pub spool: Spool,
+    /// Section `otlp`.
+    pub otlp: Otlp,
     /// `SMOLTBOT_ENABLED`; true.
     pub enabled: bool,
     /// `SMOLTBOT_BATCH_SIZE`: traces of a batch; 10, from 1 to 500.
@@ -60,82 +78,94 @@ struct Document {
     created_at: Option<String>,
     version: Option<String>,
     gateway: Gateway,
+    agent: Agent,
+    #[serde(deserialize_with = "in_order")]
+    providers: Vec<ProviderSection>,
+    #[serde(rename = "http_fetch")]
+    http_fetch: HttpFetch,
+    #[serde(deserialize_with = "in_order")]
+    webhooks: Vec<Webhook>,
     sidecar: Sidecar,
     edge: Edge,
     conscience: Conscience,
     publish: Publish,
+    spool: Spool,
+    otlp: Otlp,
 }
 
-/// The sections, as in `SMOLTBOT_<SECTION>__<KEY>`.
-const SECTIONS: [&str; 5] = ["gateway", "sidecar", "edge", "conscience", "publish"];
+/// Tells what is wrong where it was said: in a file, or by a variable.
+pub(crate) struct Faults<'a> {
+    file: &'a Path,
+    sources: &'a Sources,
+    set_by: &'a HashMap<String, String>,
+}
+
+impl Faults<'_> {
+    pub(crate) fn at(&self, path: &str, problem: String) -> ConfigError {
+        // What is wrong may stand within the key that a variable has set.
+        let mut keys = self.set_by.iter();
+        let set = keys.find(|(key, _)| {
+            path.strip_prefix(key.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        });
+        match set {
+            Some((_, name)) => ConfigError::Variable {
+                name: name.clone(),
+                problem,
+            },
+            None => self.sources.wrong(self.file, path, problem),
+        }
+    }
+}
 
 impl Config {
-    /// Loads the file of the home that `env` names, if there is one, and what `env` overrides.
+    /// Loads the files of the home that `env` names, as far as there are any, and what `env` overrides.
     ///
     /// # Errors
     /// [`ConfigError`] says where and what is wrong.
     pub fn load(env: &dyn Env) -> Result<Self, ConfigError> {
-        let file = Home::from_env(env)?.config_file();
-        match fs::read(&file) {
-            Ok(bytes) => Self::of(&file, bytes, env),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Self::of(&file, b"{}".to_vec(), env)
-            }
-            Err(source) => Err(ConfigError::Io {
-                path: file,
-                what: "read",
-                source,
-            }),
-        }
+        let home = Home::from_env(env)?;
+        let file = home.config_file();
+        Self::of(
+            &file,
+            Sources::read(&file, Some(&home.operator_file()))?,
+            env,
+        )
     }
 
-    /// The same with another file, which must exist.
+    /// The same with another file in the place of both, which must exist.
     ///
     /// # Errors
     /// [`ConfigError`] says where and what is wrong.
     pub fn load_file(file: &Path, env: &dyn Env) -> Result<Self, ConfigError> {
-        let bytes = fs::read(file).map_err(|source| ConfigError::Io {
+        std::fs::metadata(file).map_err(|source| ConfigError::Io {
             path: file.to_owned(),
             what: "read",
             source,
         })?;
-        Self::of(file, bytes, env)
+        Self::of(file, Sources::read(file, None)?, env)
     }
 
-    fn of(file: &Path, bytes: Vec<u8>, env: &dyn Env) -> Result<Self, ConfigError> {
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = before.split(|&b| b == b'\n').count();
-            wrong_at(
-                file,
-                (line, 1),
-                "",
-                "is not UTF-8: save the file as UTF-8".to_owned(),
-            )
-        })?;
-        let (mut members, places) = parse(file, &text)?;
+    fn of(file: &Path, mut sources: Sources, env: &dyn Env) -> Result<Self, ConfigError> {
+        let mut members = std::mem::take(&mut sources.members);
         let Overrides { set_by, warnings } = override_with(env, &mut members)?;
+        sources.warnings.extend(warnings);
+        let faults = Faults {
+            file,
+            sources: &sources,
+            set_by: &set_by,
+        };
 
         let document: Document =
             serde_path_to_error::deserialize(Value::Object(members)).map_err(|error| {
                 let path = error.path().to_string();
-                let problem = in_plain_words(&error.inner().to_string());
-                match set_by.get(&path) {
-                    Some(name) => ConfigError::Variable {
-                        name: name.clone(),
-                        problem,
-                    },
-                    None => wrong_at(
-                        file,
-                        places.find(&path),
-                        if path == "." { "" } else { &path },
-                        problem,
-                    ),
-                }
+                let path = if path == "." { "" } else { &path };
+                faults.at(path, in_plain_words(&error.inner().to_string()))
             })?;
+        providers::check(&document.providers, &faults)?;
+        tools::check(&document.webhooks, &faults)?;
         let identity = identity(
-            file,
-            &places,
+            &faults,
             document.agent_id,
             document.created_at,
             document.version,
@@ -145,144 +175,30 @@ impl Config {
         Ok(Self {
             identity,
             gateway: document.gateway,
+            agent: document.agent,
+            providers: document.providers,
+            http_fetch: document.http_fetch,
+            webhooks: document.webhooks,
+            priority: settings.priority,
             sidecar: document.sidecar,
             edge: document.edge,
             conscience: document.conscience,
             publish: document.publish,
+            spool: document.spool,
+            otlp: document.otlp,
             enabled: settings.enabled,
             batch_size: settings.batch_size,
             timeout: settings.timeout,
             api_url: settings.api_url,
             home: Home::from_env(env)?,
-            warnings,
+            warnings: sources.warnings,
         })
     }
-}
-
-/// Reads the text of a file as a JSON object without doubles.
-pub(crate) fn parse(file: &Path, text: &str) -> Result<(Map<String, Value>, Places), ConfigError> {
-    let value: Value = serde_json::from_str(text).map_err(|error| {
-        let problem = error.to_string();
-        let problem = problem.split(" at line ").next().unwrap_or(&problem);
-        wrong_at(
-            file,
-            (error.line(), error.column().max(1)),
-            "",
-            format!("is not JSON: {problem}"),
-        )
-    })?;
-    let places = Places::of(text);
-    if let Some((key, line, column)) = &places.double {
-        return Err(wrong_at(
-            file,
-            (*line, *column),
-            key,
-            "is there twice: take one out".to_owned(),
-        ));
-    }
-    match value {
-        Value::Object(members) => Ok((members, places)),
-        _ => Err(wrong_at(
-            file,
-            (1, 1),
-            "",
-            "is no JSON object: begin it with { and end it with }".to_owned(),
-        )),
-    }
-}
-
-fn wrong_at(
-    file: &Path,
-    (line, column): (usize, usize),
-    key: &str,
-    problem: String,
-) -> ConfigError {
-    ConfigError::File {
-        path: file.to_owned(),
-        line,
-        column,
-        key: key.to_owned(),
-        problem,
-    }
-}
-
-/// What the environment has set.
-struct Overrides {
-    /// The variable by the key's path.
-    set_by: HashMap<String, String>,
-    warnings: Vec<String>,
-}
-
-/// Puts `SMOLTBOT_<SECTION>__<KEY>` over what the file says.
-fn override_with(
-    env: &dyn Env,
-    members: &mut Map<String, Value>,
-) -> Result<Overrides, ConfigError> {
-    let mut overrides = Overrides {
-        set_by: HashMap::new(),
-        warnings: Vec::new(),
-    };
-    let mut vars = env.vars();
-    vars.sort();
-    for (name, value) in &vars {
-        let Some(name) = name.to_str() else {
-            continue;
-        };
-        let Some(rest) = name.strip_prefix("SMOLTBOT_") else {
-            continue;
-        };
-        let (section, key) = rest.split_once("__").unwrap_or((rest, ""));
-        let section = section.to_ascii_lowercase();
-        if !SECTIONS.contains(&section.as_str()) || !rest.contains("__") {
-            if !settings::NAMES.contains(&name) {
-                overrides.warnings.push(format!(
-                    "environment variable {name} means nothing to smoltbot; config keys are set as SMOLTBOT_<SECTION>__<KEY>"
-                ));
-            }
-            continue;
-        }
-        let key = key.to_ascii_lowercase();
-        let value = typed(&key, utf8(name, value)?);
-        // A section that is no object is the file's error, and is told when the document is read.
-        let section_members = members
-            .entry(section.clone())
-            .or_insert_with(|| Value::Object(Map::new()));
-        if let Value::Object(section_members) = section_members {
-            section_members.insert(key.clone(), value);
-        }
-        overrides
-            .set_by
-            .insert(format!("{section}.{key}"), name.to_owned());
-    }
-    Ok(overrides)
-}
-
-/// A variable's text as the type of its key: limits and milliseconds are numbers, packs a list with commas.
-fn typed(key: &str, text: String) -> Value {
-    if key == "packs" {
-        return text.split(',').map(str::trim).collect();
-    }
-    let is_number = key.starts_with("limit_") || key.ends_with("_ms");
-    match text.trim().parse::<i64>() {
-        Ok(number) if is_number => number.into(),
-        _ => text.into(),
-    }
-}
-
-fn utf8(name: &str, value: &OsStr) -> Result<String, ConfigError> {
-    value
-        .to_str()
-        .map(str::to_owned)
-        .ok_or_else(|| ConfigError::Variable {
-            name: name.to_owned(),
-            problem: "is not UTF-8".to_owned(),
-        })
 }
 
 /// All three keys, or none.
 fn identity(
-    file: &Path,
-    places: &Places,
+    faults: &Faults<'_>,
     agent_id: Option<String>,
     created_at: Option<String>,
     version: Option<String>,
@@ -294,7 +210,7 @@ fn identity(
             if !hyphenated || uuid::Uuid::parse_str(&agent_id).is_err() {
                 let problem =
                     format!("\"{agent_id}\" is no UUID: `smoltbot init` writes the right one");
-                return Err(wrong_at(file, places.find("agentId"), "agentId", problem));
+                return Err(faults.at("agentId", problem));
             }
             Ok(Some(IdentityKeys {
                 agent_id,
@@ -309,7 +225,7 @@ fn identity(
                 _ => "version",
             };
             let problem = "is missing: agentId, createdAt and version go together, and `smoltbot init` writes them".to_owned();
-            Err(wrong_at(file, (1, 1), missing, problem))
+            Err(faults.at(missing, problem))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where in the text of a JSON file each key stands.
+//! Where in the text of a file each key stands; read here from JSON, told by the reader of TOML.
 
 use std::collections::HashMap;
 
@@ -24,16 +24,21 @@ impl Places {
         places
     }
 
-    /// Where `path` stands; where its closest parent does if it is nowhere itself.
-    pub(crate) fn find(&self, path: &str) -> (usize, usize) {
+    /// Notes where `path` stands.
+    pub(crate) fn put(&mut self, path: &str, place: (usize, usize)) {
+        self.by_path.insert(path.to_owned(), place);
+    }
+
+    /// Where `path` stands; where its closest parent does if it is nowhere itself. With the length of the path that was found.
+    pub(crate) fn deepest(&self, path: &str) -> (usize, (usize, usize)) {
         let mut path = path;
         loop {
             if let Some(place) = self.by_path.get(path) {
-                return *place;
+                return (path.len(), *place);
             }
-            match path.rfind('.') {
-                Some(dot) => path = &path[..dot],
-                None => return (1, 1),
+            match path.rfind(['.', '[']) {
+                Some(end) => path = &path[..end],
+                None => return (0, (1, 1)),
             }
         }
     }
@@ -155,6 +160,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    impl Places {
+        fn find(&self, path: &str) -> (usize, usize) {
+            self.deepest(path).1
+        }
+    }
 
     #[test]
     fn keys_are_found_by_their_path() {

@@ -1,4 +1,4 @@
-//! The sections of `config.json`, each with its keys and their defaults.
+//! The sections of the files, each with its keys and their defaults.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -26,6 +26,11 @@ pub const PACKS: [&str; 8] = [
 /// The longest hook budget, in milliseconds: agents give up on a hook after a minute.
 pub const MAX_BUDGET_MS: u64 = 60_000;
 
+/// The longest time that an idle sidecar stays, in seconds: a week.
+pub const MAX_IDLE_EXIT_SECONDS: u64 = 7 * 24 * 3600;
+/// The longest after which a sidecar dozes: a day.
+pub const MAX_DOZE_SECONDS: u64 = 24 * 3600;
+
 /// The gateway that people talk to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "an object")]
@@ -35,6 +40,11 @@ pub struct Gateway {
     pub listen: SocketAddr,
     /// What clients must show, instead of the text in the home's token file.
     pub token: Option<Secret<String>>,
+    /// Names besides loopback that browsers reach it by, `bot.example.com` or `bot.example.com:8443`; none.
+    pub extra_hosts: Vec<String>,
+    /// The file that keeps conversations, instead of the one in the home.
+    #[serde(deserialize_with = "absolute")]
+    pub database: Option<PathBuf>,
 }
 
 impl Default for Gateway {
@@ -42,12 +52,14 @@ impl Default for Gateway {
         Self {
             listen: loopback(18789),
             token: None,
+            extra_hosts: Vec::new(),
+            database: None,
         }
     }
 }
 
 /// The intake for foreign agents.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "an object")]
 pub struct Sidecar {
     /// The Unix socket, instead of the one in the home.
@@ -56,6 +68,28 @@ pub struct Sidecar {
     /// Where HTTP listens, on loopback only; off.
     #[serde(deserialize_with = "loopback_or_off")]
     pub listen: Option<SocketAddr>,
+    /// Whether a hook that finds no sidecar starts one in the background, once `init` has installed hooks; true.
+    pub on_demand: bool,
+    /// How long a sidecar that was started on demand stays when nothing happens, in seconds; 900, up to
+    /// [`MAX_IDLE_EXIT_SECONDS`], 0 is for good.
+    #[serde(deserialize_with = "idle_exit")]
+    pub idle_exit_seconds: u64,
+    /// After how long a sidecar that nobody asks lets go of its memory, in seconds, until it is asked again; 30, up to
+    /// [`MAX_DOZE_SECONDS`], 0 is never. Only on Linux.
+    #[serde(deserialize_with = "doze")]
+    pub doze_seconds: u64,
+}
+
+impl Default for Sidecar {
+    fn default() -> Self {
+        Self {
+            socket: None,
+            listen: None,
+            on_demand: true,
+            idle_exit_seconds: 900,
+            doze_seconds: 30,
+        }
+    }
 }
 
 /// The edge that admits traces.
@@ -151,66 +185,26 @@ impl Default for Conscience {
     }
 }
 
-/// What leaves this machine.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// The least that the spool may be bounded to, in bytes: 1 MiB holds several of the largest traces and the room for refusals.
+pub const MIN_SPOOL_BYTES: u64 = 1024 * 1024;
+/// The most that the spool may be bounded to, in bytes: 1 TiB, so that a slip of the keyboard is seen as one.
+pub const MAX_SPOOL_BYTES: u64 = 1024 * 1024 * 1024 * 1024;
+
+/// What is kept on this machine until the edge has it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "an object")]
-pub struct Publish {
-    /// How much of parameters and results; unset means `shape` to a remote edge and `preview` to one on loopback.
-    pub level: Option<PublishLevel>,
+pub struct Spool {
+    /// Bytes that it may take on the disk; 256 MiB, from [`MIN_SPOOL_BYTES`] to [`MAX_SPOOL_BYTES`]. An eighth of it is for
+    /// refusals alone.
+    #[serde(deserialize_with = "spool_bytes")]
+    pub max_bytes: u64,
 }
 
-/// How much is published. What each level means is `redact`'s business; the words are the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PublishLevel {
-    /// Neither parameters nor results.
-    None,
-    /// Keys, types and lengths.
-    Shape,
-    /// Masked parameters and the beginning of results.
-    Preview,
-    /// Masked parameters and results.
-    Full,
-}
-
-impl PublishLevel {
-    const ALL: [Self; 4] = [Self::None, Self::Shape, Self::Preview, Self::Full];
-
-    /// The lower-case word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Shape => "shape",
-            Self::Preview => "preview",
-            Self::Full => "full",
+impl Default for Spool {
+    fn default() -> Self {
+        Self {
+            max_bytes: 256 * 1024 * 1024,
         }
-    }
-}
-
-impl fmt::Display for PublishLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Not a publish level.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no publish level: use none, shape, preview or full")]
-pub struct UnknownLevel(String);
-
-impl FromStr for PublishLevel {
-    type Err = UnknownLevel;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let level = Self::ALL.into_iter().find(|level| level.as_str() == text);
-        level.ok_or_else(|| UnknownLevel(text.to_owned()))
-    }
-}
-
-impl<'de> Deserialize<'de> for PublishLevel {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
     }
 }
 
@@ -245,7 +239,9 @@ fn loopback_or_off<'de, D: Deserializer<'de>>(
     }
 }
 
-fn absolute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+pub(crate) fn absolute<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<PathBuf>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let path = PathBuf::from(&text);
     if path.is_absolute() {
@@ -284,6 +280,39 @@ fn budget<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     } else {
         Err(D::Error::custom(format_args!(
             "{ms} is out of range: write 1 to {MAX_BUDGET_MS} milliseconds"
+        )))
+    }
+}
+
+fn spool_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let bytes = u64::deserialize(deserializer)?;
+    if (MIN_SPOOL_BYTES..=MAX_SPOOL_BYTES).contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err(D::Error::custom(format_args!(
+            "{bytes} is out of range: write {MIN_SPOOL_BYTES} (1 MiB) to {MAX_SPOOL_BYTES} (1 TiB) bytes"
+        )))
+    }
+}
+
+fn idle_exit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let seconds = u64::deserialize(deserializer)?;
+    if seconds <= MAX_IDLE_EXIT_SECONDS {
+        Ok(seconds)
+    } else {
+        Err(D::Error::custom(format_args!(
+            "{seconds} is out of range: write 0 (stay for good) to {MAX_IDLE_EXIT_SECONDS} seconds"
+        )))
+    }
+}
+
+fn doze<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let seconds = u64::deserialize(deserializer)?;
+    if seconds <= MAX_DOZE_SECONDS {
+        Ok(seconds)
+    } else {
+        Err(D::Error::custom(format_args!(
+            "{seconds} is out of range: write 0 (never) to {MAX_DOZE_SECONDS} seconds"
         )))
     }
 }

@@ -22,6 +22,9 @@ pub(crate) const NAMES: [&str; 5] = [
     "SMOLTBOT_API_URL",
 ];
 
+/// Which providers are asked first; the name that other gateways know it by.
+pub(crate) const PRIORITY: &str = "AI_PROVIDER_PRIORITY";
+
 /// What they say.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -29,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) batch_size: usize,
     pub(crate) timeout: Duration,
     pub(crate) api_url: Option<String>,
+    pub(crate) priority: Option<String>,
 }
 
 impl Settings {
@@ -81,6 +85,7 @@ impl Settings {
             batch_size: usize::try_from(batch_size).unwrap_or(MAX_BATCH_SIZE),
             timeout: Duration::from_millis(timeout),
             api_url,
+            priority: read(PRIORITY)?,
         })
     }
 }

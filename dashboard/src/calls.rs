@@ -37,6 +37,8 @@ pub(crate) struct Call {
     pub(crate) link: String,
     pub(crate) kind: &'static str,
     pub(crate) verdict: &'static str,
+    /// Nobody of ours judged it: it is neither green nor ticked.
+    pub(crate) told: bool,
     pub(crate) tool: Shown,
     pub(crate) preview: Shown,
     pub(crate) said: Shown,
@@ -81,7 +83,8 @@ impl Call {
         Self {
             link: aap::paths::trace_page(row.trace_id),
             kind: row.action_type.as_str(),
-            verdict: words::verdict(row.action_type),
+            verdict: words::verdict_of(row),
+            told: words::is_told(row),
             tool: line(&row.tool_name, TOOL_CHARS),
             preview,
             said: said(row),
@@ -89,7 +92,7 @@ impl Call {
             who: None,
             when: words::time(row.at, now),
             duration: words::row_duration(row),
-            outcome: words::outcome(row.outcome.as_deref()),
+            outcome: words::outcome(row.outcome.as_deref()).filter(|_| !words::is_told(row)),
         }
     }
 

@@ -21,15 +21,34 @@ pub(crate) fn verdict(kind: ActionType) -> &'static str {
     }
 }
 
+/// The same of one call: one that nobody of ours judged is not called allowed, nor a loss an error.
+pub(crate) fn verdict_of(row: &TraceRow) -> &'static str {
+    match (row.action_type, row.outcome.as_deref()) {
+        (ActionType::Allow, Some("imported")) => "Imported",
+        (ActionType::Allow, Some("reported")) => "Reported",
+        (ActionType::Error, Some("gap")) => "Loss",
+        (kind, _) => verdict(kind),
+    }
+}
+
+/// Whether nobody of ours judged what the verdict would call allowed.
+pub(crate) fn is_told(row: &TraceRow) -> bool {
+    row.action_type == ActionType::Allow
+        && matches!(row.outcome.as_deref(), Some("imported" | "reported"))
+}
+
 /// What happened otherwise than the verdict alone tells, in two or three words.
 pub(crate) fn outcome(word: Option<&str>) -> Option<&'static str> {
     match word? {
         "running" => Some("still running"),
         "abandoned" => Some("abandoned"),
         "orphan" => Some("half seen"),
+        "gap" => Some("not recorded"),
         "observed_deny" => Some("blocked elsewhere"),
         "ran_after_refusal" => Some("ran although refused"),
         "unanswered" => Some("asked, no yes"),
+        "imported" => Some("imported"),
+        "reported" => Some("reported"),
         _ => None,
     }
 }
@@ -40,10 +59,17 @@ pub(crate) fn outcome_sentence(word: Option<&str>) -> Option<&'static str> {
         "running" => Some("It was started and goes on in the background."),
         "abandoned" => Some("It was admitted, and nobody said how it ended."),
         "orphan" => Some("Only one half of this call was seen: its start or its end."),
+        "gap" => Some("This is no call: the agent’s recorder tells here what it could not record."),
         "observed_deny" => Some(
             "It was stopped by the runtime, another plugin or the operator, not by this conscience.",
         ),
         "ran_after_refusal" => Some("The runtime ran it although it was refused."),
+        "imported" => Some(
+            "It was imported from what the runtime had written down. smoltbot neither judged it nor watched it run.",
+        ),
+        "reported" => Some(
+            "It was told by OpenTelemetry: whoever sent it says that it happened. smoltbot neither judged it nor watched it run.",
+        ),
         _ => None,
     }
 }

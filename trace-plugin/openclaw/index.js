@@ -1,107 +1,138 @@
 // smoltbot's plugin for OpenClaw: hands each tool call to smoltbot before it runs and after it has ended, and does what
-// smoltbot answers: nothing, `block`, or `requireApproval`. What a person then says is handed over, too.
+// smoltbot answers: nothing, `block`, or `requireApproval`. What a person then says is handed over, too, and when a turn, a
+// session or the gateway ends.
 //
-// In scope: the way to smoltbot and back. Not in scope: judging, masking and recording; smoltbot does all of that, in its
-// sidecar (over a Unix socket) or, where none runs, in a process of its own (`smoltbot hook openclaw`, some milliseconds).
-import { spawn } from "node:child_process";
-import http from "node:http";
-import { homedir } from "node:os";
-import { join } from "node:path";
+// In scope: OpenClaw's hooks, and what is handed over of them. Not in scope: the ways to smoltbot (`smoltbot.js`), where it is
+// (`settings.js`), and judging, masking and recording, which smoltbot does itself.
+import { Settings } from "./settings.js";
+import { Smoltbot } from "./smoltbot.js";
 
-/** Milliseconds that a sidecar has to answer; it takes less than one. After that a process of its own is asked. */
-const SIDECAR_MS = 1000;
-/** Milliseconds that such a process has. Together they stay far below the 15 s after which OpenClaw gives up on a hook. */
-const COMMAND_MS = 5000;
 /** After all other plugins, so that what is judged is what will run. */
 const LAST = -1000;
-/** What is handed over of an event and of its context; the rest is none of smoltbot's business. */
-const EVENT = ["toolName", "params", "runId", "toolCallId", "result", "error", "durationMs", "resolution"];
-const CONTEXT = ["toolName", "agentId", "sessionId", "sessionKey", "runId", "toolCallId", "requester", "channelId"];
+/** What is handed over of an event and of its context; the rest is none of smoltbot's business, a transcript above all. */
+const CALL = ["toolName", "params", "runId", "toolCallId", "result", "error", "durationMs", "resolution"];
+const SESSION = ["sessionId", "sessionKey", "resumedFrom", "nextSessionId", "reason", "runId", "success", "durationMs"];
+const CONTEXT = ["toolName", "agentId", "sessionId", "sessionKey", "runId", "toolCallId", "requester", "channelId", "trace"];
+/** The longest event that is handed over whole, in characters; of a longer one the result is left out. smoltbot takes 32 MiB. */
+const MAX_CHARS = 10 * 1024 * 1024;
+/** How long the gateway waits for what is still being told when it stops, in milliseconds. OpenClaw would wait five seconds. */
+const DRAIN_MS = 2_000;
+/** How many calls that run unjudged are remembered until they end. */
+const MAX_UNJUDGED = 1_000;
 
-const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
 /** What is being told of each call, so that its end is told after a person's answer. */
 const telling = new Map();
+/** What is being asked, by what is said: a hook that fires twice is asked about once. */
+const asking = new Map();
+/** Calls that run though no verdict came in time. */
+const unjudged = new Set();
+/** The gateway stops: from now on what is told is waited for. */
+let stopping = false;
 
 const pick = (from, keys) => Object.fromEntries(keys.filter((key) => from?.[key] !== undefined).map((key) => [key, from[key]]));
+const callOf = (event, ctx) => `${event.runId ?? ctx?.runId}\u001f${event.toolCallId ?? ctx?.toolCallId}`;
 
-function overSocket(socketPath, body) {
-  return new Promise((resolve, reject) => {
-    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
-    const request = http.request({ socketPath, agent, method: "POST", path: "/v1/hook/openclaw", headers }, (response) => {
-      const chunks = [];
-      response.on("data", (chunk) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("end", () => {
-        try {
-          if (response.statusCode !== 200) throw new Error(`the sidecar answered ${response.statusCode}`);
-          resolve(JSON.parse(Buffer.concat(chunks)).stdout);
-        } catch (error) {
-          reject(error);
-        }
-      });
-    });
-    request.setTimeout(SIDECAR_MS, () => request.destroy(new Error("the sidecar did not answer in time")));
-    request.on("error", reject);
-    request.end(body);
-  });
+/** What is sent of an event. */
+function say(hook, event, ctx, keys, more) {
+  const told = { hook, event: pick(event, keys), ctx: pick(ctx, CONTEXT), ...more };
+  const text = JSON.stringify(told);
+  if (text.length <= MAX_CHARS || told.event.result === undefined) return text;
+  told.event.result = { details: pick(told.event.result?.details, ["status", "exitCode", "cwd", "deniedReason", "reason"]) };
+  told.event.result.omitted = `${text.length} characters`;
+  return JSON.stringify(told);
 }
 
-function overCommand(command, home, body) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, ["hook", "openclaw"], { env: { ...process.env, SMOLTBOT_HOME: home }, timeout: COMMAND_MS });
-    let out = "";
-    let said = "";
-    child.stdout.setEncoding("utf8").on("data", (text) => (out += text));
-    child.stderr.setEncoding("utf8").on("data", (text) => (said += text));
-    child.stdin.on("error", () => {}); // It may have answered before it read everything.
-    child.on("error", reject);
-    child.on("close", (code) => (out ? resolve(out) : reject(new Error(`it ended with ${code}: ${said.trim()}`))));
-    child.stdin.end(body);
-  });
-}
+const soon = (ms) => new Promise((done) => setTimeout(done, ms).unref());
+/** When all that is being told by now has been told, or given up. */
+const told = () => Promise.allSettled([...telling.values()]);
 
 export default {
   id: "smoltbot",
   name: "smoltbot",
   description: "Asks smoltbot's conscience before each tool call, and records what came of it",
   register(api) {
-    const config = api.pluginConfig ?? {};
-    const home = config.home ?? process.env.SMOLTBOT_HOME ?? join(homedir(), ".smoltbot");
-    const command = config.command ?? "smoltbot";
+    const settings = new Settings(api.pluginConfig);
+    const smoltbot = new Smoltbot(settings, api.logger);
+    stopping = false;
 
-    /** Hands one hook's event over; the answer, an object. */
-    async function tell(hook, event, ctx) {
-      const body = JSON.stringify({ hook, event: pick(event, EVENT), ctx: pick(ctx, CONTEXT) });
-      const line = await overSocket(join(home, "sidecar.sock"), body).catch(() => overCommand(command, home, body));
-      return JSON.parse(line);
-    }
-
-    /** Hands over what nobody waits for, after everything that was handed over of the same call. */
-    function note(hook, event, ctx) {
-      const call = `${event.runId ?? ctx?.runId}\u001f${event.toolCallId ?? ctx?.toolCallId}`;
-      const told = (telling.get(call) ?? Promise.resolve())
-        .then(() => tell(hook, event, ctx))
-        .catch((error) => api.logger?.warn?.(`smoltbot: ${hook} of ${event.toolName} was not recorded: ${error.message}`))
-        .finally(() => telling.get(call) === told && telling.delete(call));
-      telling.set(call, told);
+    /** Hands over what nobody waits for, after everything that was handed over under the same name. */
+    function note(name, hook, body) {
+      const told = (telling.get(name) ?? Promise.resolve())
+        .then(body).then((text) => smoltbot.tell(text))
+        .catch((error) => api.logger?.warn?.(`smoltbot: ${hook} was not recorded: ${error.message}`))
+        .finally(() => telling.get(name) === told && telling.delete(name));
+      telling.set(name, told);
       return told;
     }
 
-    api.on("before_tool_call", async (event, ctx) => {
+    /** The answer to a call, one for a hook that fires twice at a time. */
+    function ask(body) {
+      const asked = asking.get(body);
+      if (asked) return asked;
+      const answer = smoltbot.judge(body).finally(() => asking.delete(body));
+      asking.set(body, answer);
+      return answer;
+    }
+
+    function withoutVerdict(error, event, ctx) {
+      const why = error.late
+        ? `no verdict within ${settings.budgetMs} ms`
+        : `${error.message}. Is it installed, and is \`${settings.command}\` found?`;
+      if (settings.mayRunUnjudged()) {
+        unjudged.add(callOf(event, ctx));
+        if (unjudged.size > MAX_UNJUDGED) unjudged.delete(unjudged.values().next().value);
+        api.logger?.warn?.(`smoltbot: ${event.toolName} runs unjudged: ${why}`);
+        return undefined;
+      }
+      const blockReason = `smoltbot could not judge this call: ${why}`;
+      api.logger?.error?.(blockReason);
+      return { block: true, blockReason };
+    }
+
+    async function before(event, ctx) {
       let answer;
       try {
-        answer = await tell("before_tool_call", event, ctx);
+        answer = await ask(say("before_tool_call", event, ctx, CALL));
       } catch (error) {
-        const reason = `smoltbot could not judge this call (${error.message}). Is it installed, and is \`${command}\` found?`;
-        api.logger?.error?.(reason);
-        return config.onFailure === "allow" ? undefined : { block: true, blockReason: reason };
+        return withoutVerdict(error, event, ctx);
       }
       if (answer.block) return { block: true, blockReason: answer.blockReason };
       if (!answer.requireApproval) return undefined;
-      const onResolution = (resolution) => note("approval_resolved", { ...event, resolution }, ctx);
+      const onResolution = (resolution) => {
+        void note(callOf(event, ctx), "approval_resolved", () => say("approval_resolved", { ...event, resolution }, ctx, CALL));
+      };
       return { requireApproval: { ...answer.requireApproval, onResolution } };
-    }, { priority: LAST });
+    }
 
-    api.on("after_tool_call", (event, ctx) => note("after_tool_call", event, ctx), { priority: LAST });
+    /** OpenClaw awaits what a hook returns; only a gateway that stops is to. */
+    const unawaited = (promise) => (stopping ? promise : undefined);
+
+    function after(event, ctx) {
+      const call = callOf(event, ctx);
+      const more = unjudged.delete(call) ? { overBudget: true } : {};
+      return unawaited(note(call, "after_tool_call", () => say("after_tool_call", event, ctx, CALL, more)));
+    }
+
+    /** A session's news comes after what is being told of its calls. */
+    const session = (hook) => (event, ctx) => {
+      const earlier = told();
+      return unawaited(note(`session\u001f${event.sessionId ?? ctx?.sessionId}`, hook, async () => {
+        await earlier;
+        return say(hook, event, ctx, SESSION);
+      }));
+    };
+
+    async function stop() {
+      stopping = true;
+      await Promise.race([told(), soon(DRAIN_MS)]);
+    }
+
+    api.on("before_tool_call", before, { priority: LAST });
+    api.on("after_tool_call", after, { priority: LAST });
+    api.on("session_start", session("session_start"));
+    api.on("session_end", session("session_end"));
+    // OpenClaw complains about this one where the operator has not allowed it: it could read the conversation.
+    if (api.config?.plugins?.entries?.smoltbot?.hooks?.allowConversationAccess) api.on("agent_end", session("agent_end"));
+    api.on("gateway_stop", stop);
   },
 };

@@ -18,6 +18,16 @@ pub(crate) fn all() -> bool {
             .args(["clippy", "--workspace", "--all-targets", "--quiet"])
             .args(["--", "-D", "warnings"]),
     );
+    // Code under it is in no build that the step before looks at. Of all crates the same are named, so that only those that have
+    // the feature, and what is built on them, are looked at once more.
+    run.step(
+        "clippy-faults",
+        "the same with the feature `faults`",
+        &Line::cargo()
+            .args(["clippy", "--workspace", "--all-targets", "--quiet"])
+            .args(["--features", "smoltbot/faults,delivery-oracle/faults"])
+            .args(["--", "-D", "warnings"]),
+    );
     run.step(
         "documentation",
         "rustdoc's warnings are errors",

@@ -13,11 +13,13 @@ mod edge;
 mod health;
 mod lint;
 mod npm;
+mod oracle;
 mod peers;
 mod programs;
 mod python;
 mod run;
 mod setup;
+mod telemetry;
 mod test;
 mod tree;
 mod worker;
@@ -70,6 +72,12 @@ enum Task {
         #[arg(default_value = "all", value_parser = bench::names())]
         name: String,
     },
+    /// Break the way from hook to edge, seed after seed, and look what became of every call; exit code 1 when one is missing.
+    Oracle {
+        /// For the oracle: `--minutes N`, `--seed S`, `--fault NAME`, `--rounds N`, `--postgres`, `--list`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Build, run and deploy the edge as a Cloudflare Worker.
     Worker {
         #[command(subcommand)]
@@ -89,6 +97,7 @@ fn main() -> Result<ExitCode> {
         Task::Screenshots { docs } => browser::screenshots(docs).map(|()| true)?,
         Task::Lint => lint::all(),
         Task::Bench { name } => bench::all(&name)?,
+        Task::Oracle { arguments } => oracle::run(&arguments)?,
         Task::Worker { task } => worker::run(&task).map(|()| true)?,
     };
     Ok(if ok {

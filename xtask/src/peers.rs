@@ -35,7 +35,7 @@ pub(crate) fn all(run: &mut Run, binary: &Path, filter: Option<&str>) -> Result<
         .args(tests()?);
     run.step(
         "peers",
-        "a real OpenClaw with our plugin: refused, asked, allowed",
+        "real agents with our plugins and hooks: refused, asked, allowed",
         &line,
     );
     Ok(())

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::command::Line;
 use crate::edge::{self, Kind};
 use crate::run::Run;
-use crate::{browser, peers, setup, tree};
+use crate::{browser, peers, setup, telemetry, tree};
 
 /// Runs all tests, or those whose name contains `filter`; true when none failed.
 ///
@@ -29,7 +29,12 @@ pub(crate) fn all(
         ok = false;
     }
     if filter.is_none() && counts.skipped > 0 {
-        println!("{} tests are marked to be skipped", counts.skipped);
+        let tests = if counts.skipped == 1 {
+            "test is"
+        } else {
+            "tests are"
+        };
+        println!("{} {tests} marked to be skipped", counts.skipped);
     }
     for outcome in &outcomes {
         println!("{outcome}");
@@ -92,6 +97,9 @@ fn steps(
     );
     if peers && let Err(error) = peers::all(run, &built.binary, filter) {
         run.fail("peers", &error, "cargo xtask test --peers");
+    }
+    if peers && let Err(error) = telemetry::all(run, &built.binary, filter) {
+        run.fail("telemetry", &error, "cargo xtask test --peers");
     }
     Ok(outcomes)
 }
@@ -174,7 +182,7 @@ fn build() -> Result<Built> {
 }
 
 /// What cargo's messages say that it made.
-fn artifacts(messages: &str) -> impl Iterator<Item = Value> {
+pub(crate) fn artifacts(messages: &str) -> impl Iterator<Item = Value> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -182,7 +190,7 @@ fn artifacts(messages: &str) -> impl Iterator<Item = Value> {
 }
 
 /// The executable of the binary target `name`.
-fn binary(artifacts: &[Value], name: &str) -> Option<PathBuf> {
+pub(crate) fn binary(artifacts: &[Value], name: &str) -> Option<PathBuf> {
     artifacts
         .iter()
         .filter(|made| made["target"]["name"] == name && made["profile"]["test"] == false)

@@ -1,11 +1,12 @@
 //! `GET /agent/{id}`: who an agent is, what it promises, does and refuses, and whether its record is whole.
 
+use aap::trace::GAP_TOOL;
 use aap::{ActionType, AgentId, AlignmentCard};
 use askama::Template;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use futures_util::future::{try_join, try_join3, try_join4};
+use futures_util::future::{try_join, try_join4};
 use trace_store::{
     AgentRow, CardRow, CardVersion, Equivocation, Filter, Page, PageRequest, SessionRow, Stats,
     StreamRow, TraceDetail, TraceReader,
@@ -27,11 +28,13 @@ use crate::words::{counted, number, percent, time};
 
 pub(super) mod card;
 mod claimed;
+pub(super) mod losses;
 mod parts;
 mod score;
 
 use card::Card;
 use claimed::Said;
+use losses::Losses;
 use parts::{Chain, Session, Tool};
 use score::{Drift, LOOKED_AT, Score, Values};
 
@@ -75,6 +78,7 @@ struct AgentPage {
     kept: Values,
     drift: Drift,
     chain: Chain,
+    losses: Losses,
     sessions: Vec<Session>,
     calls: Vec<Call>,
     pager: Pager,
@@ -163,6 +167,8 @@ pub(crate) async fn show<R: TraceReader>(
         tools: stats
             .tools
             .iter()
+            // Losses are told above; nobody called that tool.
+            .filter(|row| row.tool != GAP_TOOL)
             .take(TOOLS)
             .map(|row| Tool::of(row, &stats, &here))
             .collect(),
@@ -172,6 +178,7 @@ pub(crate) async fn show<R: TraceReader>(
         kept: Values::of(evidence),
         drift: Drift::of(promised, evidence, now),
         chain: Chain::of(agent, &known.streams, &known.equivocations, now),
+        losses: Losses::of(&known.losses, id),
         sessions: known
             .sessions
             .iter()
@@ -201,6 +208,8 @@ struct Known {
     sessions: Vec<SessionRow>,
     streams: Vec<StreamRow>,
     equivocations: Vec<Equivocation>,
+    /// Records of what could not be recorded, the newest.
+    losses: Page<TraceDetail>,
 }
 
 impl Known {
@@ -228,10 +237,11 @@ impl Known {
         )
         .await?;
         let agent = agent.ok_or_else(|| unknown(id))?;
-        let (streams, equivocations, versions) = try_join3(
+        let (streams, equivocations, versions, losses) = try_join4(
             reader.streams(id),
             reader.equivocations(id),
             reader.card_versions(id, VERSIONS),
+            losses::read(reader, &agent),
         )
         .await?;
         let read = |row: &CardRow| serde_json::from_value(row.card.clone()).ok();
@@ -244,6 +254,7 @@ impl Known {
             sessions,
             streams,
             equivocations,
+            losses,
         })
     }
 }

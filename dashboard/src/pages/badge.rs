@@ -108,7 +108,11 @@ fn draw_card(told: &Told) -> String {
     let host = told.proven().map(|host| xml(host, CARD_HOST_CHARS));
     let at = host.as_ref().map(|host| format!(", of {host}"));
     let at = at.unwrap_or_default();
-    let label = format!("{name}{at}: {calls} calls, {refusals} refused, {errors} errors, {signed}");
+    let label = format!(
+        "{name}{at}: {}, {refusals} refused, {}, {signed}",
+        counted(agent.traces, "call", "calls"),
+        counted(agent.errors, "error", "errors")
+    );
     let host = host.map_or_else(String::new, |host| {
         format!("<text x=\"18\" y=\"138\" fill=\"#1b7a4a\">{host}, proven</text>")
     });

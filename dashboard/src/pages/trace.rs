@@ -6,7 +6,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde_json::Value;
-use trace_store::{TraceDetail, TraceReader};
+use trace_store::{TraceDetail, TraceReader, TraceRow};
 
 use crate::App;
 use crate::answer::{PageError, page};
@@ -14,15 +14,18 @@ use crate::calls::{preview, session_link};
 use crate::identicon::identicon;
 use crate::json::{pretty, raw};
 use crate::origin::Origin;
+use crate::pages::agent::losses;
 use crate::pages::promise::version_link;
 use crate::query::Params;
 use crate::text::{Shown, block, line, plain, short};
 use crate::words::{self, moment, time, values};
 
+mod around;
 mod check;
 mod leave;
 mod left_out;
 
+use around::Around;
 use check::{Check, check, named};
 use leave::Asked;
 use left_out::LeftOut;
@@ -71,6 +74,11 @@ struct TracePage {
     parameters: Option<Shown>,
     result: Option<Shown>,
     metadata: Option<Shown>,
+    /// What could not be recorded, on the record that tells it.
+    gap: Option<Shown>,
+    /// Nobody of ours was there.
+    unseen: bool,
+    around: Around,
     left_out: LeftOut,
     raw: Option<Shown>,
     held_back: bool,
@@ -105,6 +113,7 @@ pub(crate) async fn show<R: TraceReader>(
         Some(named) => app.reader.card_version(detail.row.agent_id, named).await?,
         None => None,
     };
+    let around = Around::read(app.reader.as_ref(), &detail).await?;
     let now = app.now();
     let row = &detail.row;
     let document = detail.document.as_ref();
@@ -117,14 +126,11 @@ pub(crate) async fn show<R: TraceReader>(
             .unwrap_or_default()
     };
     let reason = row.reason.as_deref().unwrap_or_default();
-    // Listings show an error in place of the verdict; here each has its own sentence.
-    let judged = meta("conscience_reason")
-        .and_then(Value::as_str)
-        .unwrap_or(reason);
+    let judged = judged(row, meta("conscience_reason"));
     page(&TracePage {
         id,
         kind: row.action_type.as_str(),
-        verdict: words::verdict(row.action_type),
+        verdict: words::verdict_of(row),
         tool: line(&row.tool_name, 160),
         title: plain(&row.tool_name, 60),
         preview: document.map(preview).unwrap_or_default(),
@@ -168,7 +174,15 @@ pub(crate) async fn show<R: TraceReader>(
             .filter(|value| !is_void(value))
             .map(pretty),
         result: meta("result").filter(|value| !is_void(value)).map(pretty),
-        metadata: at("/context/metadata").and_then(rest).as_ref().map(pretty),
+        metadata: at("/context/metadata")
+            .and_then(|metadata| rest(metadata, &around))
+            .as_ref()
+            .map(pretty),
+        around,
+        unseen: unseen(row),
+        gap: document
+            .and_then(losses::told)
+            .map(|gap| line(&losses::sentence(Some(&gap)), SENTENCE_CHARS)),
         left_out: document.map(LeftOut::of).unwrap_or_default(),
         raw: document.map(raw),
         held_back: row.held_back,
@@ -185,6 +199,23 @@ pub(crate) async fn show<R: TraceReader>(
         next: detail.next.map(aap::paths::trace_page),
         origin: origin.at(""),
     })
+}
+
+/// Whether nobody of ours was there when it ran.
+fn unseen(row: &TraceRow) -> bool {
+    matches!(row.outcome.as_deref(), Some("imported" | "reported"))
+}
+
+/// What the conscience said.
+fn judged<'a>(row: &'a TraceRow, told: Option<&'a Value>) -> &'a str {
+    // What nobody of ours has judged has no verdict to be told; why others refused it stays.
+    if unseen(row) && row.action_type != ActionType::Deny {
+        return "";
+    }
+    // Listings show an error in place of the verdict; here each has its own sentence.
+    told.and_then(Value::as_str)
+        .or(row.reason.as_deref())
+        .unwrap_or_default()
 }
 
 /// What the call was read to do.
@@ -225,8 +256,8 @@ fn error_said(kind: ActionType, error: Shown, message: Shown, reason: &str, judg
 }
 
 /// Metadata that the page does not tell elsewhere.
-fn rest(metadata: &Value) -> Option<Value> {
-    const TOLD: [&str; 22] = [
+fn rest(metadata: &Value, around: &Around) -> Option<Value> {
+    const TOLD: [&str; 27] = [
         "action_type",
         "tool_name",
         "duration_ms",
@@ -249,9 +280,21 @@ fn rest(metadata: &Value) -> Option<Value> {
         "redactions",
         "exception",
         "approval",
+        "gap",
+        "proof",
+        "over_budget",
+        "subagent_id",
+        "parent_call_id",
     ];
     let mut rest = metadata.as_object()?.clone();
     rest.retain(|key, _| !TOLD.contains(&key.as_str()));
+    // One that cannot be read stays as it came.
+    if around.distributed.is_some() {
+        rest.remove("traceparent");
+    }
+    if around.completes.is_some() {
+        rest.remove("completes");
+    }
     (!rest.is_empty()).then_some(Value::Object(rest))
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use aap::trace::GAP_TOOL;
 use aap::{ActionType, Timestamp};
 use tokio_postgres::types::Type;
 use trace_store::filter::MAX_Q_BYTES;
@@ -151,7 +152,10 @@ impl Terms {
             }
         }
         self.within(filter.since, filter.until);
-        if let Some(tool) = &filter.tool {
+        if filter.agent_id.is_some() && filter.tool.as_deref() == Some(GAP_TOOL) {
+            // Spelled out, so that Postgres sees that the partial index fits.
+            let _ = write!(self.indexed, " AND t.tool_name = '{GAP_TOOL}'");
+        } else if let Some(tool) = &filter.tool {
             self.look_at("t.tool_name =", Value::Text(tool.clone()));
         }
         if let Some(rule) = &filter.rule_id {

@@ -11,13 +11,14 @@ use crate::error::store_error;
 /// How long a process waits for another one that writes to the same file.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The schema that this program writes: the number of its migrations.
-pub const SCHEMA_VERSION: i64 = 3;
+pub const SCHEMA_VERSION: i64 = 4;
 
 /// Append-only: what was released is never changed, only followed.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/traces/sqlite/0001_traces.sql"),
     include_str!("../../migrations/traces/sqlite/0002_links.sql"),
     include_str!("../../migrations/traces/sqlite/0003_card_ids.sql"),
+    include_str!("../../migrations/traces/sqlite/0004_losses.sql"),
 ];
 /// `PRAGMA application_id` of our files, "sbtr": another program's database is never migrated.
 const APPLICATION_ID: i64 = 0x7362_7472;

@@ -1,5 +1,6 @@
 //! From a filter to SQL. Every value goes in as a parameter.
 
+use aap::trace::GAP_TOOL;
 use aap::{ActionType, AgentId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -114,6 +115,12 @@ impl Source {
                     [id.clone().into()],
                 ),
             }
+        }
+        let of_losses = filter.tool.as_deref() == Some(GAP_TOOL);
+        if of_losses && agent.is_some() && index != "traces_by_session" {
+            index = "traces_of_losses";
+            // Spelled as the partial index spells it.
+            indexed.add("t.tool = 'smoltbot.gap'", []);
         }
         if let Some(since) = filter.since {
             indexed.add("t.at >= ?", [since.millis().into()]);

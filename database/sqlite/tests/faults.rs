@@ -380,6 +380,10 @@ async fn queries_use_the_indexes_that_are_kept_for_them() {
             "traces_not_allowed_by_agent",
             "t.agent = 1 AND t.action_type <> 0 AND t.action_type = 1",
         ),
+        (
+            "traces_of_losses",
+            "t.agent = 1 AND t.tool = 'smoltbot.gap'",
+        ),
     ] {
         let plan: Vec<String> = connection
             .prepare(&format!(

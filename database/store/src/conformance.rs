@@ -57,6 +57,7 @@ macro_rules! conformance {
             odd_limits_are_brought_into_bounds,
             each_filter_alone,
             filters_together,
+            losses_are_found_among_other_errors,
             text_is_searched_literally,
             refusals_are_listed_with_their_reasons,
             agents_are_counted,

@@ -55,6 +55,11 @@ export function viewer(world) {
     open({ js: false }, async (page, go) => {
       await go("agent-gap");
       assert.match(await main(page), /7 calls are missing/);
+      assert.match(await main(page), /12 calls were lost before being recorded/);
+      assert.match(await main(page), /9 calls and 3 refusals lost between .* UTC and .* UTC, because the disk was full/);
+      await page.getByRole("link", { name: "Signed record" }).click();
+      await page.waitForURL(`**${world.site.parts.loss}`);
+      assert.match(await main(page), /Loss\s+smoltbot\.gap/);
       await go("agent-fork");
       assert.match(await page.locator(".banner").first().innerText(), /two|twice|different|contradict|story|stories/i);
       await go("agent-unsigned");
@@ -70,6 +75,17 @@ export function viewer(world) {
       for (const said of ["Mara's coding agent", "p50", "p95", "p99", "exec", "web_fetch", "fs.delete.root", "send_payment", "Harm prevention"]) {
         assert.ok(text.includes(said), `${said} is in:\n${text}`);
       }
+    }));
+
+  test("what a call is part of is told in words, and leads to the call that made it", () =>
+    open({ js: false }, async (page, go) => {
+      await go("trace-within");
+      const text = await main(page);
+      for (const said of ["made from within another call", "came later than the agent is made to wait", "explorer", "4bf92f3577b34da6a3ce929d0e0e4736"]) {
+        assert.ok(text.includes(said), `${said} is in:\n${text}`);
+      }
+      await page.getByRole("link", { name: "call_outer" }).click();
+      await page.waitForURL(`**${world.site.parts.outer}`);
     }));
 
   test("a refusal is told in sentences, with its reason, rule, values and what to do instead", () =>

@@ -157,7 +157,7 @@ export class Agent {
       context: {
         session_id: session,
         metadata: {
-          action_type: verdict, tool_name: tool, duration_ms: ms ?? (denied ? 0 : 12), result,
+          action_type: verdict, tool_name: tool, duration_ms: outcome === "gap" ? null : (ms ?? (denied ? 0 : 12)), result,
           outcome: outcome ?? { allow: "completed", deny: "refused", error: "failed" }[verdict], conscience_reason: reason, values_violated: values,
           rule_id: rule, advice, effects: effects.length ? effects : undefined, error, exit_code: exit, runtime, run_id: run, tool_call_id: callId, ...(asked ? { approval: asked.evidence } : {}), ...extra,
         },

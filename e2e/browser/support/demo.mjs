@@ -107,6 +107,7 @@ function one({ name, seed, does, tempted, every, runtime, days, card }, judged, 
     bodies.push(...agent.bodies(calls.slice(0, third)));
     agent.bodies(calls.slice(third, third + 7));
     bodies.push(...agent.bodies(calls.slice(third + 7)));
+    bodies.push(...agent.bodies(within(now - 11 * MINUTE)));
   } else if (name === "night") {
     // Its backup is restored, and it says something else about places that are taken: a fork.
     const half = Math.floor(calls.length / 2);
@@ -157,6 +158,22 @@ function byLeave(from) {
     { ...push, at: from + 40 * SECOND, verdict: "deny", asked: { status: "denied", said: "a person was asked and said no", evidence: "told", at: from + 55 * SECOND } },
     { ...push, at: from + 80 * SECOND, verdict: "deny", outcome: "unanswered", asked: { status: "timeout", said: "a person was asked; no yes was seen, so it was denied or not answered", evidence: "unseen" } },
     { ...ran, at: from + 120 * SECOND, tool: "exec", params: { command: "git push --force origin preview" }, session: BY_LEAVE, reason: "Allowed by an exception: previews are rewritten by every build", effects: ["git.force-push origin/preview"], extra: { exception: "coding.preview-branch" } },
+  ];
+}
+
+/** The session in which a tool calls a tool. */
+export const WITHIN = "ops-within";
+
+/** A call, another one made from within it, and the record of what could not be kept. */
+function within(from) {
+  const call = { session: WITHIN, reason: "nothing objected", verdict: "allow" };
+  const about = { parent_call_id: "call_outer", subagent_id: "explorer", traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", over_budget: true };
+  const [since, until] = [from + 40 * SECOND, from + 130 * SECOND].map((at) => new Date(at).toISOString());
+  return [
+    { ...call, at: from, tool: "tool_call", params: { id: "session_status" }, callId: "call_outer", ms: 900 },
+    { ...call, at: from + 300, tool: "session_status", params: {}, callId: "tool_call:call_outer:1", ms: 400, extra: about },
+    { at: from + 140 * SECOND, tool: "smoltbot.gap", params: {}, verdict: "error", outcome: "gap", runtime: "smoltbot", reason: `Not recorded: 9 calls, 3 refusals between ${since} and ${until} (disk full)`,
+      extra: { gap: { calls: 9, refusals: 3, since, until, why: "disk full" } } },
   ];
 }
 

@@ -1,6 +1,6 @@
 // A dashboard with days of several agents in it, at the base URL that is given, or at one that is started here.
 import { call, morning } from "./events.mjs";
-import { BY_LEAVE, demo, feed } from "./demo.mjs";
+import { BY_LEAVE, WITHIN, demo, feed } from "./demo.mjs";
 import { Edge } from "./edge.mjs";
 import { flat } from "./aap.mjs";
 import { Smoltbot } from "./smoltbot.mjs";
@@ -42,6 +42,10 @@ export class Site {
     this.agents.unsigned = flat(0, { at: Date.now(), agent: 9 }).agent_id;
     const { traces } = await this.edge.get(`/v1/traces?agent_id=${this.agents.coding}&session_id=${BY_LEAVE}`);
     this.byLeave = traces.reverse().map(({ id }) => `/trace/${id}`);
+    const ops = (filter) => this.edge.get(`/v1/traces?agent_id=${this.agents.ops}&${filter}`);
+    const [inner, outer] = (await ops(`session_id=${WITHIN}`)).traces;
+    const [loss] = (await ops("tool=smoltbot.gap")).traces;
+    this.parts = { inner: `/trace/${inner.id}`, outer: `/trace/${outer.id}`, loss: `/trace/${loss.id}` };
     const { cards } = await this.edge.get(`/v1/agents/${this.agents.coding}/cards`);
     this.cards = cards.map(({ card_id: id }) => `/agent/${this.agents.coding}/card/${id}`);
     this.pages = this.#pages(all);
@@ -73,6 +77,8 @@ export class Site {
       "trace-refused": `/trace/${refused.id}`,
       "trace-failed": `/trace/${failed.id}`,
       "trace-masked": `/trace/${masked.id}`,
+      "trace-within": this.parts.inner,
+      "trace-loss": this.parts.loss,
       "trace-approved": this.byLeave[0],
       "trace-unanswered": this.byLeave[2],
       "trace-excepted": this.byLeave[3],

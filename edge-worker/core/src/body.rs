@@ -25,6 +25,16 @@ pub(crate) async fn read(
     sleep: &Sleep,
 ) -> Result<Bytes, Problem> {
     check_type(headers)?;
+    read_any(headers, body, cap, sleep).await
+}
+
+/// The body, of whatever type it is, unpacked, at most `cap` bytes.
+pub(crate) async fn read_any(
+    headers: &HeaderMap,
+    body: Body,
+    cap: usize,
+    sleep: &Sleep,
+) -> Result<Bytes, Problem> {
     let encoding = Encoding::of(headers)?;
     check_declared_size(headers, cap)?;
     let arriving = pin!(Limited::new(body, cap).collect());
@@ -58,12 +68,17 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 /// these bodies are as open to everybody as JSON's are, so the type protects nothing here.
 const UNTOLD_TYPES: [&str; 2] = ["application/x-www-form-urlencoded", "text/plain"];
 
+/// The media type that is told, without its parameters and in lower case; none where none is told.
+pub(crate) fn essence(headers: &HeaderMap) -> Option<String> {
+    let told = headers.get(header::CONTENT_TYPE)?.to_str();
+    let essence = told.unwrap_or_default().split(';').next();
+    Some(essence.unwrap_or_default().trim().to_ascii_lowercase())
+}
+
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+    let Some(essence) = essence(headers) else {
         return Ok(());
     };
-    let essence = value.to_str().unwrap_or_default().split(';').next();
-    let essence = essence.unwrap_or_default().trim().to_ascii_lowercase();
     let json = essence == "application/json"
         || essence.starts_with("application/") && essence.ends_with("+json");
     if json || UNTOLD_TYPES.contains(&essence.as_str()) {

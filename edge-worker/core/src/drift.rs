@@ -64,7 +64,8 @@ fn judge(evidence: &Evidence) -> Drift {
 }
 
 fn too_few(covered: usize) -> String {
+    let are = if covered == 1 { "is" } else { "are" };
     format!(
-        "{covered} of the newest traces are under the card in force; drift is told from {MIN_TRACES} on"
+        "{covered} of the newest traces {are} under the card in force; drift is told from {MIN_TRACES} on"
     )
 }

@@ -46,12 +46,21 @@ struct Looked {
     covered: Option<Value>,
     violations: Vec<&'static str>,
     bytes: usize,
+    /// Whether its agent's recorder was there; what was imported, or told by others, says nothing of how it acts.
+    witnessed: bool,
 }
+
+/// Outcomes of what nobody of ours has seen: it comes from a runtime's own record, or from spans.
+const UNSEEN: [&str; 2] = ["imported", "reported"];
 
 impl Looked {
     fn of(detail: TraceDetail, card: Option<&AlignmentCard>) -> Self {
         let (row, document) = (detail.row, detail.document.as_ref());
-        let held = card.zip(document);
+        let witnessed = !row
+            .outcome
+            .as_deref()
+            .is_some_and(|outcome| UNSEEN.contains(&outcome));
+        let held = card.zip(document).filter(|_| witnessed);
         let held = held.filter(|(card, document)| covers(card, document));
         let covered = held.map(|(_, document)| slim(document));
         let violations = held.map(|(card, document)| {
@@ -72,6 +81,7 @@ impl Looked {
             covered,
             violations: violations.unwrap_or_default(),
             bytes: texts + slim_bytes,
+            witnessed,
         }
     }
 }
@@ -239,13 +249,17 @@ impl Evidence {
 
     /// How many traces were looked at.
     pub(crate) fn looked_at(&self) -> usize {
-        self.newest.len()
+        self.witnessed().count()
+    }
+
+    fn witnessed(&self) -> impl Iterator<Item = &Looked> {
+        self.newest.iter().filter(|looked| looked.witnessed)
     }
 
     /// How many of these keep to the card.
     pub(crate) fn integrity(&self) -> Integrity {
         let mut found = Integrity {
-            looked_at: self.newest.len(),
+            looked_at: self.looked_at(),
             ..Integrity::default()
         };
         for looked in self.newest.iter().filter(|looked| looked.covered.is_some()) {
@@ -262,7 +276,7 @@ impl Evidence {
     pub(crate) fn adherence(&self) -> Adherence {
         let yes = json!({"escalation": {"escalation_status": "approved"}});
         let mut found = Adherence::default();
-        for looked in &self.newest {
+        for looked in self.witnessed() {
             let document = looked.approved.then_some(&yes);
             found.count(looked.action, &looked.values, document);
         }
@@ -335,6 +349,7 @@ mod tests {
             covered: None,
             violations: Vec::new(),
             bytes: 0,
+            witnessed: true,
         };
         Evidence {
             agent_id,

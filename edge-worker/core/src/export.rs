@@ -99,7 +99,7 @@ impl Format {
                 if !first {
                     out.push(b',');
                 }
-                otlp::write(&detail, out)
+                otlp::write(detail, out)
             }
         }
     }

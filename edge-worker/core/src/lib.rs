@@ -40,6 +40,7 @@ mod links;
 pub mod live;
 mod openapi;
 mod ops;
+mod otlp;
 mod problem;
 mod query;
 mod shape;
@@ -57,6 +58,7 @@ pub use export::{EXPORT_PAGE, MAX_EXPORT_TIME, MAX_EXPORTS, MAX_EXPORTS_PER_NETW
 pub use files::{File, files};
 pub use limiter::{ClientNet, LimitDecision, LimitKey, Limiter, Limits, Network};
 pub use live::Live;
+pub use otlp::MAX_CALLS;
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem, RETRY_LATER};
 
 use edge::Edge;
@@ -103,6 +105,7 @@ fn limited<S: TraceReader + TraceWriter, L: Limiter>() -> Routes<S, L> {
             paths::TRACES,
             post(submit::submit::<S, L>).get(traces::list::<S, L>),
         ),
+        (paths::OTLP_TRACES, post(otlp::receive::<S, L>)),
         ("/v1/traces/{id}", get(traces::one::<S, L>)),
         ("/v1/agents/{id}", get(agents::one::<S, L>)),
         (
@@ -169,6 +172,7 @@ pub fn router<S: TraceReader + TraceWriter, L: Limiter>(ports: Ports<S, L>) -> R
         .route("/v1", any(ops::no_route))
         .route("/v1/", any(ops::no_route))
         .route("/v1/{*rest}", any(ops::no_route))
+        .route("/otlp/{*rest}", any(ops::no_route))
         .layer(from_fn_with_state(Arc::clone(&edge), layers::api))
         .with_state(Arc::clone(&edge))
         .merge(pages)

@@ -10,9 +10,10 @@ use axum::response::IntoResponse;
 use serde_json::{Map, Value};
 
 /// The rooms, in the order in which their parts are shown.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     include_str!("../openapi/info.json"),
     include_str!("../openapi/submitting.json"),
+    include_str!("../openapi/otlp.json"),
     include_str!("../openapi/listing.json"),
     include_str!("../openapi/agents.json"),
     include_str!("../openapi/cards.json"),

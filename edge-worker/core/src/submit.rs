@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use trace_store::{Appended, Receipt, TraceReader, TraceWriter};
+use trace_store::{Appended, Receipt, TraceReader, TraceRow, TraceWriter};
 
 use crate::edge::{Caller, Edge};
 use crate::limiter::Limiter;
@@ -45,7 +45,7 @@ pub(crate) async fn submit<S: TraceReader + TraceWriter, L: Limiter>(
 }
 
 /// The edge's own look for secrets: what the source's masking missed is not taken.
-fn secret(text: &str) -> Option<String> {
+pub(crate) fn secret(text: &str) -> Option<String> {
     redact::find_secret(text).map(|finding| finding.rule.to_string())
 }
 
@@ -56,12 +56,25 @@ async fn append<S: TraceReader + TraceWriter, L: Limiter>(
 ) -> Result<Vec<Appended>, Problem> {
     let agents = agents(&batch);
     edge.admit(&agents, caller).await?;
+    keep(edge, batch, caller).await
+}
+
+/// Appends what was admitted.
+pub(crate) async fn keep<S: TraceReader + TraceWriter, L: Limiter>(
+    edge: &Edge<S, L>,
+    batch: ValidBatch,
+    caller: &Caller,
+) -> Result<Vec<Appended>, Problem> {
+    let agents = agents(&batch);
     let key = batch.checkpoint().map(|proven| proven.public_key);
     let receipt = Receipt {
         at: edge.now(),
         network: caller.network.known(),
     };
     let appended = edge.ports.store.append(batch, receipt).await?;
+    for row in appended.iter().filter_map(|one| one.row.as_ref()) {
+        metrics::counter!("smoltbot_edge_stored_total", "kind" => kind(row)).increment(1);
+    }
     for agent in agents {
         edge.remember(agent, key);
     }
@@ -112,7 +125,7 @@ fn answer(
     }
 }
 
-fn result(appended: Option<Appended>) -> ItemResult {
+pub(crate) fn result(appended: Option<Appended>) -> ItemResult {
     match appended {
         Some(appended) => ItemResult {
             trace_id: Some(appended.trace_id.to_string()),
@@ -128,7 +141,18 @@ fn result(appended: Option<Appended>) -> ItemResult {
     }
 }
 
-fn count(results: &[ItemResult]) {
+/// What kind of trace it is, for who watches: a `loss` is the record of calls that an agent's machine could not keep.
+fn kind(row: &TraceRow) -> &'static str {
+    match row.outcome.as_deref() {
+        Some("gap") => "loss",
+        Some("imported") => "imported",
+        Some("reported") => "reported",
+        _ if row.signed => "signed",
+        _ => "unsigned",
+    }
+}
+
+pub(crate) fn count(results: &[ItemResult]) {
     let all = [
         Status::Stored,
         Status::Duplicate,

@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aap::card::AlignmentCard;
 use anyhow::{Context as _, bail};
 use redact::{Level, Redactor};
-use smoltbot_config::{Config, Home, IdentityKeys, PublishLevel};
+use smoltbot_config::{Config, Home, IdentityKeys};
 use trace_plugin::world::Machine;
 use trace_plugin::{Identity, Judge, clock};
 
 use crate::cards;
+use crate::listening;
 use crate::policies::Policies;
+use crate::publishing;
 
 /// The version of `config.json` that is written.
 const CONFIG_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -46,7 +48,12 @@ pub(crate) fn api_url(config: &Config) -> String {
     if let Some(url) = config.api_url.as_deref().or(BAKED_API_URL) {
         return url.to_owned();
     }
-    own_edge(config.edge.listen)
+    own_edge(listening::edge(config).unwrap_or(config.edge.listen))
+}
+
+/// Whether traces go to an edge that this home does not run by itself.
+pub(crate) fn ships_elsewhere(config: &Config) -> bool {
+    config.api_url.is_some() || BAKED_API_URL.is_some()
 }
 
 /// The URL by which this machine reaches an edge that listens on `address`.
@@ -76,14 +83,24 @@ pub(crate) fn is_loopback(url: &str) -> bool {
     }
 }
 
+/// The directory that the chat's agent works in.
+pub(crate) fn workspace(config: &Config) -> PathBuf {
+    let own = config.agent.workspace.clone();
+    own.unwrap_or_else(|| config.home.workspace_dir())
+}
+
+/// The file that keeps the chat's conversations.
+pub(crate) fn conversations(config: &Config) -> PathBuf {
+    let own = config.gateway.database.clone();
+    own.unwrap_or_else(|| config.home.gateway_db())
+}
+
 /// What of parameters and results is published: as configured, else little to a remote edge and more to our own.
 pub(crate) fn publish_level(config: &Config) -> Level {
     match config.publish.level {
+        Some(level) => publishing::of(level),
         None if is_loopback(&api_url(config)) => Level::Preview,
-        Some(PublishLevel::None) => Level::None,
-        Some(PublishLevel::Shape) | None => Level::Shape,
-        Some(PublishLevel::Preview) => Level::Preview,
-        Some(PublishLevel::Full) => Level::Full,
+        None => Level::Shape,
     }
 }
 
@@ -148,7 +165,7 @@ impl Agent {
     pub(crate) fn judge(&self, roots: Vec<String>) -> Judge {
         let judge = judge(
             Policies::new(&self.config, Some(&self.card)),
-            publish_level(&self.config),
+            |home| publishing::redactor(&self.config, home),
             self.card.clone(),
             roots,
         );
@@ -161,15 +178,15 @@ impl Agent {
     }
 }
 
-/// A judge under `card`.
+/// A judge under `card`, with the redactor that is made for this machine's home directory.
 pub(crate) fn judge(
     policies: impl trace_plugin::Policies + 'static,
-    level: Level,
+    redactor: impl FnOnce(Option<&str>) -> Redactor,
     card: AlignmentCard,
     roots: Vec<String>,
 ) -> Judge {
     let machine = Machine::new(roots);
-    let redactor = Redactor::new(level).with_home(machine.home_dir().map(str::to_owned));
+    let redactor = redactor(machine.home_dir());
     Judge::new(policies, machine, redactor, card)
 }
 

@@ -1,16 +1,36 @@
 //! What people see: answers on standard output, everything else on standard error.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// What the shell parser tells at `debug`: every word of a command, before anything was masked. Nobody sees it.
+const UNMASKED: [&str; 4] = [
+    "tokenize=off",
+    "parse=off",
+    "expansion=off",
+    "arithmetic=off",
+];
 
 /// Starts the log on standard error; `RUST_LOG` says how much, `warn` unless set.
 pub(crate) fn start_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    start_log_to(io::stderr, io::stderr().is_terminal());
+}
+
+/// The same into something else.
+pub(crate) fn start_log_to(
+    writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    in_colour: bool,
+) {
+    let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = UNMASKED.iter().filter_map(|off| off.parse().ok());
+    let filter = filter.fold(chosen, EnvFilter::add_directive);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+        .with_writer(writer)
+        .with_ansi(in_colour)
         .with_target(false)
         .init();
 }
@@ -31,9 +51,27 @@ pub(crate) fn complain(error: &anyhow::Error) {
     }
 }
 
+/// An error and what led to it, in one sentence.
+pub(crate) fn in_one(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        // Many errors repeat their cause; people need it once.
+        if !said.contains(&cause) {
+            said.push_str(": ");
+            said.push_str(&cause);
+        }
+    }
+    said
+}
+
 /// A number of things, in words: `1 rule`, `2 rules`.
-pub(crate) fn count(number: usize, one: &str, more: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { more })
+pub(crate) fn count<N>(number: N, one: &str, more: &str) -> String
+where
+    N: Copy + fmt::Display + From<u8> + PartialEq,
+{
+    let noun = if number == N::from(1) { one } else { more };
+    format!("{number} {noun}")
 }
 
 /// Writes a line of the answer. A reader that went away (`| head`) ends the program quietly.

@@ -1,15 +1,24 @@
 //! The roles that run side by side, how they are started, and how they stop: what produces first, what keeps last.
 
+mod exporting;
+mod resting;
+mod watch;
+
+pub(crate) use resting::{Doze, Listeners};
+
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aap::Gate;
 use anyhow::{Context as _, bail};
 use edge_server::{Dns, Limits, Live};
+use smoltbot_config::Home;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch as told};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trace_plugin::{Recorder, ShipOptions, Shipper, TracePlugin, intake};
@@ -17,9 +26,12 @@ use trace_store::{TraceReader, TraceWriter};
 use trace_store_sqlite::SqliteStore;
 
 use crate::agent::{self, Agent};
+use crate::cli::Behind;
 use crate::database::Database;
+use crate::models::{self, Models};
 use crate::policies::Policies;
 use crate::{cards, output, postgres};
+use resting::{Rests, idle};
 
 /// How long everything together may take to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
@@ -33,6 +45,10 @@ struct Role {
 
 /// Everything that runs, in the order in which it is stopped.
 pub(crate) struct Stack {
+    /// When it goes by itself, or dozes.
+    rests: Rests,
+    /// It has run before, and has said what there is to say.
+    goes_on: bool,
     roles: Vec<Role>,
     recorder: Option<Arc<Recorder>>,
     interrupt: Signal,
@@ -43,11 +59,21 @@ impl Stack {
     /// Nothing yet. From here on Ctrl-C and SIGTERM wait for [`Self::run`], so that a start is never cut off half-way.
     pub(crate) fn new() -> anyhow::Result<Self> {
         Ok(Self {
+            rests: Rests::default(),
+            goes_on: false,
             roles: Vec::new(),
             recorder: None,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
+    }
+
+    /// Says what its roles do and where, unless it only goes on after a doze.
+    pub(crate) fn say(&self, line: &str) -> anyhow::Result<()> {
+        if self.goes_on {
+            return Ok(());
+        }
+        output::line(line)
     }
 
     fn add(
@@ -71,32 +97,38 @@ impl Stack {
         for complaint in rules.complaints {
             tracing::warn!("{complaint}");
         }
-        let recorder = Recorder::start(Arc::new(agent.judge(roots(agent))), home.spool_file())?;
+        let recorder = Recorder::start_bounded(
+            Arc::new(agent.judge(roots(agent))),
+            home.spool_file(),
+            agent.config.spool.max_bytes,
+        )?;
         let socket = home.socket(&agent.config.sidecar)?;
-        let listener = intake::bind(&socket)?;
+        let listener = self.listen_for_agents(agent, &socket)?;
         let stop = CancellationToken::new();
         let serving = intake::serve_unix(listener, Arc::clone(&recorder), stop.clone());
-        let path = socket.clone();
+        let (path, stays) = (socket.clone(), self.socket_stays());
         self.add(
             "sidecar",
             async move {
                 let served = serving.await;
                 // The next sidecar would take it over; this is only tidiness.
-                let _ = std::fs::remove_file(path);
+                if !stays.load(Ordering::Relaxed) {
+                    let _ = std::fs::remove_file(path);
+                }
                 Ok(served?)
             },
             stop,
         );
         let mut line = format!("sidecar    {}", socket.display());
         if let Some(listen) = agent.config.sidecar.listen {
-            let listener = bind(listen, "sidecar.listen").await?;
+            let listener = self.listen_for_http(listen).await?;
             line = format!("{line}, http://{}", listener.local_addr()?);
             let stop = CancellationToken::new();
             let token = agent::token(&agent.config)?;
             let serving = intake::serve_tcp(listener, Arc::clone(&recorder), token, stop.clone());
             self.add("sidecar.listen", async move { Ok(serving.await?) }, stop);
         }
-        output::line(&line)?;
+        self.say(&line)?;
         self.recorder = Some(Arc::clone(&recorder));
         Ok(recorder)
     }
@@ -108,15 +140,27 @@ impl Stack {
         recorder: &Arc<Recorder>,
         listener: TcpListener,
         dashboard: &str,
+        behind: &Behind,
     ) -> anyhow::Result<()> {
         let token = agent::token(&agent.config)?;
-        let workspace = agent.config.home.workspace_dir();
+        let workspace = agent::workspace(&agent.config);
         std::fs::create_dir_all(&workspace)
             .with_context(|| format!("{} cannot be made", workspace.display()))?;
         let budget = Duration::from_millis(agent.config.conscience.budget_ms);
         let gate = Gate::new(Arc::new(TracePlugin::new(Arc::clone(recorder), budget)));
         let address = listener.local_addr()?;
-        let options = gateway::Options::new(&token, workspace, dashboard);
+        let models = Models::of(&agent.config)?;
+        output::line(&format!("model      {}", models.told()))?;
+        let options = gateway::Options {
+            extra_hosts: agent.config.gateway.extra_hosts.clone(),
+            model: models.router()?,
+            thinking: models::thinking(&agent.config),
+            webhooks: models::webhooks(&agent.config),
+            tools: models::tools(&agent.config)?,
+            database: Some(agent::conversations(&agent.config)),
+            context_tokens: agent.config.agent.context_tokens,
+            ..gateway::Options::new(&token, workspace, dashboard)
+        };
         let stop = CancellationToken::new();
         let serving = gateway::serve(listener, gate, options, stop.clone());
         // First in the list: whoever asks for calls stops before whoever records them.
@@ -129,6 +173,12 @@ impl Stack {
                 task,
             },
         );
+        if behind.background.is_some() {
+            // A log is no place for what opens it.
+            return output::line(&format!(
+                "gateway    http://{address} (`smoltbot status` shows the way in)"
+            ));
+        }
         output::line(&format!(
             "gateway    {}",
             gateway::page_url(address, &token)
@@ -149,15 +199,30 @@ impl Stack {
             spool: agent.config.home.spool_file(),
         };
         let card = agent.card.clone().sign(agent.identity.key());
-        let (told, cards) = watch::channel(card.clone());
-        let shipper = Shipper::new(&options, agent.identity.clone(), card)?.following(cards);
+        let (told, cards) = told::channel(card.clone());
+        let shipper = Shipper::new(&options, agent.identity.clone(), card)?
+            .bounded(agent.config.spool.max_bytes)
+            .following(cards);
         let stop = CancellationToken::new();
         let (owner, judging) = (agent.clone(), Arc::clone(recorder));
-        let following = cards::follow(owner, roots(agent), judging, told, stop.clone());
+        let changed = Arc::new(Notify::new());
+        let looking = Arc::clone(&changed);
+        let following = cards::follow(owner, roots(agent), judging, told, looking, stop.clone());
         self.add(
             "card",
             async move {
                 following.await;
+                Ok(())
+            },
+            stop,
+        );
+        let stop = CancellationToken::new();
+        let home = agent.config.home.clone();
+        let watching = watch::watch(home, Arc::clone(recorder), changed, stop.clone());
+        self.add(
+            "watch",
+            async move {
+                watching.await;
                 Ok(())
             },
             stop,
@@ -173,7 +238,7 @@ impl Stack {
             },
             stop,
         );
-        Ok(())
+        self.start_exporter(agent, recorder)
     }
 
     /// Serves the edge and its dashboard from a database.
@@ -239,12 +304,20 @@ impl Stack {
     }
 
     /// Runs until Ctrl-C, SIGTERM, or the end of a role; then stops everything, the recorder before the shipper.
-    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
-        let ended = tokio::select! {
-            _ = self.interrupt.recv() => None,
-            _ = self.terminate.recv() => None,
-            ended = first_end(&mut self.roles) => Some(ended),
-        };
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        self.run_or_doze().await.map(drop)
+    }
+
+    /// As [`Self::run`]; returns what a sidecar that is to doze has kept.
+    pub(crate) async fn run_or_doze(mut self) -> anyhow::Result<Option<Doze>> {
+        let (mut rest, mut ended) = (None, None);
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            rests = idle(self.recorder.clone(), &self.rests) => rest = Some(rests),
+            first = first_end(&mut self.roles) => ended = Some(first),
+        }
+        self.rests.prepare(rest.as_ref());
         // A second Ctrl-C does not wait for anything.
         let mut interrupt = signal(SignalKind::interrupt())?;
         tokio::select! {
@@ -253,7 +326,13 @@ impl Stack {
             _ = interrupt.recv() => bail!("interrupted again while stopping; what was accepted is in the spool"),
         }
         match ended {
-            None => Ok(()),
+            None => Ok(match rest {
+                Some(rest) => {
+                    let signals = [&mut self.interrupt, &mut self.terminate];
+                    self.rests.doze(rest, signals).await
+                }
+                None => None,
+            }),
             Some((name, Ok(()))) => bail!("the {name} ended by itself"),
             Some((name, Err(error))) => Err(error.context(format!("the {name} ended"))),
         }
@@ -278,9 +357,20 @@ impl Stack {
     }
 }
 
+/// Writes down where the sidecar listens, for agents' plugins, unless that stands there already.
+fn tell_socket(home: &Home, socket: &Path) -> anyhow::Result<()> {
+    let file = home.socket_told_file();
+    let told = socket.display().to_string();
+    let known = std::fs::read_to_string(&file).is_ok_and(|known| known.trim_end() == told);
+    if known {
+        return Ok(());
+    }
+    agent::write_private(&file, &told)
+}
+
 /// Where this agent's own tools work.
 fn roots(agent: &Agent) -> Vec<String> {
-    vec![agent.config.home.workspace_dir().display().to_string()]
+    vec![agent::workspace(&agent.config).display().to_string()]
 }
 
 async fn first_end(roles: &mut [Role]) -> (&'static str, anyhow::Result<()>) {

@@ -135,7 +135,8 @@ fn an_agent_that_we_do_not_know_is_named() {
     let output = Home::new().feed(&["hook", "nobody"], b"{}");
     assert!(!output.status.success());
     assert!(
-        stderr(&output).contains("openclaw and claude-code"),
+        stderr(&output)
+            .contains("openclaw, claude-code, codex, gemini, cursor, copilot, opencode, mcp"),
         "{}",
         stderr(&output)
     );
@@ -244,4 +245,49 @@ fn commands_that_need_an_identity_say_how_to_get_one() {
             stderr(&output)
         );
     }
+}
+
+#[test]
+fn what_an_agents_damaged_settings_lack_is_said_and_nothing_is_changed() {
+    let home = Home::new();
+    let place = home.path().parent().unwrap().join(".claude");
+    std::fs::create_dir_all(&place).unwrap();
+    let settings = place.join("settings.json");
+    std::fs::write(&settings, r#"{"hooks": {"#).unwrap();
+    let output = home.run(&["init", "--agent", "claude-code"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let said = stdout(&output);
+    assert!(said.contains("claude-code NOT installed"), "{said}");
+    assert!(
+        said.contains("settings.json: line 1, column 11: unterminated object; nothing was changed"),
+        "{said}"
+    );
+    assert!(
+        said.contains("put right what is said above, then run `smoltbot init` again"),
+        "{said}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(&settings).unwrap(),
+        r#"{"hooks": {"#
+    );
+}
+
+#[test]
+fn what_goes_wrong_is_said_once_and_with_what_to_do() {
+    let home = Home::new();
+    let call = claude("PreToolUse", "t", "ls");
+    let output = home.feed(&["hook", "claude"], &call);
+    assert!(!output.status.success());
+    let said = stderr(&output);
+    assert!(
+        said.contains("was NOT judged") && said.contains("claude-code"),
+        "{said}"
+    );
+    let output = home.run(&["import", "/nonexistent"]);
+    let said = stderr(&output);
+    assert!(said.contains("/nonexistent cannot be read"), "{said}");
+    // A home that is a file.
+    std::fs::write(home.path(), "").unwrap();
+    let said = stderr(&home.feed(&["hook", "claude-code"], &call));
+    assert_eq!(said.matches("os error 20").count(), 1, "{said}");
 }

@@ -245,3 +245,61 @@ async fn the_chat_runs_a_tool_and_shows_a_refusal() {
             .all(|trace| field(trace, "/metadata/runtime") == "smoltbot")
     );
 }
+
+#[tokio::test]
+async fn status_tells_the_ports_that_were_really_taken() {
+    let home = Home::new();
+    // It was told to take any.
+    let up = home.up();
+    let said = stdout(&home.run(&["status"]));
+    let page = format!("{}/?token={}", up.gateway, up.token);
+    assert!(said.contains(&page), "{page} is not in {said}");
+    let dashboard = format!("{}/agent/{}", up.edge, up.agent_id);
+    assert!(said.contains(&dashboard), "{dashboard} is not in {said}");
+    // So whoever asks this home's edge finds it.
+    let output = home.run(&["logs"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(up.stop(Signal::SIGTERM), Some(0));
+    let said = stdout(&home.run(&["status"]));
+    assert!(said.contains("takes a free port when it runs"), "{said}");
+}
+
+#[tokio::test]
+async fn metrics_tell_what_an_operator_watches() {
+    let home = Home::new();
+    let up = home.up();
+    home.feed(
+        &["hook", "claude-code"],
+        &claude("PreToolUse", "m", "rm -rf /"),
+    );
+    up.traces_once(1).await;
+    let span = |id: &str, operation: &str| {
+        json!({
+            "traceId": format!("{id}{}", "0".repeat(28)), "spanId": format!("{id}{}", "0".repeat(12)), "name": "x",
+            "startTimeUnixNano": "1795255200000000000", "endTimeUnixNano": "1795255201000000000",
+            "attributes": [
+                {"key": "gen_ai.operation.name", "value": {"stringValue": operation}},
+                {"key": "gen_ai.tool.name", "value": {"stringValue": "exec"}},
+            ],
+        })
+    };
+    let spans = [span("aaaa", "execute_tool"), span("bbbb", "chat")];
+    let resource =
+        json!({"attributes": [{"key": "service.name", "value": {"stringValue": "suite"}}]});
+    let body = json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]});
+    let told = reqwest::Client::new()
+        .post(format!("{}/otlp/v1/traces", up.edge))
+        .header("content-type", "application/json")
+        .body(body.to_string());
+    assert!(told.send().await.unwrap().status().is_success());
+    let metrics = up.get("/metrics").await;
+    for line in [
+        "smoltbot_edge_stored_total{kind=\"signed\"} 1",
+        "smoltbot_edge_stored_total{kind=\"reported\"} 1",
+        "smoltbot_edge_spans_total{what=\"call\"} 1",
+        "smoltbot_edge_spans_total{what=\"other\"} 1",
+        "smoltbot_edge_spans_total{what=\"unusable\"} 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
+}

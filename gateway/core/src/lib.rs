@@ -6,13 +6,19 @@
 //! **Out of scope.** Judging is `conscience`'s, recording is `trace-plugin`'s; both are behind the hook port in `aap`, and the
 //! app plugs them in. Showing traces is `dashboard`'s; this crate only links there. Loading a config is `smoltbot-config`'s.
 
-pub mod chat;
+pub mod agent;
+mod clock;
 mod http;
 pub mod limits;
+pub mod model;
 mod options;
+mod protocol;
 mod serve;
+pub mod sessions;
 pub mod tools;
+mod webhook;
 
 pub use http::router;
 pub use options::Options;
 pub use serve::{ServeError, page_url, serve};
+pub use webhook::{Webhook, WebhookAuth};

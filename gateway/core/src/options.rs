@@ -2,9 +2,13 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::limits::{DEFAULT_ANSWER_WITHIN, DEFAULT_DRAIN};
+use crate::limits::{DEFAULT_ANSWER_WITHIN, DEFAULT_CONTEXT_TOKENS, DEFAULT_DRAIN};
+use crate::model::{Model, Thinking};
+use crate::tools::Settings;
+use crate::webhook::Webhook;
 
 /// How a gateway is set up.
 #[derive(Clone)]
@@ -22,10 +26,22 @@ pub struct Options {
     pub drain: Duration,
     /// How long a person has to answer a question of the conscience.
     pub answer_within: Duration,
+    /// The agent's models; without any it runs commands alone.
+    pub model: Option<Arc<dyn Model>>,
+    /// How long the model thinks when nobody says.
+    pub thinking: Thinking,
+    /// The file that keeps what was said; without one it is forgotten when the gateway stops.
+    pub database: Option<PathBuf>,
+    /// Tokens of a conversation from which on its older part is summarised.
+    pub context_tokens: usize,
+    /// Who may send webhooks; nobody.
+    pub webhooks: Vec<Webhook>,
+    /// How the tools are set up.
+    pub tools: Settings,
 }
 
 impl Options {
-    /// Options with no extra hosts and the default times.
+    /// Options with no extra hosts, the default times and the default tools.
     pub fn new(
         token: impl Into<String>,
         workspace: impl Into<PathBuf>,
@@ -38,6 +54,12 @@ impl Options {
             extra_hosts: Vec::new(),
             drain: DEFAULT_DRAIN,
             answer_within: DEFAULT_ANSWER_WITHIN,
+            model: None,
+            thinking: Thinking::default(),
+            database: None,
+            context_tokens: DEFAULT_CONTEXT_TOKENS,
+            webhooks: Vec::new(),
+            tools: Settings::default(),
         }
     }
 }
@@ -51,6 +73,12 @@ impl fmt::Debug for Options {
             .field("extra_hosts", &self.extra_hosts)
             .field("drain", &self.drain)
             .field("answer_within", &self.answer_within)
+            .field("model", &self.model.as_ref().map(|model| model.provider()))
+            .field("thinking", &self.thinking)
+            .field("database", &self.database)
+            .field("context_tokens", &self.context_tokens)
+            .field("webhooks", &self.webhooks)
+            .field("tools", &self.tools)
             .finish()
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use aap::Gate;
 use axum::serve::ListenerExt as _;
@@ -12,8 +13,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::http;
-use crate::limits::{GOODBYE, MIN_TOKEN_BYTES};
+use crate::limits::{GOODBYE, MIN_TOKEN_BYTES, MIN_WEBHOOK_SECRET_BYTES};
 use crate::options::Options;
+use crate::protocol::Sockets;
+use crate::sessions::SessionsError;
+use crate::tools::Toolbox;
 
 /// Why a gateway cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +39,14 @@ pub enum ServeError {
     /// Not a host name.
     #[error("the extra host `{0}` must be a host name or address, with or without a port")]
     ExtraHost(String),
+    /// Anybody could guess it.
+    #[error(
+        "the secret of the webhooks from `{0}` needs at least {MIN_WEBHOOK_SECRET_BYTES} bytes"
+    )]
+    WebhookSecret(String),
+    /// What was said cannot be kept.
+    #[error(transparent)]
+    Sessions(#[from] SessionsError),
     /// The listener failed.
     #[error("the gateway's listener failed: {0}")]
     Listener(#[from] io::Error),
@@ -54,20 +66,33 @@ pub async fn serve(
     let port = listener.local_addr()?.port();
     let drain = options.drain;
     let stop = CancellationToken::new();
-    let router = http::stoppable_router(gate, &options, port, stop.clone())?;
+    let sockets = Sockets::default();
+    let (router, toolbox) =
+        http::stoppable_router(gate, &options, port, stop.clone(), sockets.clone())?;
+    // Connections that do not go away keep the toolbox: what it has open must not wait for them.
+    let _closing = Closing(toolbox);
     // Each step of an answer goes out when it happens.
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "gateway: steps of answers may arrive late");
         }
     });
-    let serving = axum::serve(listener, router)
-        .with_graceful_shutdown(shutdown.clone().cancelled_owned())
-        .into_future();
+    let serving = axum::serve(
+        listener,
+        router.into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .with_graceful_shutdown(shutdown.clone().cancelled_owned())
+    .into_future();
+    // A WebSocket has left its HTTP connection, so it is waited for by itself.
+    let serving = async {
+        let ended = serving.await;
+        sockets.closed().await;
+        ended
+    };
     let mut serving = std::pin::pin!(serving);
     tokio::select! {
         ended = &mut serving => return Ok(ended?),
-        () = shutdown.cancelled() => {}
+        () = shutdown.cancelled() => sockets.stop(),
     }
     if let Ok(ended) = timeout(drain, &mut serving).await {
         return Ok(ended?);
@@ -81,6 +106,15 @@ pub async fn serve(
         Ok(ended) => Ok(ended?),
         // A client that does not read its answer does not hold the stop.
         Err(_) => Ok(()),
+    }
+}
+
+/// Closes the tools, however serving ends.
+struct Closing(Arc<Toolbox>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

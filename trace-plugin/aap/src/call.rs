@@ -26,12 +26,24 @@ pub struct ToolCall {
     /// The runtime's own id of this call; with `run_id` it pairs a before-event with its after-event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_id: Option<String>,
+    /// The subagent within the session that asks, by the runtime's own id; none where it is the session's main agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subagent_id: Option<String>,
     /// The channel that the request came by (`web`, `discord`, `telegram`, `cli`, …), where the runtime knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
     /// The role of whom the agent acts for (`owner`, `member`, `guest`), where the runtime knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// The W3C `traceparent` of what asked for the call, where the runtime tells: the parent of the call's own span.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// The runtime's id of the call that made this one, where a tool calls other tools.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_call_id: Option<String>,
+    /// It runs although its verdict did not come within the hook's budget: the card does not enforce, or the operator wants it so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub over_budget: bool,
 }
 
 impl ToolCall {
@@ -45,8 +57,12 @@ impl ToolCall {
             session_id: None,
             run_id: None,
             call_id: None,
+            subagent_id: None,
             channel: None,
             role: None,
+            traceparent: None,
+            parent_call_id: None,
+            over_budget: false,
         }
     }
 }

@@ -171,6 +171,16 @@ pub fn commit(salt: &str, document: &Value) -> Result<Digest, NotCanonical> {
     commit_to(salt, &Json::from(document))
 }
 
+/// The same for a document that is JSON text.
+///
+/// # Errors
+/// [`NotCanonical`] when the text is no JSON, or holds what canonical JSON cannot.
+pub fn commit_text(salt: &str, document: &str) -> Result<Digest, NotCanonical> {
+    let document: Json<'_> =
+        serde_json::from_str(document).map_err(|error| NotCanonical(error.to_string()))?;
+    commit_to(salt, &document)
+}
+
 /// The same for a document as it came in.
 pub(crate) fn commit_to(salt: &str, document: &Json<'_>) -> Result<Digest, NotCanonical> {
     let content = document.to_canonical_content()?;

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::timestamp::Timestamp;
+
 macro_rules! uuid_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -89,6 +91,25 @@ impl AgentId {
     pub fn is_self_certifying(self) -> bool {
         self.0.get_version_num() == 8
     }
+
+    /// The id of an agent that is known by a name alone: the same name, the same id. As UUIDs of version 5 are, with SHA-256 in
+    /// place of SHA-1; it proves nothing.
+    pub fn of_name(name: &str) -> Self {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&Sha256::digest(name)[..16]);
+        Self(uuid::Builder::from_sha1_bytes(bytes).into_uuid())
+    }
+}
+
+impl TraceId {
+    /// The id of what happened `at` and has this name wherever it is told: told twice, it has one id. A `UUIDv7`, whose random
+    /// bits are the name's digest; times before 1970 are told as 1970's.
+    pub fn derived(at: Timestamp, name: &str) -> Self {
+        let mut random = [0; 10];
+        random.copy_from_slice(&Sha256::digest(name)[..10]);
+        let millis = u64::try_from(at.millis()).unwrap_or_default();
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +133,24 @@ mod tests {
         );
         let other = SigningKey::from_bytes(&[2; 32]).verifying_key();
         assert_ne!(id, AgentId::of_key(&other));
+    }
+
+    #[test]
+    fn names_give_the_same_ids_each_time() {
+        let agent = AgentId::of_name("shop/checkout");
+        assert_eq!(agent, AgentId::of_name("shop/checkout"));
+        assert_ne!(agent, AgentId::of_name("shop/billing"));
+        assert_eq!(agent.uuid().get_version_num(), 5);
+        assert!(!agent.is_self_certifying());
+        let at = Timestamp::parse("2026-11-21T02:10:00.123Z").unwrap();
+        let trace = TraceId::derived(at, "a call");
+        assert_eq!(trace, TraceId::derived(at, "a call"));
+        assert_ne!(trace, TraceId::derived(at, "another call"));
+        assert_eq!(trace.uuid().get_version_num(), 7);
+        let (seconds, nanos) = trace.uuid().get_timestamp().unwrap().to_unix();
+        assert_eq!((seconds, nanos), (1_795_227_000, 123_000_000));
+        let before = TraceId::derived(Timestamp::from_millis(-1), "old");
+        assert_eq!(before, TraceId::derived(Timestamp::from_millis(0), "old"));
     }
 
     #[test]

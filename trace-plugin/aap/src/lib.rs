@@ -36,7 +36,7 @@ pub mod verify;
 pub mod wire;
 
 pub use approval::{Approval, ApprovalStatus, Evidence};
-pub use batch::{Batch, SignedBatch};
+pub use batch::{Batch, BatchWriter, SignedBatch};
 pub use call::{Decision, Outcome, OutcomeKind, ToolCall, Verdict};
 pub use card::AlignmentCard;
 pub use gate::{Admitted, Ask, Gate, Hook, Judged, Refusal};

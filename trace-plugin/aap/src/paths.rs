@@ -2,6 +2,8 @@
 
 /// Traces: submit and list.
 pub const TRACES: &str = "/v1/traces";
+/// Spans of others, by OTLP over HTTP. Exporters are given what stands before `/v1/traces`.
+pub const OTLP_TRACES: &str = "/otlp/v1/traces";
 /// Agents; an id follows.
 pub const AGENTS: &str = "/v1/agents";
 /// Refusals with reason and values.

@@ -11,10 +11,12 @@ use crate::chain::Digest;
 use crate::id::{AgentId, StreamId, TraceId};
 use crate::timestamp::Timestamp;
 
+mod gap;
 mod making;
 #[cfg(test)]
 mod tests;
 
+pub use gap::{GAP_TOOL, Gap, gap};
 pub(crate) use making::REFUSE;
 pub use making::{Made, make};
 
@@ -54,7 +56,7 @@ pub const NEW_TOOL: &str = "new_tool";
 
 /// What `context` and its metadata hold besides [`NEW_TOOL`]. AAP's verifiers look there first for what a trigger's condition names,
 /// so no condition can be about a parameter of the same name.
-pub const OWN_FIELDS: [&str; 38] = [
+pub const OWN_FIELDS: [&str; 45] = [
     "session_id",
     "conversation_turn",
     "prior_trace_ids",
@@ -89,10 +91,17 @@ pub const OWN_FIELDS: [&str; 38] = [
     "orphan",
     "approval",
     "completes",
+    "gap",
     "shape",
     "held_back",
     "channel",
     "role",
+    "subagent_id",
+    "proof",
+    "source",
+    "traceparent",
+    "parent_call_id",
+    "over_budget",
 ];
 
 /// A whole AP-Trace.
@@ -212,7 +221,8 @@ pub struct Metadata {
     /// The result as published; null when there is none or it is not published.
     pub result: Value,
     /// `completed`, `failed`, `running`, `refused`, `unanswered` (a person was asked and no yes
-    /// was seen), `abandoned`, `orphan`, `observed_deny` or `ran_after_refusal`.
+    /// was seen), `abandoned`, `orphan`, `observed_deny`, `ran_after_refusal`, `imported` or `reported` (by spans of
+    /// others) where nobody of ours was there, or `gap` on the record of a loss.
     pub outcome: String,
     /// The verdict in words.
     pub conscience_reason: String,
@@ -251,6 +261,9 @@ pub struct Metadata {
     /// The stream that this one goes on from, on the first trace of a stream that has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub succeeds: Option<StreamId>,
+    /// What could not be recorded, on the record that tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Gap>,
     /// The place in the chain; none until the spool has given it.
     #[serde(flatten)]
     pub link: Option<Link>,

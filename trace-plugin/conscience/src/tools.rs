@@ -35,6 +35,8 @@ const SHELLS: &[&str] = &[
     "shelltool",
     "unified_exec",
     "process",
+    "write_stdin",
+    "write_bash",
 ];
 
 const READS: &[&str] = &[
@@ -54,6 +56,8 @@ const READS: &[&str] = &[
     "notebookread",
     "read_many_files",
     "search",
+    "grep_search",
+    "search_file_content",
 ];
 const WRITES: &[&str] = &[
     "write",
@@ -209,15 +213,19 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
         return patch(shell, params);
     }
     // Servers' files are no files of this machine; a runtime's own tools are.
-    if (call.tool.contains("__") || call.tool.contains('.'))
-        && !FETCHES.contains(&name)
-        && !QUERIES.contains(&name)
-    {
+    let of_a_server =
+        call.tool.contains("__") || call.tool.contains('.') || call.tool.starts_with("MCP:");
+    if of_a_server && !FETCHES.contains(&name) && !QUERIES.contains(&name) {
         return tools_server::read(shell, call, name);
     }
     let paths = texts(params, PATH_KEYS);
     if READS.contains(&name) {
-        paths.iter().for_each(|path| read_path(shell, path, name));
+        let patterns = texts(params, &["include"]);
+        let patterns = patterns.iter().filter(|_| name == "read_many_files");
+        paths
+            .iter()
+            .chain(patterns)
+            .for_each(|path| read_path(shell, path, name));
     } else if WRITES.contains(&name) {
         let view = params.get("command").and_then(Value::as_str) == Some("view");
         let content = texts(
@@ -255,7 +263,21 @@ pub(crate) fn read(shell: &mut Shell<'_>, call: &ToolCall) {
             let flow = shell.read(&Field::known(path.as_str()), name);
             shell.send(name, &flow, name);
         }
-        for url in texts(params, URL_KEYS) {
+        let mut urls = texts(params, URL_KEYS);
+        if urls.is_empty() {
+            // A tool that is told in words what to fetch.
+            let prompts = texts(params, &["prompt"]);
+            let words = prompts
+                .iter()
+                .flat_map(|text| text.split(|c: char| c.is_whitespace() || "<>\"'()".contains(c)));
+            urls.extend(
+                words
+                    .filter(|word| word.contains("://"))
+                    .take(256)
+                    .map(str::to_owned),
+            );
+        }
+        for url in urls {
             if let Some(path) = url.strip_prefix("file://") {
                 read_path(shell, path, name);
             } else {
@@ -281,7 +303,8 @@ fn dialect(name: &str) -> Option<Dialect> {
         | "powershell_command"
         | "run_pwsh"
         | "powershelltool"
-        | "run_powershell_command" => Some(Dialect::PowerShell),
+        | "run_powershell_command"
+        | "write_powershell" => Some(Dialect::PowerShell),
         "cmd" | "run_cmd" | "cmd_exec" | "command_prompt" | "execute_cmd" => Some(Dialect::Prompt),
         _ => SHELLS.contains(&name).then_some(Dialect::Posix),
     }
@@ -295,6 +318,7 @@ fn directory(shell: &mut Shell<'_>, params: &Value) {
         "working_directory",
         "workingDirectory",
         "directory",
+        "dir_path",
     ]
     .iter()
     .find_map(|key| params.get(key).and_then(Value::as_str))
@@ -395,7 +419,10 @@ fn patch(shell: &mut Shell<'_>, params: &Value) {
     let all = if let Some(text) = params.as_str() {
         vec![text.to_owned()]
     } else {
-        texts(params, &["input", "patch", "diff", "patchText", "content"])
+        texts(
+            params,
+            &["input", "patch", "diff", "patchText", "content", "command"],
+        )
     };
     for text in all {
         if text.len() > MAX_TEXT_BYTES * 16 {

@@ -211,7 +211,7 @@ fn is_secret(named: Named, name: &str, text: &str, value: &Value, zeal: Zeal) ->
     }
     if named.strong {
         let shell = value.tight && !name.bytes().any(|b| b.is_ascii_lowercase());
-        zeal == Zeal::Mask || value.quoted || shell || random::random(secret)
+        zeal != Zeal::Accuse || value.quoted || shell || random::random(secret)
     } else {
         random::random(secret) && !mentions(secret)
     }

@@ -1,181 +1,96 @@
-//! Secrets in disguise: percent-encoded and base64, each undone once.
+//! Secrets in disguise: escaped, in base64 or in hexadecimal, and any of these within another.
+//!
+//! Each is undone up to [`MAX_ENCODINGS`](crate::limits::MAX_ENCODINGS) deep. What would take more work than
+//! [`Effort`] has left is withheld at the source, unread.
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
-use crate::gate;
-use crate::limits::MIN_BASE64_RUN;
+use crate::limits::{DECODED_AT_LEAST_BYTES, DECODED_TIMES};
+use crate::mask::UNSETTLED;
 use crate::scan::{self, Hit, Zeal};
 
-/// Adds what is found when `%41` is read as `A`; a hit covers the encoded form.
-pub(crate) fn percent(text: &str, zeal: Zeal, hits: &mut Vec<Hit>) {
-    let bytes = text.as_bytes();
-    if !bytes.contains(&b'%') || !bytes.windows(3).any(|w| ascii_escape(w).is_some()) {
-        return;
-    }
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut origin = Vec::with_capacity(bytes.len() + 1);
-    let mut at = 0;
-    while at < bytes.len() {
-        origin.push(at);
-        let escape = bytes.get(at..at + 3).and_then(ascii_escape);
-        decoded.push(escape.unwrap_or(bytes[at]));
-        at += if escape.is_some() { 3 } else { 1 };
-    }
-    origin.push(bytes.len());
-    // Only ASCII is decoded, so the rest stays the UTF-8 that it was.
-    let Ok(decoded) = String::from_utf8(decoded) else {
-        return;
-    };
-    for hit in scan::plain(&decoded, zeal) {
-        hits.push(Hit::encoded(
-            hit.rule,
-            origin[hit.range.start]..origin[hit.range.end],
-        ));
-    }
+mod base64;
+mod escapes;
+mod hex;
+
+pub(crate) use base64::{decoded, discord};
+
+/// How much may still be decoded of one text.
+pub(crate) struct Effort {
+    bytes: usize,
 }
 
-fn ascii_escape(window: &[u8]) -> Option<u8> {
-    let digit = |b: u8| {
-        char::from(b)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
-    match window {
-        [b'%', high, low] => {
-            let byte = digit(*high)? * 16 + digit(*low)?;
-            byte.is_ascii().then_some(byte)
-        }
-        _ => None,
-    }
-}
-
-/// Adds Discord's tokens, which have no prefix, but a first part that is a number in base64.
-pub(crate) fn discord(text: &str, hits: &mut Vec<Hit>) {
-    let bytes = text.as_bytes();
-    let mut plain = Vec::new();
-    for (start, end) in runs(bytes) {
-        let Some(length) = discord_rest(&bytes[end..]) else {
-            continue;
-        };
-        // As in base64 runs, something else may stand before it.
-        for skip in 0..4 {
-            if decode(&bytes[start + skip..end], &mut plain) && is_snowflake(&plain) {
-                hits.push(Hit::encoded(
-                    "discord-bot-token",
-                    start + skip..end + length,
-                ));
-                break;
-            }
+impl Effort {
+    /// For a text of that many bytes.
+    pub(crate) fn of(text: usize) -> Self {
+        Self {
+            bytes: DECODED_TIMES * text + DECODED_AT_LEAST_BYTES,
         }
     }
+
+    /// Whether that much can still be decoded; if so, it is.
+    fn spend(&mut self, bytes: usize) -> bool {
+        let rest = self.bytes.checked_sub(bytes);
+        self.bytes = rest.unwrap_or(0);
+        rest.is_some()
+    }
 }
 
-/// Adds every base64 run that holds a secret, whole.
-pub(crate) fn base64(text: &str, zeal: Zeal, hits: &mut Vec<Hit>) {
-    let (mut run, mut plain) = (Vec::new(), Vec::new());
-    for (start, end) in runs(text.as_bytes()) {
-        run.clear();
-        run.extend(text.as_bytes()[start..end].iter().map(|b| match b {
-            b'-' => b'+',
-            b'_' => b'/',
-            other => *other,
-        }));
-        // A run may begin with characters that are not part of it, such as the path before it.
-        for skip in 0..4 {
-            // What no keyword and no run of base64 stands in holds no secret; both are ASCII, so this can be told from the
-            // bytes, before they are made a text.
-            if !decode(&run[skip..], &mut plain) || !is_worth_a_look(&plain) {
-                continue;
-            }
-            let plain = String::from_utf8_lossy(&plain);
-            if let Some(hit) = scan::plain(&plain, zeal).first() {
-                let padding = text.as_bytes()[end..]
-                    .iter()
-                    .take_while(|&&b| b == b'=')
-                    .count();
-                hits.push(Hit::encoded(hit.rule, start..end + padding));
-                break;
-            }
+/// Adds what is found behind an encoding of `text`, which itself may hold `depth` more.
+pub(crate) fn layers(
+    text: &str,
+    zeal: Zeal,
+    depth: usize,
+    effort: &mut Effort,
+    hits: &mut Vec<Hit>,
+) {
+    if let Some((plain, origin)) = escapes::undone(text) {
+        if effort.spend(plain.len()) {
+            let mut found = Vec::new();
+            scan::layer(&plain, zeal, depth, effort, &mut found);
+            hits.extend(
+                found
+                    .into_iter()
+                    .map(|hit| hit.moved(|range| origin[range.start]..origin[range.end])),
+            );
+        } else if zeal != Zeal::Accuse {
+            hits.push(Hit::encoded(UNSETTLED, 0..text.len()));
         }
     }
-}
-
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
-
-fn is_worth_a_look(plain: &[u8]) -> bool {
-    gate::occurs(plain) || runs(plain).next().is_some()
-}
-
-/// Decodes `run` into `plain`; false where it is no base64.
-fn decode(run: &[u8], plain: &mut Vec<u8>) -> bool {
-    plain.clear();
-    // A single character left over carries no whole byte.
-    let whole = if run.len() % 4 == 1 {
-        run.len() - 1
-    } else {
-        run.len()
+    let mut look = |plain: &[u8]| {
+        if !effort.spend(plain.len()) {
+            return (zeal != Zeal::Accuse).then_some(UNSETTLED);
+        }
+        let plain = String::from_utf8_lossy(plain);
+        let mut found = Vec::new();
+        scan::layer(&plain, zeal, depth, effort, &mut found);
+        found.first().map(|hit| hit.rule)
     };
-    LENIENT.decode_vec(&run[..whole], plain).is_ok()
+    base64::layers(text.as_bytes(), zeal, &mut look, hits);
+    hex::layers(text.as_bytes(), &mut look, hits);
 }
 
-/// A Discord user id: 17 to 20 digits.
-fn is_snowflake(plain: &[u8]) -> bool {
-    (17..=20).contains(&plain.len()) && plain.iter().all(u8::is_ascii_digit)
-}
-
-/// Length of `.XXXXXX.` and the 27 or more characters behind it.
-fn discord_rest(rest: &[u8]) -> Option<usize> {
-    let part = |from: usize| rest[from..].iter().take_while(|&&b| is_base64(b)).count();
-    if rest.first() != Some(&b'.') || !(5..=7).contains(&part(1)) {
-        return None;
-    }
-    let dot = 1 + part(1);
-    if rest.get(dot) != Some(&b'.') || part(dot + 1) < 20 {
-        return None;
-    }
-    Some(dot + 1 + part(dot + 1))
-}
-
-/// The characters of both alphabets of base64.
-const BASE64: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        table[byte as usize] =
-            byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
-        byte += 1;
-    }
-    table
-};
-
-fn is_base64(byte: u8) -> bool {
-    BASE64[usize::from(byte)]
-}
-
-/// Adds where there is something for [`base64()`] to decode.
+/// Adds where there is something for [`layers`] to undo.
 pub(crate) fn marks(text: &str, marks: &mut Vec<usize>) {
-    marks.extend(runs(text.as_bytes()).map(|(start, _)| start));
+    marks.extend(escapes::places(text.as_bytes()));
+    marks.extend(base64::runs(text.as_bytes()).map(|(start, _)| start));
+    marks.extend(hex::runs(text.as_bytes()).map(|(start, _)| start));
 }
 
-/// The runs of base64 characters that are long enough and more than hexadecimal, which ids and digests are.
-fn runs(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> {
+/// The runs of `is_part` bytes that are at least `min` long.
+fn long_runs(
+    bytes: &[u8],
+    min: usize,
+    is_part: impl Fn(u8) -> bool,
+) -> impl Iterator<Item = (usize, usize)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         loop {
             // A run of that length covers one of every so many bytes: look at those only.
-            let probe = at + MIN_BASE64_RUN - 1;
+            let probe = at + min - 1;
             if probe >= bytes.len() {
                 return None;
             }
             let mut start = probe + 1;
-            while start > at && is_base64(bytes[start - 1]) {
+            while start > at && is_part(bytes[start - 1]) {
                 start -= 1;
             }
             if start > at {
@@ -186,18 +101,11 @@ fn runs(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> {
             }
             let end = bytes[probe..]
                 .iter()
-                .position(|&b| !is_base64(b))
+                .position(|&b| !is_part(b))
                 .map_or(bytes.len(), |n| probe + n);
-            if end - start >= MIN_BASE64_RUN {
-                at = end;
-                if !bytes[start..end]
-                    .iter()
-                    .all(|b| b.is_ascii_hexdigit() || *b == b'-')
-                {
-                    return Some((start, end));
-                }
-            } else {
-                at = end;
+            at = end;
+            if end - start >= min {
+                return Some((start, end));
             }
         }
     })
@@ -210,15 +118,12 @@ mod tests {
     use super::*;
 
     /// The same by looking at every byte.
-    fn slowly(bytes: &[u8]) -> Vec<(usize, usize)> {
+    fn slowly(bytes: &[u8], min: usize) -> Vec<(usize, usize)> {
         let mut found = Vec::new();
         let mut start = 0;
         for at in 0..=bytes.len() {
-            if at == bytes.len() || !is_base64(bytes[at]) {
-                let run = &bytes[start..at];
-                if run.len() >= MIN_BASE64_RUN
-                    && !run.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-')
-                {
+            if at == bytes.len() || !bytes[at].is_ascii_alphanumeric() {
+                if at - start >= min {
                     found.push((start, at));
                 }
                 start = at + 1;
@@ -229,8 +134,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn skipping_finds_what_looking_everywhere_finds(text in "([A-Za-z]{0,30}[ .]){0,8}[a-f0-9 ]{0,60}") {
-            prop_assert_eq!(runs(text.as_bytes()).collect::<Vec<_>>(), slowly(text.as_bytes()));
+        fn skipping_finds_what_looking_everywhere_finds(
+            text in "([A-Za-z]{0,30}[ .]){0,8}[a-f0-9 ]{0,60}", min in 2..30_usize
+        ) {
+            let found: Vec<_> = long_runs(text.as_bytes(), min, |b| b.is_ascii_alphanumeric()).collect();
+            prop_assert_eq!(found, slowly(text.as_bytes(), min));
+        }
+    }
+
+    #[test]
+    fn what_would_take_too_long_is_withheld_and_accuses_nobody() {
+        let text = "x%2fx".repeat(100);
+        for (zeal, expected) in [(Zeal::Mask, Some(UNSETTLED)), (Zeal::Accuse, None)] {
+            let mut hits = Vec::new();
+            layers(&text, zeal, 1, &mut Effort { bytes: 10 }, &mut hits);
+            assert_eq!(hits.first().map(|hit| hit.rule), expected);
         }
     }
 }

@@ -17,17 +17,29 @@
 //! assert_eq!(find_secret(&params.to_string()), None);
 //! ```
 
+mod argv;
 mod assign;
 mod encoded;
 mod find;
 mod gate;
+#[cfg_attr(
+    target_arch = "wasm32",
+    allow(dead_code, reason = "a Worker masks nothing")
+)]
+mod kubernetes;
 mod level;
 pub mod limits;
 mod mask;
 mod names;
 #[cfg(any(test, target_arch = "wasm32"))]
 mod pattern;
+#[cfg_attr(
+    target_arch = "wasm32",
+    allow(dead_code, reason = "a Worker masks nothing")
+)]
+mod pii;
 mod preview;
+mod publishing;
 mod random;
 mod redacted;
 mod redactor;
@@ -40,4 +52,5 @@ pub use find::{Finding, find_secret};
 pub use level::{Level, UnknownLevel};
 pub use redacted::{Masked, Redacted};
 pub use redactor::{Redactor, SealError};
-pub use rules::rule_names;
+pub use rules::{Origin, RuleInfo, rule_names, rules};
+pub use scan::holds_secret;

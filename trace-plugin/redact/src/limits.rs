@@ -32,6 +32,21 @@ pub const MAX_NAME_BYTES: usize = 96;
 /// Base64 runs shorter than this hold no secret that is worth decoding: 23 characters are 17 bytes, the shortest user id
 /// that a Discord token begins with.
 pub const MIN_BASE64_RUN: usize = 23;
+/// Digits of a text in hexadecimal; fewer stand for less than 16 bytes.
+pub const MIN_HEX_RUN: usize = 32;
+/// How many encodings may be wrapped around each other: base64 in a URL in JSON within JSON.
+pub const MAX_ENCODINGS: usize = 3;
+/// How many times its own size is decoded of a text, all encodings together, before the rest is withheld unread.
+pub const DECODED_TIMES: usize = 16;
+/// Bytes that are decoded of any text, however short: 64 KiB.
+pub const DECODED_AT_LEAST_BYTES: usize = 64 * 1024;
+/// Bytes of all strings of one value that are looked at: 1 MiB. Parameters and results that are published have at most
+/// 24 KiB, so only masks that make long strings short let more than that be read.
+pub const MAX_READ_BYTES: usize = 1024 * 1024;
+/// Items of an array that is read as a command line.
+pub const MAX_ARGV_ITEMS: usize = 128;
+/// Bytes of such an array: 16 KiB.
+pub const MAX_ARGV_BYTES: usize = 16 * 1024;
 /// How often a text is masked until nothing more is found; after that it is withheld whole.
 pub const MAX_ROUNDS: usize = 6;
 /// Integers beyond ±2^53 become strings: RFC 8785 numbers are IEEE 754 doubles.

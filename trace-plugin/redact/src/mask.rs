@@ -6,6 +6,26 @@ use crate::limits::{LOOKAHEAD_BYTES, MAX_ROUNDS};
 use crate::redacted::Masks;
 use crate::scan::{Zeal, scan};
 
+/// What is hidden besides secrets.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Hide<'a> {
+    /// The directory that is written as `~`.
+    pub(crate) home: Option<&'a str>,
+    /// Whether personal data is masked.
+    pub(crate) personal: bool,
+}
+
+impl Hide<'_> {
+    /// How hard secrets are looked for.
+    pub(crate) fn zeal(self) -> Zeal {
+        if self.personal {
+            Zeal::MaskPersonal
+        } else {
+            Zeal::Mask
+        }
+    }
+}
+
 /// How every placeholder begins; `[redacted:github-pat]` is a whole one.
 pub(crate) const PLACEHOLDER: &str = "[redacted:";
 /// The rule of a text that was withheld because masking it did not come to an end.
@@ -17,13 +37,14 @@ pub(crate) fn placeholder(rule: &str) -> String {
 }
 
 /// Masks `text`, and what masking may have laid bare, until nothing is found any more.
-pub(crate) fn mask<'a>(text: &'a str, home: Option<&str>, masks: &mut Masks) -> Cow<'a, str> {
+pub(crate) fn mask<'a>(text: &'a str, hide: Hide<'_>, masks: &mut Masks) -> Cow<'a, str> {
     let mut text = Cow::Borrowed(text);
     if text.contains('\0') {
         text = Cow::Owned(text.replace('\0', "\u{2400}"));
     }
+    let zeal = hide.zeal();
     for _ in 0..MAX_ROUNDS {
-        let hits = scan(&text, Zeal::Mask);
+        let hits = scan(&text, zeal);
         let mut changed = !hits.is_empty();
         if changed {
             let mut masked = String::with_capacity(text.len());
@@ -37,7 +58,7 @@ pub(crate) fn mask<'a>(text: &'a str, home: Option<&str>, masks: &mut Masks) -> 
             masked.push_str(&text[from..]);
             text = Cow::Owned(masked);
         }
-        if let Some(shorter) = home.and_then(|home| tilde(&text, home)) {
+        if let Some(shorter) = hide.home.and_then(|home| tilde(&text, home)) {
             text = Cow::Owned(shorter);
             changed = true;
         }
@@ -50,21 +71,16 @@ pub(crate) fn mask<'a>(text: &'a str, home: Option<&str>, masks: &mut Masks) -> 
 }
 
 /// Masks `text` and cuts it to `max` bytes as JSON, mark included. Of a long text only what may remain is read.
-pub(crate) fn mask_and_cut(
-    text: &str,
-    max: usize,
-    home: Option<&str>,
-    masks: &mut Masks,
-) -> String {
+pub(crate) fn mask_and_cut(text: &str, max: usize, hide: Hide<'_>, masks: &mut Masks) -> String {
     let window = prefix(text, max + LOOKAHEAD_BYTES);
-    let masked = mask(window, home, masks);
+    let masked = mask(window, hide, masks);
     if window.len() == text.len() && json_len(&masked) <= max {
         return masked.into_owned();
     }
     let mut cut = cut(&masked, max, text.len());
     // A cut can lay bare what a longer word hid. What masking adds is cut again; it ends because each turn is shorter.
     loop {
-        let again = mask(&cut, home, masks).into_owned();
+        let again = mask(&cut, hide, masks).into_owned();
         if again == cut {
             return cut;
         }
@@ -77,8 +93,19 @@ pub(crate) fn mask_and_cut(
 }
 
 /// The mark of a cut text that was `total` bytes long.
-fn cut_mark(total: usize) -> String {
+pub(crate) fn cut_mark(total: usize) -> String {
     format!("…[cut, {total} bytes in all]")
+}
+
+/// Whether `text` was cut, or stands where something was: another text, more items, what was nested too deep.
+pub(crate) fn is_cut(text: &str) -> bool {
+    let Some(mark) = text.strip_suffix(']') else {
+        return false;
+    };
+    text.starts_with("[cut, ")
+        || mark
+            .rsplit_once("…[cut, ")
+            .is_some_and(|(_, count)| count.ends_with(" bytes in all"))
 }
 
 fn cut(text: &str, max: usize, total: usize) -> String {
@@ -179,7 +206,7 @@ mod tests {
             "z".repeat(500)
         );
         for max in 230..280 {
-            let cut = mask_and_cut(&text, max, None, &mut masks);
+            let cut = mask_and_cut(&text, max, Hide::default(), &mut masks);
             assert!(cut.len() <= max, "{cut}");
             assert!(!cut.contains("b1C"), "{cut}");
             assert!(
@@ -187,7 +214,7 @@ mod tests {
                 "{cut}"
             );
         }
-        let quotes = mask_and_cut(&"\"\u{1}".repeat(1000), 100, None, &mut masks);
+        let quotes = mask_and_cut(&"\"\u{1}".repeat(1000), 100, Hide::default(), &mut masks);
         assert!(json_len(&quotes) <= 100);
         assert!(quotes.ends_with("…[cut, 2000 bytes in all]"), "{quotes}");
     }

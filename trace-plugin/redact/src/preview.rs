@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use crate::limits::MAX_RESULT_PREVIEW_BYTES;
-use crate::mask::mask_and_cut;
+use crate::mask::{Hide, mask_and_cut};
 use crate::redacted::Masks;
 use crate::walk::mask_within;
 
@@ -39,7 +39,7 @@ const MAX_SCALAR_BYTES: usize = 48;
 const MAX_JSON_BYTES: usize = 4 * MAX_RESULT_PREVIEW_BYTES;
 
 /// The text of a result; where it has none, its masked JSON.
-pub(crate) fn text<'a>(result: &'a Value, home: Option<&str>, masks: &mut Masks) -> Cow<'a, str> {
+pub(crate) fn text<'a>(result: &'a Value, hide: Hide<'_>, masks: &mut Masks) -> Cow<'a, str> {
     if let Some(text) = text_of(result) {
         return Cow::Borrowed(text);
     }
@@ -47,7 +47,7 @@ pub(crate) fn text<'a>(result: &'a Value, home: Option<&str>, masks: &mut Masks)
         result,
         MAX_JSON_BYTES,
         MAX_RESULT_PREVIEW_BYTES,
-        home,
+        hide,
         masks,
     );
     Cow::Owned(masked.to_string())
@@ -76,7 +76,7 @@ fn text_of(result: &Value) -> Option<&str> {
 /// Adds the small scalars of a result and of its `details`.
 pub(crate) fn scalars(
     result: &Value,
-    home: Option<&str>,
+    hide: Hide<'_>,
     masks: &mut Masks,
     into: &mut Map<String, Value>,
 ) {
@@ -90,7 +90,7 @@ pub(crate) fn scalars(
                 }
                 Some(Value::Bool(truth)) => (*truth).into(),
                 Some(Value::String(text)) if text.len() <= MAX_SCALAR_BYTES => {
-                    mask_and_cut(text, MAX_SCALAR_BYTES, home, masks).into()
+                    mask_and_cut(text, MAX_SCALAR_BYTES, hide, masks).into()
                 }
                 _ => continue,
             };

@@ -34,6 +34,26 @@ pub(crate) fn key_like(text: &str) -> bool {
         || text.len() >= 40 && mixed(text)
 }
 
+/// No key of a vendor's documentation.
+pub(crate) fn not_documentation(text: &str) -> bool {
+    !text.ends_with("EXAMPLE")
+}
+
+/// More than a word or a number of one digit: a digit is in it, and more than one character.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn no_word(text: &str) -> bool {
+    !stands_in(text) && text.bytes().any(|b| b.is_ascii_digit()) && entropy(text) >= 2.0
+}
+
+/// `user:password` in base64.
+pub(crate) fn user_and_password(text: &str) -> bool {
+    crate::encoded::decoded(text).is_some_and(|plain| {
+        let colon = plain.iter().position(|&b| b == b':');
+        colon.is_some_and(|at| at > 0 && at + 1 < plain.len())
+            && !plain.iter().any(u8::is_ascii_control)
+    })
+}
+
 /// No reference to a secret that is kept elsewhere, as in `$PASSWORD`, `${{ secrets.X }}` or `<password>`.
 pub(crate) fn not_variable(text: &str) -> bool {
     !stands_in(text)
@@ -100,7 +120,7 @@ pub(crate) fn stands_in(value: &str) -> bool {
 }
 
 /// Shannon entropy in bits a byte.
-fn entropy(text: &str) -> f64 {
+pub(crate) fn entropy(text: &str) -> f64 {
     let mut counts = [0_u32; 256];
     for byte in text.bytes() {
         counts[usize::from(byte)] += 1;

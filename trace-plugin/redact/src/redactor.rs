@@ -1,6 +1,5 @@
 //! The one maker of [`Redacted`].
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -13,8 +12,9 @@ use crate::limits::{
     MAX_FULL_STRING_BYTES, MAX_PARAMS_BYTES, MAX_PREVIEW_STRING_BYTES, MAX_RESULT_BYTES,
     MAX_RESULT_PREVIEW_BYTES, MAX_TEXT_BYTES,
 };
-use crate::mask::mask_and_cut;
+use crate::mask::{Hide, mask_and_cut};
 use crate::preview;
+use crate::publishing::Publishing;
 use crate::redacted::{Masks, Redacted};
 use crate::shape::Shaper;
 use crate::walk::{Walk, is_too_deep, mask_within};
@@ -34,18 +34,18 @@ pub enum SealError {
 /// Masks secrets and publishes no more than its level allows. Costs nothing to make; rules are compiled when called for.
 #[derive(Debug, Clone)]
 pub struct Redactor {
-    level: Level,
+    publishing: Publishing,
     home: Option<String>,
-    tools: HashMap<String, Level>,
+    masks_personal: bool,
 }
 
 impl Redactor {
     /// A redactor that publishes `level` of every tool.
     pub fn new(level: Level) -> Self {
         Self {
-            level,
+            publishing: Publishing::new(level),
             home: None,
-            tools: HashMap::new(),
+            masks_personal: false,
         }
     }
 
@@ -57,36 +57,52 @@ impl Redactor {
         self
     }
 
-    /// Publishes `level` of calls of `tool`.
+    /// Publishes `level` of calls of `tool`, which is a name or a glob: `*` is any characters, `?` is one.
+    ///
+    /// A name goes before a glob, a glob that names more characters before one that names fewer, and of two that name as many
+    /// the one that publishes less.
     pub fn with_tool_level(mut self, tool: impl Into<String>, level: Level) -> Self {
-        self.tools.insert(tool.into(), level);
+        self.publishing.set(tool.into(), level);
+        self
+    }
+
+    /// Masks personal data as well: addresses, numbers and what keys call personal; see `docs/redaction.md`.
+    pub fn with_personal_masked(mut self, masks_personal: bool) -> Self {
+        self.masks_personal = masks_personal;
         self
     }
 
     /// The level that holds for `tool`.
     pub fn level(&self, tool: &str) -> Level {
-        self.tools.get(tool).copied().unwrap_or(self.level)
+        self.publishing.level(tool)
+    }
+
+    fn hide(&self) -> Hide<'_> {
+        Hide {
+            home: self.home.as_deref(),
+            personal: self.masks_personal,
+        }
     }
 
     /// The parameters of a call of `tool`, at most [`MAX_PARAMS_BYTES`] as JSON.
     pub fn params(&self, tool: &str, params: &Value) -> Redacted<Value> {
         let mut masks = Masks::default();
-        let home = self.home.as_deref();
+        let hide = self.hide();
         let value = match self.level(tool) {
             Level::None => withheld(),
-            Level::Shape => Shaper::new(home, &mut masks).shape(params, 0),
+            Level::Shape => Shaper::new(hide, &mut masks).shape(params, 0),
             Level::Preview => mask_within(
                 params,
                 MAX_PARAMS_BYTES,
                 MAX_PREVIEW_STRING_BYTES,
-                home,
+                hide,
                 &mut masks,
             ),
             Level::Full => mask_within(
                 params,
                 MAX_PARAMS_BYTES,
                 MAX_FULL_STRING_BYTES,
-                home,
+                hide,
                 &mut masks,
             ),
         };
@@ -99,31 +115,31 @@ impl Redactor {
     /// is SHA-256 over `salt` and those bytes, in hexadecimal; without the salt it tells nothing about a short result.
     pub fn result(&self, tool: &str, result: &Value, salt: &[u8]) -> Redacted<Value> {
         let mut masks = Masks::default();
-        let home = self.home.as_deref();
+        let hide = self.hide();
         let value = match self.level(tool) {
             Level::None => withheld(),
             _ if result.is_null() => Value::Null,
             Level::Shape => {
-                let shape = Shaper::new(home, &mut masks).shape(result, 0);
+                let shape = Shaper::new(hide, &mut masks).shape(result, 0);
                 let mut members = Map::new();
                 members.insert("shape".to_owned(), shape);
                 measure(result, salt, &mut members);
                 Value::Object(members)
             }
             Level::Preview => {
-                let text = preview::text(result, home, &mut masks);
-                let text = mask_and_cut(&text, MAX_RESULT_PREVIEW_BYTES, home, &mut masks);
+                let text = preview::text(result, hide, &mut masks);
+                let text = mask_and_cut(&text, MAX_RESULT_PREVIEW_BYTES, hide, &mut masks);
                 let mut members = Map::new();
                 members.insert("preview".to_owned(), text.into());
                 measure(result, salt, &mut members);
-                preview::scalars(result, home, &mut masks, &mut members);
+                preview::scalars(result, hide, &mut masks, &mut members);
                 Value::Object(members)
             }
             Level::Full => mask_within(
                 result,
                 MAX_RESULT_BYTES,
                 MAX_FULL_STRING_BYTES,
-                home,
+                hide,
                 &mut masks,
             ),
         };
@@ -133,7 +149,7 @@ impl Redactor {
     /// A text alone, such as a reason or an error, at most [`MAX_TEXT_BYTES`].
     pub fn text(&self, text: &str) -> Redacted<String> {
         let mut masks = Masks::default();
-        let text = mask_and_cut(text, MAX_TEXT_BYTES, self.home.as_deref(), &mut masks);
+        let text = mask_and_cut(text, MAX_TEXT_BYTES, self.hide(), &mut masks);
         Redacted::new(text, masks)
     }
 
@@ -149,7 +165,7 @@ impl Redactor {
         let mut masks = Masks::default();
         let before = serde_json::to_value(&value).map_err(SealError::Serialize)?;
         let after = Walk {
-            home: self.home.as_deref(),
+            hide: self.hide(),
             masks: &mut masks,
             budget: None,
             max_depth: aap::limits::MAX_DEPTH,

@@ -3,21 +3,21 @@
 use serde_json::{Map, Value};
 
 use crate::limits::{MAX_SHAPE_DEPTH, MAX_SHAPE_KEY_BYTES, MAX_SHAPE_NODES};
-use crate::mask::mask_and_cut;
+use crate::mask::{Hide, mask_and_cut};
 use crate::redacted::Masks;
 use crate::walk::{CUT_KEY, insert, is_cut_count, mark_cut};
 
 /// Draws shapes, as many nodes as are left.
 pub(crate) struct Shaper<'a> {
-    pub(crate) home: Option<&'a str>,
+    pub(crate) hide: Hide<'a>,
     pub(crate) masks: &'a mut Masks,
     left: usize,
 }
 
 impl<'a> Shaper<'a> {
-    pub(crate) fn new(home: Option<&'a str>, masks: &'a mut Masks) -> Self {
+    pub(crate) fn new(hide: Hide<'a>, masks: &'a mut Masks) -> Self {
         Self {
-            home,
+            hide,
             masks,
             left: MAX_SHAPE_NODES,
         }
@@ -51,7 +51,7 @@ impl<'a> Shaper<'a> {
                 break;
             }
             self.left -= 1;
-            let key = mask_and_cut(key, MAX_SHAPE_KEY_BYTES, self.home, self.masks);
+            let key = mask_and_cut(key, MAX_SHAPE_KEY_BYTES, self.hide, self.masks);
             let shape = self.shape(value, depth + 1);
             insert(&mut shaped, key, shape);
         }

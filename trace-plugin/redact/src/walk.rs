@@ -3,11 +3,14 @@
 use serde_json::{Map, Value};
 
 use crate::assign::is_harmless;
-use crate::limits::{MAX_CONTENT_DEPTH, MAX_KEY_BYTES, MAX_SAFE_INTEGER};
-use crate::mask::{json_len, mask, mask_and_cut, placeholder};
+use crate::limits::{
+    LOOKAHEAD_BYTES, MAX_CONTENT_DEPTH, MAX_KEY_BYTES, MAX_READ_BYTES, MAX_SAFE_INTEGER,
+};
+use crate::mask::{Hide, cut_mark, json_len, mask, mask_and_cut, placeholder};
 use crate::names::{Named, named};
-use crate::random::stands_in;
+use crate::random::{random, stands_in};
 use crate::redacted::Masks;
+use crate::{argv, kubernetes, pii};
 
 /// The key that tells how many members were cut.
 pub(crate) const CUT_KEY: &str = "[cut]";
@@ -22,11 +25,13 @@ pub(crate) struct Budget {
     pub(crate) string: usize,
     /// Bytes left.
     pub(crate) left: usize,
+    /// Bytes of strings that may still be looked at.
+    pub(crate) unread: usize,
 }
 
 /// A walk over one value.
 pub(crate) struct Walk<'a> {
-    pub(crate) home: Option<&'a str>,
+    pub(crate) hide: Hide<'a>,
     pub(crate) masks: &'a mut Masks,
     /// `None` to keep sizes and numbers as they are.
     pub(crate) budget: Option<Budget>,
@@ -39,15 +44,19 @@ pub(crate) fn mask_within(
     value: &Value,
     total: usize,
     string: usize,
-    home: Option<&str>,
+    hide: Hide<'_>,
     masks: &mut Masks,
 ) -> Value {
     let walk = |left: usize| {
         let mut masks = Masks::default();
         let mut walk = Walk {
-            home,
+            hide,
             masks: &mut masks,
-            budget: Some(Budget { string, left }),
+            budget: Some(Budget {
+                string,
+                left,
+                unread: MAX_READ_BYTES,
+            }),
             max_depth: MAX_CONTENT_DEPTH,
         };
         (walk.value(value), masks)
@@ -118,7 +127,7 @@ impl Walk<'_> {
             Value::Null | Value::Bool(_) => self.charge(value.clone(), 5),
             Value::Number(_) if self.budget.is_some() => {
                 if let Some((named, _)) = name.filter(|(named, _)| named.strong) {
-                    return self.hide(named);
+                    return self.conceal(named);
                 }
                 match safe_number(value) {
                     text @ Value::String(_) => self.any(&text, depth, name),
@@ -128,7 +137,7 @@ impl Walk<'_> {
             Value::Number(_) => value.clone(),
             Value::String(text) => match name {
                 Some((named, name)) if !stands_in(text) && !is_harmless(name, text) => {
-                    self.hide(named)
+                    self.conceal(named)
                 }
                 _ => self.string(text).into(),
             },
@@ -143,7 +152,10 @@ impl Walk<'_> {
 
     fn items(&mut self, items: &[Value], depth: usize, name: Option<(Named, &str)>) -> Value {
         self.spend(2 + MARK_BYTES);
+        let line = argv::masked(items, self.hide, self.masks);
+        let items = line.as_deref().unwrap_or(items);
         let mut masked = Vec::with_capacity(items.len().min(64));
+        let header = header(items);
         let mut flag = None;
         for (at, item) in items.iter().enumerate() {
             if at + 1 == items.len() && is_cut_item(item) {
@@ -155,7 +167,11 @@ impl Walk<'_> {
                 break;
             }
             self.spend(1);
-            masked.push(self.any(item, depth + 1, name.or(flag)));
+            masked.push(self.any(
+                item,
+                depth + 1,
+                name.or(flag).or(header.filter(|_| at == 1)),
+            ));
             // `["--password", "x"]`: a flag names the argument behind it.
             flag = [Some(item), masked.last()]
                 .into_iter()
@@ -174,7 +190,7 @@ impl Walk<'_> {
             .map(|text| {
                 (
                     text,
-                    mask_and_cut(text, MAX_KEY_BYTES, self.home, &mut Masks::default()),
+                    mask_and_cut(text, MAX_KEY_BYTES, self.hide, &mut Masks::default()),
                 )
             });
         let pair = pair.as_ref().and_then(|(text, masked)| {
@@ -182,6 +198,7 @@ impl Walk<'_> {
                 .or_else(|| named(masked))
                 .map(|named| (named, *text))
         });
+        let is_secret = kubernetes::is_secret(members);
         let mut masked = Map::new();
         for (at, (key, value)) in members.iter().enumerate() {
             if key == CUT_KEY && is_cut_count(value) {
@@ -200,30 +217,80 @@ impl Walk<'_> {
                 .into_iter()
                 .find_map(|key| Some((named(key)?, key.as_str())));
             let name = name.or(pair.filter(|_| matches!(key.as_str(), "value" | "Value")));
-            let value = self.any(value, depth + 1, name);
+            let name = name.or_else(|| self.personal(key));
+            let value = match value {
+                Value::Object(values)
+                    if is_secret && kubernetes::MEMBERS.contains(&key.as_str()) =>
+                {
+                    self.values_of_secret(values)
+                }
+                _ => self.any(value, depth + 1, name),
+            };
             insert(&mut masked, new_key, value);
+        }
+        Value::Object(masked)
+    }
+
+    /// What a key says of people, where that is masked.
+    fn personal<'k>(&self, key: &'k str) -> Option<(Named, &'k str)> {
+        let named = Named {
+            rule: pii::NAMED,
+            strong: true,
+        };
+        (self.hide.personal && pii::is_personal_name(key)).then_some((named, key))
+    }
+
+    /// The `data` of a Kubernetes Secret: its keys alone.
+    fn values_of_secret(&mut self, values: &Map<String, Value>) -> Value {
+        let named = Named {
+            rule: kubernetes::RULE,
+            strong: true,
+        };
+        let mut masked = Map::new();
+        for (at, (key, value)) in values.iter().enumerate() {
+            let key = self.key(key);
+            if self.is_spent(json_len(&key)) {
+                mark_cut(&mut masked, values.len() - at);
+                break;
+            }
+            self.spend(json_len(&key) + 4);
+            let value = match value {
+                Value::String(text) if stands_in(text) => value.clone(),
+                _ => self.conceal(named),
+            };
+            insert(&mut masked, key, value);
         }
         Value::Object(masked)
     }
 
     fn key(&mut self, key: &str) -> String {
         match self.budget {
-            Some(_) => mask_and_cut(key, MAX_KEY_BYTES, self.home, self.masks),
-            None => mask(key, self.home, self.masks).into_owned(),
+            Some(_) => mask_and_cut(key, MAX_KEY_BYTES, self.hide, self.masks),
+            None => mask(key, self.hide, self.masks).into_owned(),
         }
     }
 
     fn string(&mut self, text: &str) -> String {
-        let Some(budget) = &self.budget else {
-            return mask(text, self.home, self.masks).into_owned();
+        let max = self.budget.as_ref().map_or(usize::MAX, |budget| {
+            budget.string.min(budget.left.max(MIN_VALUE_BYTES) - 2)
+        });
+        let read = text.len().min(max.saturating_add(LOOKAHEAD_BYTES));
+        let text = match self.budget.as_mut() {
+            Some(budget) if budget.unread < read => {
+                budget.unread = 0;
+                cut_mark(text.len())
+            }
+            Some(budget) => {
+                budget.unread -= read;
+                mask_and_cut(text, max, self.hide, self.masks)
+            }
+            None => mask(text, self.hide, self.masks).into_owned(),
         };
-        let max = budget.string.min(budget.left.max(MIN_VALUE_BYTES) - 2);
-        let text = mask_and_cut(text, max, self.home, self.masks);
         self.spend(json_len(&text) + 2);
         text
     }
 
-    fn hide(&mut self, named: Named) -> Value {
+    fn conceal(&mut self, named: Named) -> Value {
         self.masks.add(named.rule);
         let hidden = placeholder(named.rule);
         let size = hidden.len() + 2;
@@ -247,6 +314,15 @@ impl Walk<'_> {
             .as_ref()
             .is_some_and(|budget| budget.left < more + MIN_VALUE_BYTES)
     }
+}
+
+/// `["Authorization", "Bearer …"]`, as headers are listed: the first names the second.
+fn header(items: &[Value]) -> Option<(Named, &str)> {
+    let [Value::String(name), Value::String(value)] = items else {
+        return None;
+    };
+    let named = named(name).filter(|_| random(value))?;
+    Some((named, name))
 }
 
 /// Integers that a double cannot hold become strings.

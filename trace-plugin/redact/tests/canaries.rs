@@ -4,7 +4,7 @@ mod common;
 
 use base64::Engine as _;
 use common::{TOKENS, canaries, leaks, percent};
-use redact::{Level, Redactor, find_secret, rule_names};
+use redact::{Level, Origin, Redactor, find_secret, rules};
 use serde_json::{Value, json};
 
 fn full() -> Redactor {
@@ -14,12 +14,34 @@ fn full() -> Redactor {
 #[test]
 fn every_rule_has_a_canary() {
     let tested: Vec<_> = canaries().into_iter().map(|(rule, ..)| rule).collect();
-    for rule in rule_names() {
+    // Those of gitleaks are made from their patterns in gitleaks.rs; personal data has tests of its own.
+    for rule in rules() {
+        let elsewhere = rule.origin == Origin::Gitleaks || rule.personal;
         assert!(
-            tested.contains(&rule) || rule == "unsettled",
-            "no canary for {rule}"
+            tested.contains(&rule.name) || rule.name == "unsettled" || elsewhere,
+            "no canary for {}",
+            rule.name
         );
     }
+}
+
+#[test]
+fn every_row_of_gitleaks_has_an_example_that_it_finds() {
+    let mut same = Vec::new();
+    for (rule, text, secret) in common::generate::gitleaks() {
+        let masked = full().text(&text);
+        assert!(
+            secret.len() >= 8 && !masked.contains(&secret),
+            "{rule}: {text} became {}",
+            *masked
+        );
+        assert_eq!(find_secret(&masked), None, "{rule}: {}", *masked);
+        if masked.masked().iter().all(|masked| masked.rule != rule) {
+            same.push(rule);
+        }
+    }
+    // Its pattern is that of the rule before it.
+    assert_eq!(same, ["bittrex-secret-key"]);
 }
 
 #[test]

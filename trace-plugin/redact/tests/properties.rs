@@ -51,6 +51,16 @@ fn spiky() -> impl Strategy<Value = String> {
             "-----BEGIN PRIVATE KEY-----",
             "/home/ann",
             "\0",
+            "ann@example.org",
+            "+49 30 1234567",
+            "4111 1111 1111 1111",
+            "kind: Secret\ndata:\n  a: ",
+            "sentry: ",
+            "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "\\u0070assword",
+            "%70assword",
+            "curl -u me:",
+            "-----END PRIVATE KEY-----",
         ])
         .prop_map(str::to_owned),
     ];
@@ -76,7 +86,9 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn redactor(level: Level) -> Redactor {
-    Redactor::new(level).with_home(Some("/home/ann".to_owned()))
+    let redactor = Redactor::new(level).with_home(Some("/home/ann".to_owned()));
+    // Personal data takes the same way.
+    redactor.with_personal_masked(level == Level::Full)
 }
 
 proptest! {

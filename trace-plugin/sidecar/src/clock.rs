@@ -15,6 +15,11 @@ pub fn now() -> Timestamp {
     Timestamp::from_millis(ms)
 }
 
+/// The machine's clock itself, to compare with others' dates.
+pub fn system() -> SystemTime {
+    SystemTime::now()
+}
+
 /// `N` random bytes from the operating system.
 ///
 /// # Panics

@@ -11,18 +11,22 @@ use aap::{Decision, Timestamp, ToolCall, TraceId, Verdict};
 use conscience::Situation;
 use redact::Redactor;
 
-use crate::clock;
-use crate::event::{CallKey, Ended, Seen, SessionKey};
+use crate::budget::{Budget, Late};
+use crate::event::{CallKey, Ended, Seen, SessionKey, is_proof};
 use crate::policies::Policies;
 use crate::spool::{CallState, Prepared, Spool, SpoolError, Tx};
 use crate::world::Machine;
+use crate::{clock, fault};
 
 mod in_force;
 mod keeping;
 mod making;
 mod questions;
+mod recording;
+mod telling;
 
 use in_force::InForce;
+use recording::Records;
 
 pub use in_force::EarlierCards;
 pub use making::Finished;
@@ -152,7 +156,8 @@ impl Judgement {
 #[derive(Debug)]
 pub struct Desk {
     judge: Arc<Judge>,
-    spool: Result<Spool, String>,
+    records: Records,
+    budget: Option<Budget>,
 }
 
 impl Desk {
@@ -160,7 +165,8 @@ impl Desk {
     pub fn new(judge: Arc<Judge>, spool: Spool) -> Self {
         Self {
             judge,
-            spool: Ok(spool),
+            records: Records::into(spool),
+            budget: None,
         }
     }
 
@@ -168,7 +174,27 @@ impl Desk {
     pub fn judging_only(judge: Arc<Judge>, why: String) -> Self {
         Self {
             judge,
-            spool: Err(why),
+            records: Records::absent(why),
+            budget: None,
+        }
+    }
+
+    /// A desk whose agent waits for each answer no longer than `budget`; then the card's mode decides.
+    #[must_use]
+    pub fn within(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    /// How late the answer is that is being made; none while there is time, and where nobody counts it.
+    pub(crate) fn late(&self) -> Option<Late> {
+        self.budget.and_then(|budget| budget.exceeded())
+    }
+
+    /// The next question has been read.
+    pub(crate) fn asked_anew(&mut self) {
+        if let Some(budget) = &mut self.budget {
+            budget.restart();
         }
     }
 
@@ -185,7 +211,7 @@ impl Desk {
     /// Judges a call with what its session has read. Where that cannot be looked up, as if nothing were known of it: the
     /// call will not be recorded either, and whoever records it is told.
     pub fn judge_call(&self, call: &ToolCall) -> Judgement {
-        let remembered = match (&self.spool, SessionKey::of(call)) {
+        let remembered = match (self.records.opened(), SessionKey::of(call)) {
             (Ok(spool), Some(session)) => spool.secrets_read(&session).unwrap_or_else(|error| {
                 tracing::warn!(%error, "what the session has read cannot be looked up");
                 Vec::new()
@@ -221,9 +247,11 @@ impl Desk {
         let pending = (!refused)
             .then(|| judge.pending(call, judgement))
             .transpose();
-        opened(&mut self.spool)?.transact(refused, |tx| {
-            tx.heard(&call.runtime, now)?;
-            if let Some(known) = tx.call(&key)? {
+        self.records.record(judge, refused, |tx| {
+            heard(tx, call, now)?;
+            if let Some(known) = tx.call(&key)?
+                && !fault::is_wrong("desk.no_dedupe")
+            {
                 let open = matches!(known.state, CallState::Pending | CallState::Asked);
                 if open || !key.is_by_content() {
                     return Ok(known.trace_id);
@@ -254,9 +282,11 @@ impl Desk {
         let now = clock::now();
         let fresh = clock::trace_id(now);
         let judge = &self.judge;
-        opened(&mut self.spool)?.transact(making::is_refusal(seen), |tx| {
-            tx.heard(&call.runtime, now)?;
-            let known = tx.call(&key)?;
+        self.records.record(judge, making::is_refusal(seen), |tx| {
+            heard(tx, call, now)?;
+            let known = tx
+                .call(&key)?
+                .filter(|_| !fault::is_wrong("desk.no_dedupe"));
             match known.as_ref().map(|row| row.state) {
                 Some(CallState::Traced) => return Ok(None),
                 Some(CallState::Refused) if !making::ran(seen) => return Ok(None),
@@ -296,7 +326,8 @@ impl Desk {
     pub fn learned(&mut self, call: &ToolCall, secrets: &[String]) -> Result<(), SpoolError> {
         let judge = &self.judge;
         let now = clock::now();
-        opened(&mut self.spool)?.transact(false, |tx| learn(tx, judge, call, secrets, now))
+        self.records
+            .record(judge, false, |tx| learn(tx, judge, call, secrets, now))
     }
 
     /// Records calls of our own process that have ended, in one commit.
@@ -305,15 +336,14 @@ impl Desk {
     /// [`SpoolError`]: none of them was recorded.
     pub fn finished(&mut self, calls: &[Finished]) -> Result<(), SpoolError> {
         let judge = &self.judge;
-        let traces: Result<Vec<Prepared>, _> =
-            calls.iter().map(|call| judge.finished(call)).collect();
+        let traces = judge.all_finished(calls);
         let now = clock::now();
         let durable = traces
             .as_ref()
             .is_ok_and(|traces| traces.iter().any(Prepared::is_refusal));
-        opened(&mut self.spool)?.transact(durable, |tx| {
+        self.records.record(judge, durable, |tx| {
             for call in calls {
-                tx.heard(&call.call.runtime, now)?;
+                heard(tx, &call.call, now)?;
                 if call.judged.verdict.decision == Decision::Ask {
                     tx.move_call(CallKey::of(&call.call).as_str(), CallState::Traced)?;
                 }
@@ -332,15 +362,20 @@ impl Desk {
             Timestamp::from_millis(now.millis() - waited)
         };
         let (since, asked_since) = (before(ORPHAN_AFTER), before(ASKED_ORPHAN_AFTER));
+        // A call from further ahead than that was seen before the clock was set back: nobody knows how long ago.
+        let future = later(now, ORPHAN_AFTER);
         let judge = &self.judge;
-        opened(&mut self.spool)?.transact(false, |tx| {
+        self.records.record(judge, false, |tx| {
             let mut made = 0;
-            for (key, row) in tx.waiting_since(since, asked_since, SWEEP_LIMIT)? {
+            for (key, row) in tx.waiting_since(since, asked_since, future, SWEEP_LIMIT)? {
                 let approval =
                     (row.state != CallState::Pending).then(|| questions::answer_of(&row, now));
-                if let Some(trace) = judge.before_only(&row, approval.as_ref()) {
-                    tx.append(vec![trace.map_err(not_sql)?])?;
-                    made += 1;
+                match judge.before_only(&row, approval.as_ref()) {
+                    Some(trace) => {
+                        tx.append(vec![trace.map_err(not_sql)?])?;
+                        made += 1;
+                    }
+                    None => tx.lose_call()?,
                 }
                 tx.move_call(&key, CallState::GivenUp)?;
             }
@@ -349,13 +384,43 @@ impl Desk {
         })
     }
 
-    /// Counts calls that could not be recorded.
+    /// When the next call without an end is due to be given up; none when no call is open.
     ///
     /// # Errors
     /// [`SpoolError`].
-    pub fn count_dropped(&mut self, calls: u64) -> Result<(), SpoolError> {
-        opened(&mut self.spool)?.transact(true, |tx| tx.count_dropped(calls))
+    pub fn next_given_up(&mut self) -> Result<Option<Timestamp>, SpoolError> {
+        let (open, asked) = self.records.opened()?.oldest_open()?;
+        let due = [
+            open.map(|at| later(at, ORPHAN_AFTER)),
+            asked.map(|at| later(at, ASKED_ORPHAN_AFTER)),
+        ];
+        // Not a day later because the clock was a day ahead.
+        let latest = later(clock::now(), ASKED_ORPHAN_AFTER);
+        Ok(due.into_iter().flatten().min().map(|due| due.min(latest)))
     }
+
+    /// Whether nothing waits: no link for the edge, no call for its end, no person's answer.
+    ///
+    /// # Errors
+    /// [`SpoolError`].
+    pub fn is_idle(&mut self) -> Result<bool, SpoolError> {
+        let depth = self.records.opened()?.depth()?;
+        Ok(depth.waiting == 0 && depth.asked == 0 && self.next_given_up()?.is_none())
+    }
+}
+
+/// Notes that the agent of `call` was heard. A call that `smoltbot init` makes to prove a hook is not the agent's own: it must
+/// not look as if the agent ran its hooks.
+fn heard(tx: &Tx<'_>, call: &ToolCall, now: Timestamp) -> rusqlite::Result<()> {
+    if is_proof(call) {
+        return Ok(());
+    }
+    tx.heard(&call.runtime, now)
+}
+
+/// The time that is so much later.
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    Timestamp::from_millis(at.millis() + i64::try_from(by.as_millis()).unwrap_or(0))
 }
 
 /// What the session of `call` has read by now.
@@ -378,12 +443,6 @@ fn learn(
         }
         _ => Ok(()),
     }
-}
-
-fn opened(spool: &mut Result<Spool, String>) -> Result<&mut Spool, SpoolError> {
-    spool
-        .as_mut()
-        .map_err(|why| SpoolError::Absent(why.clone()))
 }
 
 fn not_sql(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {

@@ -6,12 +6,21 @@ use serde::{Deserialize, Serialize};
 use crate::event::Event;
 
 mod claude_code;
+mod codex;
+mod copilot;
+mod cursor;
 mod fields;
+mod gemini;
+mod mcp;
 mod openclaw;
+mod opencode;
+mod proof;
+mod snake;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::event::PROOF_PREFIX;
 pub use fields::Unreadable;
 
 /// An agent whose hooks we understand.
@@ -21,6 +30,18 @@ pub enum Dialect {
     OpenClaw,
     /// Claude Code's hooks: `PreToolUse`, `PostToolUse`, `PostToolUseFailure`.
     ClaudeCode,
+    /// Codex's hooks: `PreToolUse`, `PostToolUse`.
+    Codex,
+    /// Gemini CLI's hooks: `BeforeTool`, `AfterTool`.
+    Gemini,
+    /// Cursor's hooks: `preToolUse`, `postToolUse`, `postToolUseFailure`.
+    Cursor,
+    /// GitHub Copilot CLI's hooks: `preToolUse`, `postToolUse`, `postToolUseFailure`.
+    Copilot,
+    /// `OpenCode`'s plugin hooks, in the neutral shape.
+    OpenCode,
+    /// Calls of MCP servers, in the neutral shape: `{hook, server, tool, params, …}`.
+    Mcp,
 }
 
 /// What a hook is answered with.
@@ -36,13 +57,28 @@ pub struct Reply {
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 2] = [Self::OpenClaw, Self::ClaudeCode];
+    pub const ALL: [Self; 8] = [
+        Self::OpenClaw,
+        Self::ClaudeCode,
+        Self::Codex,
+        Self::Gemini,
+        Self::Cursor,
+        Self::Copilot,
+        Self::OpenCode,
+        Self::Mcp,
+    ];
 
     /// The agent's name on the command line and in traces.
     pub fn name(self) -> &'static str {
         match self {
             Self::OpenClaw => "openclaw",
             Self::ClaudeCode => "claude-code",
+            Self::Codex => "codex",
+            Self::Gemini => "gemini",
+            Self::Cursor => "cursor",
+            Self::Copilot => "copilot",
+            Self::OpenCode => "opencode",
+            Self::Mcp => "mcp",
         }
     }
 
@@ -59,6 +95,12 @@ impl Dialect {
         match self {
             Self::OpenClaw => openclaw::read(line),
             Self::ClaudeCode => claude_code::read(line),
+            Self::Codex => codex::read(line),
+            Self::Gemini => gemini::read(line),
+            Self::Cursor => cursor::read(line),
+            Self::Copilot => copilot::read(line),
+            Self::OpenCode => opencode::read(line),
+            Self::Mcp => mcp::read(self, line),
         }
     }
 
@@ -67,9 +109,74 @@ impl Dialect {
         match self {
             Self::OpenClaw => openclaw::answer(verdict, applied),
             Self::ClaudeCode => claude_code::answer(verdict, applied),
+            Self::Codex => codex::answer(verdict, applied),
+            Self::Gemini => gemini::answer(verdict, applied),
+            Self::Cursor => cursor::answer(verdict, applied),
+            Self::Copilot => copilot::answer(verdict, applied),
+            Self::OpenCode => opencode::answer(verdict, applied),
+            Self::Mcp => mcp::answer(verdict, applied),
         }
         .to_string()
     }
+
+    /// The events of a harmless call of this agent's shell (`echo smoltbot`), before and after it, as this agent tells them:
+    /// to be handed to its hook one by one. `id` is the call's id, where the agent has such, and always the session's: the
+    /// call's trace is found by it. With [`PROOF_PREFIX`] at its beginning the trace says that it is a proof.
+    pub fn proof(self, id: &str) -> Vec<String> {
+        proof::events(self, id)
+    }
+}
+
+/// The events that agents' hooks have and others' have not, by whose they are.
+const EVENTS: [(Dialect, &[&str]); 5] = [
+    (
+        Dialect::ClaudeCode,
+        &["PreToolUse", "PostToolUse", "PostToolUseFailure"],
+    ),
+    (Dialect::Codex, &["Interrupt"]),
+    (
+        Dialect::Gemini,
+        &["BeforeTool", "AfterTool", "BeforeAgent", "AfterAgent"],
+    ),
+    (
+        Dialect::Cursor,
+        &[
+            "preToolUse",
+            "postToolUse",
+            "postToolUseFailure",
+            "beforeShellExecution",
+            "afterShellExecution",
+            "beforeMCPExecution",
+            "afterMCPExecution",
+            "beforeReadFile",
+            "afterFileEdit",
+        ],
+    ),
+    (Dialect::OpenClaw, &["before_tool_call", "after_tool_call"]),
+];
+
+/// Longest name of an event that is repeated.
+const MAX_SHOWN_CHARS: usize = 80;
+
+/// What is told about an event that `dialect` does not have: whose it is, as far as is known.
+fn unknown(dialect: Dialect, event: &str) -> Event {
+    let owner = EVENTS
+        .iter()
+        .find(|(_, events)| events.contains(&event))
+        .map(|(owner, _)| owner.name());
+    let advice = owner.map_or_else(String::new, |owner| {
+        format!("; {owner} has it: call `smoltbot hook {owner}` there")
+    });
+    // Masked before it is cut: half a secret is not known for one.
+    let masked = redact::Redactor::new(redact::Level::None).text(event);
+    let shown: String = masked.chars().take(MAX_SHOWN_CHARS).collect();
+    let agent = dialect.name();
+    Event::Doubted(
+        Box::new(Event::Other),
+        format!(
+            "`{shown}` is no event of {agent} that smoltbot knows{advice}. Nothing was recorded of it"
+        ),
+    )
 }
 
 /// The reason as an agent is told it: what is wrong, by which rule, what to do instead.

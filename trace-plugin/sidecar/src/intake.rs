@@ -1,7 +1,8 @@
 //! The intake for foreign agents: HTTP on a Unix socket, and on loopback where it is switched on.
 //!
 //! `POST /v1/hook/{agent}` takes what that agent's hook writes (one JSON object, or several) and answers with a
-//! [`crate::dialect::Reply`]. The socket is the owner's alone (0600), so no token is asked for there; over loopback TCP it is.
+//! [`crate::dialect::Reply`]; with `?answer=plain`, as agents want it that post their hooks themselves (Claude Code's
+//! `type: "http"`), with what that agent would read on standard output. The socket is the owner's alone (0600), so no token is asked for there; over loopback TCP it is.
 
 use std::fs;
 use std::io;
@@ -9,12 +10,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aap::AgentId;
+use aap::{AgentId, Timestamp};
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path as UrlPath, Request, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Path as UrlPath, RawQuery, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -22,9 +23,13 @@ use serde_json::json;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Reply};
 use crate::hook::MAX_HOOK_BYTES;
 use crate::plugin::Recorder;
+
+/// The header by which a client says until when, in milliseconds since the epoch, it waits for an answer. What is read later is
+/// neither judged nor recorded.
+pub const UNTIL: &str = "smoltbot-until";
 
 /// Why the intake cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -130,8 +135,18 @@ fn same(one: &str, other: &str) -> bool {
 async fn take(
     State(recorder): State<Arc<Recorder>>,
     UrlPath(agent): UrlPath<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    let plain = match query.as_deref() {
+        None | Some("") => false,
+        Some("answer=plain") => true,
+        Some(other) => {
+            let error = format!("`?{other}` is not understood; `?answer=plain` is");
+            return (StatusCode::BAD_REQUEST, Json(json!({ "error": error }))).into_response();
+        }
+    };
     let Some(dialect) = Dialect::parse(&agent) else {
         let known: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         let error = format!(
@@ -140,30 +155,46 @@ async fn take(
         );
         return (StatusCode::NOT_FOUND, Json(json!({ "error": error }))).into_response();
     };
-    match recorder.hook(dialect, body.into()).await {
+    let until = headers.get(UNTIL).and_then(|until| until.to_str().ok());
+    let until = until.and_then(|until| until.parse().ok());
+    let until = until.map(Timestamp::from_millis);
+    match recorder.hook(dialect, body.into(), until).await {
+        Some(reply) if plain => plainly(reply),
         Some(reply) => Json(reply).into_response(),
         None => (
             StatusCode::SERVICE_UNAVAILABLE,
-            Json(json!({"error": "the sidecar is stopping"})),
+            Json(json!({"error": "the sidecar is stopping, or it is too late to answer"})),
         )
             .into_response(),
     }
 }
 
+/// The answer itself. What would stand on standard error goes to the log: nobody else reads it.
+fn plainly(reply: Reply) -> Response {
+    for line in reply.stderr.lines() {
+        tracing::warn!("{line}");
+    }
+    ([(header::CONTENT_TYPE, "application/json")], reply.stdout).into_response()
+}
+
 /// What a sidecar says of itself.
-#[derive(Debug, serde::Serialize)]
-struct Health {
-    status: &'static str,
-    agent_id: AgentId,
-    pid: u32,
-    version: &'static str,
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Health {
+    /// `ok`.
+    pub status: String,
+    /// Whose sidecar it is.
+    pub agent_id: AgentId,
+    /// Its process.
+    pub pid: u32,
+    /// Its program's version.
+    pub version: String,
 }
 
 async fn health(State(recorder): State<Arc<Recorder>>) -> Json<Health> {
     Json(Health {
-        status: "ok",
+        status: "ok".to_owned(),
         agent_id: recorder.judge().card().agent_id,
         pid: std::process::id(),
-        version: env!("CARGO_PKG_VERSION"),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }

@@ -3,52 +3,35 @@
 //! The caller pays for the verdict, and for a refusal's commit. Everything else (masking, committing, pairing) is done by
 //! one [`Recorder`] thread, which also takes in the events of foreign agents.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use aap::gate::{Hook, Judging, Recording};
 use aap::{Decision, Judged, Outcome, Timestamp, ToolCall, TraceId};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::{Notify, oneshot};
 
+use crate::budget::Budget;
 use crate::clock;
 use crate::desk::{Desk, Finished, Judge};
 use crate::dialect::{Dialect, Reply};
-use crate::hook;
 use crate::memory::Memory;
-use crate::spool::{Spool, SpoolError, Use};
+use crate::spool::{DEFAULT_MAX_BYTES, Spool, SpoolError, Use};
+
+mod work;
+
+use work::{Message, Notices, Overrun, Work};
 
 /// Calls that may wait for the recorder. At 1 KB each this is 8 MB; beyond it calls are counted as lost.
 const QUEUE: usize = 8192;
-/// How long a finished call may wait for others to be committed with it.
-const GROUP: Duration = Duration::from_millis(3);
-/// Most calls of one commit.
-const GROUP_CALLS: usize = 256;
-/// How long after a finished call the recorder looks for the next one by itself. Meanwhile handing one over costs its
-/// caller no system call; after that the first one has to wake the recorder.
-const ATTENTIVE: Duration = Duration::from_millis(500);
-/// How often calls without an end are looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(2);
+/// Calls whose verdict came late that are remembered at a time.
+const MAX_LATE: usize = 1024;
 /// How long the spool may be held by another process before a write is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What is not put off.
-enum Message {
-    /// There are finished calls, and the recorder is asleep.
-    Wake,
-    Refused(Box<Finished>, oneshot::Sender<()>),
-    /// A person is about to be asked about a call, or has just approved it.
-    Asking(Box<Finished>, oneshot::Sender<()>),
-    /// A call that runs reads this, which is secret.
-    Learned(Box<ToolCall>, Vec<String>),
-    Hook(Dialect, Vec<u8>, oneshot::Sender<Reply>),
-    /// Another card is in force from now on.
-    Judge(Box<Judge>, oneshot::Sender<()>),
-    Stop,
-}
 
 /// The thread that records, and the way to it.
 #[derive(Debug)]
@@ -56,11 +39,12 @@ pub struct Recorder {
     queue: Sender<Message>,
     finished: Sender<Box<Finished>>,
     asleep: Arc<AtomicBool>,
-    lost: Arc<AtomicU64>,
-    recorded: Arc<Notify>,
+    lost: Arc<Overrun>,
+    recorded: Arc<Notices>,
     judge: Arc<RwLock<Arc<Judge>>>,
     memory: Memory,
-    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+    heard: Arc<Mutex<Instant>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Recorder {
@@ -69,16 +53,33 @@ impl Recorder {
     /// # Errors
     /// [`SpoolError`] when the spool cannot be opened.
     pub fn start(judge: Arc<Judge>, path: PathBuf) -> Result<Arc<Self>, SpoolError> {
-        let spool = Spool::open(&path, judge.card().agent_id, PATIENCE, Use::Resident)?;
+        Self::start_bounded(judge, path, DEFAULT_MAX_BYTES)
+    }
+
+    /// As [`Self::start`], with a spool that may take `max_bytes` on the disk. A damaged spool is moved aside, and what can be
+    /// read of it is taken over.
+    ///
+    /// # Errors
+    /// [`SpoolError`] when the spool cannot be opened.
+    pub fn start_bounded(
+        judge: Arc<Judge>,
+        path: PathBuf,
+        max_bytes: u64,
+    ) -> Result<Arc<Self>, SpoolError> {
+        let agent_id = judge.card().agent_id;
+        let spool = Spool::open_repairing(&path, agent_id, PATIENCE, Use::Resident)?;
+        let spool = spool.bounded(max_bytes);
         let memory = Memory::of(spool.all_secrets_read()?);
         let mut desk = Desk::new(Arc::clone(&judge), spool);
         let judge = Arc::new(RwLock::new(judge));
         desk.close_questions()?;
+        desk.tell_losses()?;
         let (queue, messages) = bounded(QUEUE);
         let (finished, calls) = bounded(QUEUE);
         let asleep = Arc::new(AtomicBool::new(false));
-        let lost = Arc::new(AtomicU64::new(0));
-        let recorded = Arc::new(Notify::new());
+        let lost = Arc::new(Overrun::default());
+        let recorded = Arc::new(Notices::default());
+        let heard = Arc::new(Mutex::new(Instant::now()));
         let work = Work {
             desk,
             judge: Arc::clone(&judge),
@@ -87,7 +88,8 @@ impl Recorder {
             attentive_until: Instant::now(),
             lost: Arc::clone(&lost),
             recorded: Arc::clone(&recorded),
-            swept: Instant::now(),
+            sweep_at: None,
+            heard: Arc::clone(&heard),
         };
         let thread = std::thread::Builder::new()
             .name("recorder".to_owned())
@@ -104,13 +106,14 @@ impl Recorder {
             recorded,
             judge,
             memory,
-            thread: std::sync::Mutex::new(Some(thread)),
+            heard,
+            thread: Mutex::new(Some(thread)),
         }))
     }
 
-    /// Told each time that something was recorded, so that it can be shipped.
+    /// Told from now on each time that something was recorded, so that it can be shipped: one notice for each who asks for it.
     pub fn recorded(&self) -> Arc<Notify> {
-        Arc::clone(&self.recorded)
+        self.recorded.listen()
     }
 
     /// The judge of calls from now on.
@@ -129,13 +132,42 @@ impl Recorder {
         let _ = replaced.await;
     }
 
-    /// Hands a foreign agent's hook input over, and waits for the answer. None when the recorder has stopped.
-    pub async fn hook(&self, dialect: Dialect, input: Vec<u8>) -> Option<Reply> {
+    /// Hands a foreign agent's hook input over, and waits for the answer. None when the recorder has stopped, and when it comes
+    /// to it only after `until`: then nobody waits any more, and it is neither judged nor recorded.
+    pub async fn hook(
+        &self,
+        dialect: Dialect,
+        input: Vec<u8>,
+        until: Option<Timestamp>,
+    ) -> Option<Reply> {
         let (reply, answer) = oneshot::channel();
         self.queue
-            .try_send(Message::Hook(dialect, input, reply))
+            .try_send(Message::Hook(dialect, input, until, reply))
             .ok()?;
         answer.await.ok()
+    }
+
+    /// Tells that another process may have recorded something: it is shipped, and calls that it has opened are looked after.
+    pub fn look(&self) {
+        // A full queue is work enough; what it leads to looks as well.
+        let _ = self.queue.try_send(Message::Look);
+    }
+
+    /// For how long nothing has been asked of this recorder.
+    pub fn quiet_for(&self) -> Duration {
+        self.heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .elapsed()
+    }
+
+    /// Whether nothing waits: no link for the edge, no call for its end, no person's answer. Also true once it has stopped.
+    pub async fn is_idle(&self) -> bool {
+        let (reply, idle) = oneshot::channel();
+        if self.queue.try_send(Message::IsIdle(reply)).is_err() {
+            return false;
+        }
+        idle.await.unwrap_or(true)
     }
 
     /// Records everything that was handed over, and stops.
@@ -159,161 +191,61 @@ impl Drop for Recorder {
     }
 }
 
-struct Work {
-    desk: Desk,
-    judge: Arc<RwLock<Arc<Judge>>>,
-    calls: Receiver<Box<Finished>>,
-    asleep: Arc<AtomicBool>,
-    attentive_until: Instant,
-    lost: Arc<AtomicU64>,
-    recorded: Arc<Notify>,
-    swept: Instant,
-}
-
-impl Work {
-    fn run(mut self, messages: &Receiver<Message>) {
-        loop {
-            let message = messages.recv_timeout(self.pause());
-            self.asleep.store(false, Ordering::SeqCst);
-            let mut group = self.drain();
-            match message {
-                Ok(Message::Refused(finished, reply)) => {
-                    group.push(*finished);
-                    self.commit(&mut group);
-                    // Nobody waits when the caller was cancelled.
-                    let _ = reply.send(());
-                }
-                Ok(Message::Hook(dialect, input, reply)) => {
-                    let answer = hook::run(&mut self.desk, dialect, &input);
-                    let _ = reply.send(answer);
-                    self.recorded.notify_one();
-                }
-                Ok(Message::Asking(question, reply)) => {
-                    if let Err(error) = self.desk.asking(&question) {
-                        tracing::error!(%error, "a question to a person is put, and will be forgotten if this process ends before its answer");
-                    }
-                    let _ = reply.send(());
-                }
-                Ok(Message::Learned(call, secrets)) => {
-                    if let Err(error) = self.desk.learned(&call, &secrets) {
-                        tracing::error!(%error, "what a session has read will be forgotten when this process ends");
-                    }
-                }
-                Ok(Message::Judge(judge, reply)) => {
-                    self.replace_judge(*judge);
-                    let _ = reply.send(());
-                }
-                Ok(Message::Wake) | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => {
-                    while !group.is_empty() {
-                        self.commit(&mut group);
-                        group = self.drain();
-                    }
-                    return;
-                }
-            }
-            self.commit(&mut group);
-            if self.swept.elapsed() >= SWEEP_EVERY {
-                self.sweep();
-            }
-        }
-    }
-
-    /// Nobody judges meanwhile, and the time moves on by more than a millisecond: so a call's time tells which judge it had.
-    fn replace_judge(&mut self, judge: Judge) {
-        let mut shared = self.judge.write().unwrap_or_else(PoisonError::into_inner);
-        let since = Timestamp::from_millis(clock::now().millis() + 1);
-        std::thread::sleep(Duration::from_millis(2));
-        let judge = Arc::new(judge.replacing(&shared, since));
-        self.desk.replace_judge(Arc::clone(&judge));
-        *shared = judge;
-    }
-
-    /// How long to wait for a message: a group's time while calls come, else until it is time to sweep.
-    fn pause(&self) -> Duration {
-        if Instant::now() < self.attentive_until {
-            return GROUP;
-        }
-        self.asleep.store(true, Ordering::SeqCst);
-        // Whoever handed a call over before that was set has not woken us.
-        if self.calls.is_empty() {
-            SWEEP_EVERY
-        } else {
-            Duration::ZERO
-        }
-    }
-
-    /// The calls that have gathered, at most as many as one commit takes.
-    fn drain(&mut self) -> Vec<Finished> {
-        let group: Vec<_> = self
-            .calls
-            .try_iter()
-            .take(GROUP_CALLS)
-            .map(|call| *call)
-            .collect();
-        if !group.is_empty() {
-            self.attentive_until = Instant::now() + ATTENTIVE;
-        }
-        group
-    }
-
-    fn commit(&mut self, group: &mut Vec<Finished>) {
-        if group.is_empty() {
-            return;
-        }
-        match self.desk.finished(group) {
-            Ok(()) => self.recorded.notify_one(),
-            Err(error) => {
-                tracing::error!(%error, calls = group.len(), "calls were judged but not recorded");
-                self.lost.fetch_add(group.len() as u64, Ordering::Relaxed);
-            }
-        }
-        group.clear();
-    }
-
-    fn sweep(&mut self) {
-        self.swept = Instant::now();
-        match self.desk.sweep(clock::now()) {
-            Ok(0) => {}
-            Ok(_) => self.recorded.notify_one(),
-            Err(error) => tracing::warn!(%error, "could not look for calls without an end"),
-        }
-        let lost = self.lost.swap(0, Ordering::Relaxed);
-        if lost > 0 && self.desk.count_dropped(lost).is_err() {
-            // To be written down when the spool can be written again.
-            self.lost.fetch_add(lost, Ordering::Relaxed);
-        }
-    }
-}
-
 /// The hook of an `aap::Gate`.
 #[derive(Debug, Clone)]
 pub struct TracePlugin {
     recorder: Arc<Recorder>,
     budget: Duration,
+    /// Calls whose verdict came late, until their trace says so.
+    late: Arc<Mutex<HashSet<TraceId>>>,
 }
 
 impl TracePlugin {
-    /// Records through `recorder`; waits at most `budget` for a refusal's commit.
+    /// Records through `recorder`; a verdict may take `budget`, and a refusal's commit as long again.
     pub fn new(recorder: Arc<Recorder>, budget: Duration) -> Self {
-        Self { recorder, budget }
+        Self {
+            recorder,
+            budget,
+            late: Arc::default(),
+        }
     }
 
     fn judge(&self, call: &ToolCall) -> Judged {
+        let budget = Budget::new(Instant::now(), self.budget);
         // Held until the call has its time, see `Work::replace_judge`.
         let shared = &self.recorder.judge;
         let judge = shared.read().unwrap_or_else(PoisonError::into_inner);
         let judgement = judge.judge(call, self.recorder.memory.secrets_read(call));
         let mut verdict = judgement.verdict;
+        let late = budget.exceeded();
+        if let Some(late) = late {
+            let mode = judge.card().autonomy_mode;
+            verdict = late.instead_of(&verdict, mode).unwrap_or(verdict);
+        }
         verdict.decision = judge.applied(&verdict);
         if verdict.decision == Decision::Allow {
             self.learn(call, judgement.secrets);
         }
+        let trace_id = clock::trace_id(clock::now());
+        if late.is_some() {
+            let mut marked = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+            // Of calls that nobody ever finishes, not all are remembered.
+            if marked.len() >= MAX_LATE {
+                marked.clear();
+            }
+            marked.insert(trace_id);
+        }
         Judged {
-            trace_id: clock::trace_id(clock::now()),
+            trace_id,
             verdict,
             approval: None,
         }
+    }
+
+    /// Whether the verdict on this call came late; told once.
+    fn was_late(&self, id: TraceId) -> bool {
+        let mut marked = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        !marked.is_empty() && marked.remove(&id)
     }
 
     /// Remembers what a call that runs reads that is secret, before the next one is judged.
@@ -335,8 +267,12 @@ impl TracePlugin {
         judged: &Judged,
         message: impl FnOnce(Box<Finished>, oneshot::Sender<()>) -> Message,
     ) {
+        let refused = judged.verdict.decision == Decision::Deny;
         let finished = Finished {
-            call: call.clone(),
+            call: ToolCall {
+                over_budget: call.over_budget || (refused && self.was_late(judged.trace_id)),
+                ..call.clone()
+            },
             judged: judged.clone(),
             at: time_of(judged.trace_id),
             outcome: None,
@@ -344,7 +280,9 @@ impl TracePlugin {
         let (reply, committed) = oneshot::channel();
         let message = message(Box::new(finished), reply);
         if self.recorder.queue.try_send(message).is_err() {
-            self.recorder.lost.fetch_add(1, Ordering::Relaxed);
+            self.recorder
+                .lost
+                .add(judged.verdict.decision != Decision::Allow);
         } else if tokio::time::timeout(self.budget, committed).await.is_err() {
             tracing::warn!("a commit takes longer than the hook's budget; the verdict stands");
         }
@@ -389,7 +327,8 @@ impl Hook for TracePlugin {
         Box::pin(self.commit(call, judged, Message::Refused))
     }
 
-    fn after(&self, call: ToolCall, judged: Judged, outcome: Outcome) {
+    fn after(&self, mut call: ToolCall, judged: Judged, outcome: Outcome) {
+        call.over_budget |= self.was_late(judged.trace_id);
         let at = time_of(judged.trace_id);
         let finished = Finished {
             call,
@@ -405,7 +344,7 @@ impl Hook for TracePlugin {
                 }
             }
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.recorder.lost.fetch_add(1, Ordering::Relaxed);
+                self.recorder.lost.add(false);
             }
         }
     }

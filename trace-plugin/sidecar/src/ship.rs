@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aap::batch::{Batch, Item};
 use aap::card::SignedCard;
 use aap::limits::MAX_BATCH_TRACES;
-use aap::wire::{CardAnswer, Status, SubmitAnswer};
+use aap::wire::CardAnswer;
 use aap::{AgentId, paths};
+use redact::{Level, Redactor};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -20,17 +20,21 @@ use crate::identity::Identity;
 use crate::spool::{Spool, SpoolError, Use};
 
 mod backoff;
+mod deliver;
+mod pace;
+mod ready;
 mod wire;
 
 use backoff::Backoff;
-use wire::{Edge, Failure, Sent};
+use pace::Pace;
+use wire::{Edge, Failure, Fault};
 
 /// How long a trace may wait for others to go with it.
 pub const MAX_AGE: Duration = Duration::from_secs(1);
 /// How long the spool may be held by another process.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often an idle shipper looks for what other processes have recorded.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long a connection is kept for more to come.
+const LET_GO_AFTER: Duration = Duration::from_secs(10);
 
 /// Where and how to ship.
 #[derive(Debug, Clone)]
@@ -68,9 +72,10 @@ pub struct Shipper {
     spool: Spool,
     identity: Identity,
     card: SignedCard,
+    /// For the records of losses.
+    redactor: Redactor,
     batch_size: usize,
-    /// Most links of the next batch; halved when the edge refuses one whole, to find what it cannot take.
-    most: usize,
+    pace: Pace,
     backoff: Backoff,
     card_known: bool,
     /// Told each time that another card is in force.
@@ -84,6 +89,8 @@ enum Round {
     Idle,
     /// Something went; there may be more.
     Progress,
+    /// More may come within this time, to go along.
+    Gather(Duration),
     /// Not before this long.
     Wait(Duration),
 }
@@ -104,12 +111,20 @@ impl Shipper {
             spool,
             identity,
             card,
+            redactor: Redactor::new(Level::None),
             batch_size: options.batch_size.clamp(1, MAX_BATCH_TRACES),
-            most: MAX_BATCH_TRACES,
+            pace: Pace::default(),
             backoff: Backoff::default(),
             card_known: false,
             cards: None,
         })
+    }
+
+    /// Ships a spool that may take `max_bytes` on the disk: a loss is over only when there is room by that measure.
+    #[must_use]
+    pub fn bounded(mut self, max_bytes: u64) -> Self {
+        self.spool = self.spool.bounded(max_bytes);
+        self
     }
 
     /// Sends each card that comes by `cards`, before the next traces.
@@ -119,33 +134,67 @@ impl Shipper {
         self
     }
 
+    /// Whether there is a card that the edge has not been told.
+    fn has_another_card(&self) -> bool {
+        let cards = self.cards.as_ref();
+        cards.is_some_and(|cards| cards.has_changed().unwrap_or(false))
+    }
+
     /// Takes over the newest card.
     fn look_at_card(&mut self) {
-        if let Some(cards) = &mut self.cards
-            && cards.has_changed().unwrap_or(false)
+        if self.has_another_card()
+            && let Some(cards) = &mut self.cards
         {
             self.card = cards.borrow_and_update().clone();
             self.card_known = false;
         }
     }
 
-    /// Ships until `shutdown`, then tries once more to empty the spool.
+    /// Ships until `shutdown`, then tries once more to empty the spool. Sleeps when nothing waits, until `recorded` or a card
+    /// wakes it.
     pub async fn run(mut self, recorded: Arc<Notify>, shutdown: CancellationToken) {
+        let mut cards = self.cards.clone();
         loop {
-            let pause = match self.round(false).await {
+            let (pause, must_wait) = match self.round(false).await {
                 Round::Progress => continue,
-                Round::Idle => LOOK_EVERY,
-                Round::Wait(pause) => pause,
+                // The connection is kept for a while, then nothing is.
+                Round::Idle => (self.edge.is_connected().then_some(LET_GO_AFTER), false),
+                Round::Gather(pause) => (Some(pause), false),
+                Round::Wait(pause) => (Some(pause), true),
             };
-            let waiting = self.backoff.is_waiting();
+            let pause = async {
+                match pause {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let another_card = async {
+                let told = match &mut cards {
+                    Some(cards) => cards.changed().await.is_ok(),
+                    None => false,
+                };
+                if !told {
+                    std::future::pending::<()>().await;
+                }
+            };
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                () = tokio::time::sleep(pause) => {}
-                // While backing off, new traces are no reason to hurry.
-                () = recorded.notified(), if !waiting => {}
+                // Where the edge is to be left alone, neither is a reason to hurry.
+                () = recorded.notified(), if !must_wait => {}
+                () = another_card, if !must_wait => {}
+                () = pause => if !must_wait && self.is_idle() {
+                    self.edge.let_go();
+                },
             }
         }
         self.drain().await;
+    }
+
+    /// Whether nothing waits. What cannot be told is not idle.
+    fn is_idle(&self) -> bool {
+        self.spool
+            .waiting(1)
+            .is_ok_and(|waiting| waiting.count == 0)
     }
 
     /// What is left when we are told to stop; one failure ends it, the rest stays in the spool.
@@ -161,12 +210,18 @@ impl Shipper {
             Ok(round) => round,
             Err(error) => {
                 tracing::error!(%error, "the spool cannot be shipped");
+                if matches!(error, SpoolError::Damaged { .. })
+                    && let Err(error) = self.spool.repair()
+                {
+                    tracing::error!(%error, "the damaged spool could not be replaced");
+                }
                 Round::Wait(self.backoff.next(None))
             }
         }
     }
 
     async fn try_round(&mut self, now_or_never: bool) -> Result<Round, SpoolError> {
+        self.spool.follow()?;
         self.look_at_card();
         if !self.card_known {
             return self.send_card().await;
@@ -180,22 +235,25 @@ impl Shipper {
         );
         let enough = waiting.count >= self.batch_size as u64;
         if !enough && !now_or_never && age < MAX_AGE {
-            return Ok(Round::Wait(MAX_AGE.saturating_sub(age)));
+            return Ok(Round::Gather(MAX_AGE.saturating_sub(age)));
         }
-        let links = self.spool.next_run(self.most)?;
-        let items: Vec<Item> = links.into_iter().map(|link| link.item).collect();
-        let fitting = Batch::fitting(&items, self.most).max(1);
-        self.send(items.into_iter().take(fitting).collect()).await
+        let key = self.identity.key();
+        match ready::prepare(&mut self.spool, key, None, self.pace.most()).await? {
+            Some(ready) => self.deliver(ready).await,
+            None => Ok(Round::Wait(self.backoff.next(None))),
+        }
     }
 
     async fn send_card(&mut self) -> Result<Round, SpoolError> {
         let agent = self.identity.agent_id();
         match self.edge.put_card(&paths::card(agent), &self.card).await {
-            Ok(answer) => {
+            Ok((answer, pause)) => {
                 self.backoff.reset();
+                if let Err(failure) = self.look_behind(agent, &answer).await? {
+                    return Ok(self.wait(failure));
+                }
                 self.card_known = true;
-                self.look_behind(agent, &answer)?;
-                Ok(Round::Progress)
+                Ok(pause.map_or(Round::Progress, Round::Wait))
             }
             Err(Failure::Refused { status, detail }) => {
                 // Traces can be kept without a card; a person must look at the card.
@@ -216,50 +274,58 @@ impl Shipper {
         clippy::redundant_closure_for_method_calls,
         reason = "a method of a type with a lifetime is not general enough"
     )]
-    fn look_behind(&mut self, agent: AgentId, answer: &CardAnswer) -> Result<(), SpoolError> {
+    async fn look_behind(
+        &mut self,
+        agent: AgentId,
+        answer: &CardAnswer,
+    ) -> Result<Result<(), Failure>, SpoolError> {
         if self.spool.is_behind(&answer.streams)? {
+            if let Err(failure) = self.let_go_of_known().await? {
+                return Ok(Err(failure));
+            }
             tracing::warn!(%agent, "the edge knows more of this stream than this spool (restored from a backup?): going on in a new stream");
             self.spool.transact(true, |tx| tx.open_new_stream())?;
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
-    async fn send(&mut self, items: Vec<Item>) -> Result<Round, SpoolError> {
-        let batch = match Batch::new(items.clone()) {
-            Ok(batch) => batch,
-            Err(error) => {
-                tracing::error!(%error, "the spool's chain does not hold");
-                return Ok(Round::Wait(self.backoff.next(None)));
+    /// What waits and was shipped before the backup was put back is not told again in another stream: the edge would keep the
+    /// first, and the new stream would have a hole.
+    async fn let_go_of_known(&mut self) -> Result<Result<(), Failure>, SpoolError> {
+        loop {
+            let run = self.spool.next_run(MAX_BATCH_TRACES)?;
+            // It was shipped in order: what is known comes first.
+            let (mut known, mut unknown) = (0, run.len());
+            while known < unknown {
+                let middle = usize::midpoint(known, unknown);
+                match self.edge.has(run[middle].item.header.trace_id).await {
+                    Ok(true) => known = middle + 1,
+                    Ok(false) => unknown = middle,
+                    Err(failure) => return Ok(Err(failure)),
+                }
             }
-        };
-        let body = batch.sign(self.identity.key()).into_body();
-        match self.edge.post(paths::TRACES, body).await {
-            Ok(Sent { answer, pause }) => {
-                let round = self.settle(&items, &answer)?;
-                Ok(match pause {
-                    // The edge has told us how much it will take: no need to be refused first.
-                    Some(pause) if round == Round::Progress => Round::Wait(pause),
-                    _ => round,
-                })
+            let headers: Vec<_> = run[..known].iter().map(|link| &link.item.header).collect();
+            if !headers.is_empty() {
+                let now = clock::now();
+                self.spool
+                    .transact(true, |tx| tx.acknowledge(&headers, now))?;
             }
-            Err(Failure::TooMuch { status, detail }) => {
-                self.bisect(&items, &format!("{status}: {detail}"))
+            if known == 0 || known < run.len() {
+                return Ok(Ok(()));
             }
-            Err(Failure::Refused { status, detail }) => {
-                tracing::error!(
-                    status,
-                    detail,
-                    "the edge refuses to talk to us; traces wait in the spool"
-                );
-                Ok(Round::Wait(self.backoff.next(None)))
-            }
-            Err(failure) => Ok(self.wait(failure)),
         }
     }
 
     fn wait(&mut self, failure: Failure) -> Round {
         let (after, what) = match failure {
-            Failure::Later { after, what } => (after, what),
+            Failure::Later { after, what, fault } => {
+                match fault {
+                    Fault::Unreached => {}
+                    Fault::TooSoon => self.pace.too_soon(),
+                    Fault::TooMuch => self.pace.too_much(),
+                }
+                (after, what)
+            }
             Failure::TooMuch { status, detail } | Failure::Refused { status, detail } => {
                 (None, format!("{status}: {detail}"))
             }
@@ -267,74 +333,5 @@ impl Shipper {
         let pause = self.backoff.next(after);
         tracing::debug!(what, ?pause, "the edge cannot be reached or asks to wait");
         Round::Wait(pause)
-    }
-
-    /// Deletes what the edge has named, sets aside what it will not take, keeps the rest.
-    fn settle(&mut self, items: &[Item], answer: &SubmitAnswer) -> Result<Round, SpoolError> {
-        let now = clock::now();
-        let told = |item: &Item| {
-            let id = item.header.trace_id.to_string();
-            answer
-                .results
-                .iter()
-                .find(|result| result.trace_id.as_deref() == Some(id.as_str()))
-        };
-        let mut acknowledged = Vec::new();
-        let mut refused = Vec::new();
-        let mut conflict = false;
-        for item in items {
-            match told(item).map(|result| (result.status, result.reason.as_deref())) {
-                Some((Status::Stored | Status::Duplicate | Status::Queued, _)) => {
-                    acknowledged.push(&item.header);
-                }
-                Some((Status::Rejected, reason)) => {
-                    refused.push((item, reason.unwrap_or("rejected")));
-                }
-                Some((Status::Conflict, reason)) => {
-                    conflict = true;
-                    refused.push((item, reason.unwrap_or("conflict")));
-                }
-                None => {}
-            }
-        }
-        if acknowledged.is_empty() && refused.is_empty() {
-            tracing::warn!("the edge's answer names none of our traces; they stay in the spool");
-            return Ok(Round::Wait(self.backoff.next(None)));
-        }
-        if acknowledged.is_empty() && !conflict && items.len() > 1 {
-            // All refused at once: the fault may be in one of them only.
-            let reason = refused[0].1.to_owned();
-            return self.bisect(items, &reason);
-        }
-        self.spool.transact(true, |tx| {
-            if !acknowledged.is_empty() {
-                tx.acknowledge(&acknowledged, now)?;
-            }
-            for (item, reason) in &refused {
-                tx.quarantine(item, reason, now)?;
-            }
-            Ok(())
-        })?;
-        self.backoff.reset();
-        self.most = MAX_BATCH_TRACES.min(self.most.saturating_mul(2));
-        if conflict {
-            // Somebody else goes on with our stream: ask the edge how far, and leave it to them if so.
-            self.card_known = false;
-        }
-        Ok(Round::Progress)
-    }
-
-    /// Halves the next batch; a single link that is refused is set aside.
-    fn bisect(&mut self, items: &[Item], reason: &str) -> Result<Round, SpoolError> {
-        if let [item] = items {
-            tracing::warn!(trace_id = %item.header.trace_id, reason, "the edge will not take this trace; it is set aside");
-            let now = clock::now();
-            self.spool
-                .transact(true, |tx| tx.quarantine(item, reason, now))?;
-            self.most = MAX_BATCH_TRACES;
-        } else {
-            self.most = (items.len() / 2).max(1);
-        }
-        Ok(Round::Progress)
     }
 }

@@ -1,128 +1,48 @@
 //! The spool: where a trace is safe before anyone is told so.
 //!
 //! One SQLite file (WAL) per identity, shared by every process that records for it. The chain is made here: a transaction
-//! gives each trace its seq and the digest of the one before. Only masked content comes in, as `Redacted<…>`.
+//! gives each trace its seq and the digest of the one before. Only masked content comes in, as `Redacted<…>`. It is bounded in
+//! bytes; what it cannot keep is counted and told by a record in the chain.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aap::{AgentId, StreamId, Timestamp, TraceId};
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::Connection;
 
-use crate::clock;
+use crate::{clock, fault};
 
+mod aside;
 mod calls;
+mod checked;
+mod error;
+mod folding;
 mod head;
 mod links;
+mod losses;
+mod opening;
 mod prepared;
+mod quarantine;
+mod repair;
+mod room;
 mod sessions;
+mod spans;
 
+pub use aside::{note_beside, told_beside};
 pub use calls::{CallRow, CallState, PendingCall};
+pub use error::SpoolError;
 pub use head::Head;
-pub use links::{Waiting, WaitingLink};
+pub use links::{SoundLink, Waiting, WaitingLink};
+pub use losses::{Loss, Lost, Why};
 pub use prepared::{NotPrepared, Prepared};
+pub use quarantine::{Dropped, Quarantined, Retried};
+pub use room::{DEFAULT_MAX_BYTES, MIN_MAX_BYTES};
 pub use sessions::{MAX_REMEMBERED, MAX_SECRET_CHARS, REMEMBER_SESSIONS};
+pub use spans::{MAX_QUEUED_BYTES, QueuedSpan, SpanQueue};
 
-/// The schema that this program writes.
-const SCHEMA_VERSION: i64 = 2;
-/// Its migrations, in order.
-const MIGRATIONS: [&str; 2] = [
-    include_str!("../../../database/migrations/spool/sqlite/0001_spool.sql"),
-    include_str!("../../../database/migrations/spool/sqlite/0002_sessions.sql"),
-];
-/// Pages of cache, in KiB: a spool is read rarely.
-const CACHE_KIB: i64 = 512;
-/// A one-shot process that finds the WAL longer than this folds it into the file before it leaves: the next one must read
-/// all of it, and 64 pages are read in tens of microseconds, a thousand in milliseconds.
-const ONE_SHOT_WAL_BYTES: u64 = 64 * 4096;
-
-/// Why the spool did not take or give something.
-#[derive(Debug, thiserror::Error)]
-pub enum SpoolError {
-    /// A newer program wrote it.
-    #[error(
-        "{path} has schema version {found}, this smoltbot knows {SCHEMA_VERSION}: use the newer smoltbot again, nothing was changed"
-    )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: i64,
-    },
-    /// It is not a spool.
-    #[error(
-        "{path} is damaged or not a spool ({source}): move it away (`mv` keeps what is in it) and a new one is made"
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite says.
-        source: rusqlite::Error,
-    },
-    /// The directory or the file cannot be written.
-    #[error(
-        "{path} cannot be written ({source}): check its owner and that its disk is not read-only"
-    )]
-    NotWritable {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite says.
-        source: rusqlite::Error,
-    },
-    /// No room on the disk.
-    #[error(
-        "{path} has no room left ({source}): free some space; what is not recorded meanwhile is counted"
-    )]
-    Full {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite says.
-        source: rusqlite::Error,
-    },
-    /// Another process held it for longer than we may wait.
-    #[error("{path} is busy: another process has been writing to it for too long")]
-    Busy {
-        /// The file.
-        path: PathBuf,
-    },
-    /// There is none, since it could not be opened.
-    #[error("{0}")]
-    Absent(String),
-    /// The recorder's thread could not be started.
-    #[error("no thread to record into {path}: {source}")]
-    NoThread {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system says.
-        source: std::io::Error,
-    },
-    /// Anything else.
-    #[error("{path}: {source}")]
-    Other {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite says.
-        source: rusqlite::Error,
-    },
-}
-
-impl SpoolError {
-    fn of(path: &Path, source: rusqlite::Error) -> Self {
-        let path = path.to_owned();
-        match source.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                Self::Damaged { path, source }
-            }
-            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-                Self::NotWritable { path, source }
-            }
-            Some(ErrorCode::DiskFull) => Self::Full { path, source },
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
-            _ => Self::Other { path, source },
-        }
-    }
-}
+use aside::{Beside, Witness};
+pub(crate) use opening::escaped;
+use opening::{FileId, ONE_SHOT_WAL_BYTES, PROGRAMS_SCHEMA};
 
 /// How a spool is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,12 +59,23 @@ pub struct Spool {
     conn: Connection,
     path: PathBuf,
     agent_id: AgentId,
+    patience: Duration,
     kind: Use,
     durable: Option<bool>,
+    max_bytes: u64,
+    /// Which file this is: another process may have moved a damaged one aside.
+    file: FileId,
+    beside: Beside,
+    /// What the last transaction could not keep.
+    lost: Loss,
+    /// Whether something may wait for the edge that did not when this was last asked.
+    moved: bool,
+    folding: folding::Folding,
 }
 
 impl Drop for Spool {
     fn drop(&mut self) {
+        self.folding.wait();
         if self.kind == Use::Resident {
             return; // SQLite folds the WAL in by itself, as it grows and when the last one closes.
         }
@@ -153,6 +84,7 @@ impl Drop for Spool {
         if std::fs::metadata(wal).is_ok_and(|wal| wal.len() > ONE_SHOT_WAL_BYTES) {
             // Where others are at it, they will; nothing waits for this, and nothing is lost without it.
             let _ = self.conn.busy_timeout(Duration::ZERO);
+            fault::point("spool.mid_checkpoint");
             let _ = self
                 .conn
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
@@ -161,73 +93,11 @@ impl Drop for Spool {
 }
 
 impl Spool {
-    /// Opens the spool of `agent_id` at `path`, makes it if there is none, and waits at most `patience` for others.
-    ///
-    /// # Errors
-    /// [`SpoolError`] names the file and what to do. Nothing is changed then.
-    pub fn open(
-        path: &Path,
-        agent_id: AgentId,
-        patience: Duration,
-        kind: Use,
-    ) -> Result<Self, SpoolError> {
-        let wrong = |source| SpoolError::of(path, source);
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(path, flags).map_err(wrong)?;
-        conn.busy_timeout(patience).map_err(wrong)?;
-        if kind == Use::OneShot {
-            conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-                .map_err(wrong)?;
-            conn.query_row("PRAGMA wal_autocheckpoint = 0", (), |_| Ok(()))
-                .map_err(wrong)?;
-        }
-        let mut spool = Self {
-            conn,
-            path: path.to_owned(),
-            agent_id,
-            kind,
-            durable: None,
-        };
-        spool.migrate()?;
-        Ok(spool)
-    }
-
-    fn migrate(&mut self) -> Result<(), SpoolError> {
-        let path = self.path.clone();
-        let wrong = |source| SpoolError::of(&path, source);
-        let version = |conn: &Connection| {
-            conn.query_row("PRAGMA user_version", (), |row| row.get::<_, i64>(0))
-        };
-        let found = version(&self.conn).map_err(wrong)?;
-        if found > SCHEMA_VERSION {
-            return Err(SpoolError::Newer { path, found });
-        }
-        self.conn
-            .pragma_update(None, "cache_size", -CACHE_KIB)
-            .map_err(wrong)?;
-        if found == SCHEMA_VERSION {
-            return Ok(());
-        }
-        // Once for the file's life; a WAL stays one.
-        self.conn
-            .query_row("PRAGMA journal_mode = WAL", (), |_| Ok(()))
-            .map_err(wrong)?;
-        let tx = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(wrong)?;
-        // Another process may have been faster.
-        let found = version(&tx).map_err(wrong)?;
-        for (index, migration) in MIGRATIONS.iter().enumerate() {
-            let to = i64::try_from(index + 1).unwrap_or(SCHEMA_VERSION);
-            if to > found {
-                tx.execute_batch(migration).map_err(wrong)?;
-                tx.pragma_update(None, "user_version", to).map_err(wrong)?;
-            }
-        }
-        tx.commit().map_err(wrong)
+    /// The same spool, which may take `max_bytes` on the disk; [`DEFAULT_MAX_BYTES`] unless this is said.
+    #[must_use]
+    pub fn bounded(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = max_bytes.max(MIN_MAX_BYTES);
+        self
     }
 
     /// Runs `work` in one transaction. `durable`: it survives the loss of power when this returns (a refusal must);
@@ -240,6 +110,7 @@ impl Spool {
         durable: bool,
         work: impl FnOnce(&Tx<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, SpoolError> {
+        self.follow()?;
         let path = self.path.clone();
         self.transact_raw(durable, work)
             .map_err(|source| SpoolError::of(&path, source))
@@ -250,6 +121,7 @@ impl Spool {
         durable: bool,
         work: impl FnOnce(&Tx<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
+        self.lost = Loss::default();
         if self.durable != Some(durable) {
             self.conn.pragma_update(
                 None,
@@ -258,14 +130,37 @@ impl Spool {
             )?;
             self.durable = Some(durable);
         }
-        let agent_id = self.agent_id;
-        let inner = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let tx = Tx { inner, agent_id };
+        let tx = Tx::begin(&self.conn, self.agent_id, self.max_bytes)?;
+        if !self.file.is_still(&self.path) {
+            // Moved aside between the look and the lock; whoever did so has read it or will, after us. Rare enough to be an error.
+            return Err(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+                None,
+            ));
+        }
         let done = work(&tx)?;
-        tx.inner.commit()?;
+        if let Some(broken) = fault::disk("spool.mid_commit") {
+            return Err(broken.as_sqlite());
+        }
+        let (lost, seen, bytes) = tx.commit()?;
+        fault::point("spool.committed");
+        self.folding.committed(&self.path, self.kind, bytes);
+        self.lost = lost;
+        if let Some(seen) = seen {
+            self.moved = true;
+            self.beside.witness(seen);
+        }
         Ok(done)
+    }
+
+    /// Whether the chain has moved since this was last asked, or may have: this spool was opened, or another took a damaged one's place.
+    pub(crate) fn take_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// What the last transaction had no room for. It is counted; whoever asked for it may tell.
+    pub fn lost(&self) -> Loss {
+        self.lost
     }
 
     /// Reads without a transaction of its own.
@@ -284,17 +179,33 @@ impl Spool {
         self.agent_id
     }
 
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What waits, what was set aside and what was lost.
     ///
     /// # Errors
     /// [`SpoolError`].
     pub fn depth(&self) -> Result<Depth, SpoolError> {
+        let beside = self.beside.told();
         self.read(|conn| {
             let count = |sql: &str| conn.query_row(sql, (), |row| row.get::<_, u64>(0));
+            let untold: u64 = losses::read(conn)?
+                .iter()
+                .map(|lost| lost.loss.calls + lost.loss.refusals)
+                .sum();
             Ok(Depth {
-                waiting: count("SELECT count(*) FROM links")?,
+                waiting: links::count(conn)?,
                 quarantined: count("SELECT count(*) FROM quarantine")?,
-                dropped: meta_number(conn, "dropped")?,
+                dropped: meta_number(conn, "dropped")? + beside.calls + beside.refusals,
+                contents_dropped: meta_number(conn, "contents_dropped")?,
+                untold: untold + beside.calls + beside.refusals,
+                gaps: meta_number(conn, "gaps")?,
+                bytes: room::used(conn)?,
+                cap_bytes: self.max_bytes,
+                damaged: repair::set_aside(conn)?,
                 last_ack_at: meta_millis(conn, "last_ack_at")?,
                 asked: count("SELECT count(*) FROM calls WHERE state IN (4, 5)")?,
             })
@@ -317,14 +228,26 @@ impl Spool {
 }
 
 /// How full the spool is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Depth {
     /// Links that wait for the edge.
     pub waiting: u64,
     /// Contents that the edge would not take.
     pub quarantined: u64,
-    /// Calls that could not be recorded.
+    /// Calls that could not be recorded, refusals among them.
     pub dropped: u64,
+    /// Calls whose place in the chain stands and whose content was let go of for want of room.
+    pub contents_dropped: u64,
+    /// Dropped calls that no gap record tells yet.
+    pub untold: u64,
+    /// Gap records that were made.
+    pub gaps: u64,
+    /// Bytes that the spool takes.
+    pub bytes: u64,
+    /// Bytes that it may take.
+    pub cap_bytes: u64,
+    /// Damaged spools that were moved aside, by their file names; the newest last.
+    pub damaged: Vec<String>,
     /// When the edge last acknowledged something.
     pub last_ack_at: Option<Timestamp>,
     /// Questions to a person of which no answer is known yet.
@@ -336,10 +259,38 @@ pub struct Depth {
 pub struct Tx<'a> {
     inner: rusqlite::Transaction<'a>,
     agent_id: AgentId,
+    room: room::Room,
+    lost: std::cell::Cell<Loss>,
+    /// How far the chain has come by this transaction; none where it has not moved.
+    seen: std::cell::Cell<Option<Witness>>,
+    /// Bytes of the links that it has written, about.
+    bytes: std::cell::Cell<usize>,
+}
+
+impl<'a> Tx<'a> {
+    fn begin(conn: &'a Connection, agent_id: AgentId, max_bytes: u64) -> rusqlite::Result<Self> {
+        let inner =
+            rusqlite::Transaction::new_unchecked(conn, rusqlite::TransactionBehavior::Immediate)?;
+        Ok(Self {
+            inner,
+            agent_id,
+            room: room::Room::new(max_bytes),
+            lost: std::cell::Cell::default(),
+            seen: std::cell::Cell::default(),
+            bytes: std::cell::Cell::default(),
+        })
+    }
+
+    /// What could not be kept, how far the chain has come, and the bytes of its links, about.
+    fn commit(self) -> rusqlite::Result<(Loss, Option<Witness>, usize)> {
+        self.inner.commit()?;
+        Ok((self.lost.get(), self.seen.get(), self.bytes.get()))
+    }
 }
 
 impl Tx<'_> {
-    /// Gives each trace its place in the chain and keeps it until the edge has it.
+    /// Gives each trace its place in the chain and keeps it until the edge has it. Returns the ids of those that there was
+    /// room for; the others are counted.
     ///
     /// # Errors
     /// What SQLite says.
@@ -348,34 +299,37 @@ impl Tx<'_> {
             .unwrap_or_else(|| Head::start(self.agent_id, clock::stream_id(), None));
         let now = clock::now();
         let mut ids = Vec::with_capacity(traces.len());
+        let stream = head.stream.to_string();
         let mut insert = self.inner.prepare_cached(
-            "INSERT INTO links (stream, seq, at, header, document) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO links (stream, seq, at, header, document, digests) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
         for trace in traces {
+            let whole = match self.make_room_for(&trace)? {
+                room::Fit::Whole => true,
+                room::Fit::Header => false,
+                room::Fit::Not => continue,
+            };
+            self.bytes.set(self.bytes.get() + trace.bytes());
             let (header, document) = trace.link(&mut head);
+            let document = whole.then_some(document);
+            let digests = checked::digests(&head.digest, document.as_deref());
             ids.push(header.trace_id);
             insert.execute((
-                header.stream.to_string(),
+                &stream,
                 header.seq.cast_signed(),
                 now.millis(),
                 serde_json::to_string(&header).map_err(not_json)?,
                 document,
+                digests,
             ))?;
         }
-        head.save(&self.inner)?;
+        if !ids.is_empty() {
+            self.save(&head)?;
+        }
         Ok(ids)
     }
 
-    /// Counts calls that could not be recorded.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn count_dropped(&self, calls: u64) -> rusqlite::Result<()> {
-        let before = meta_number(&self.inner, "dropped")?;
-        put_meta(&self.inner, "dropped", &(before + calls).to_string())
-    }
-
-    /// Notes that `agent`'s hook was heard at `at`.
+    /// Notes that `agent`'s hook was heard at `at`, also where that is before what was noted: then the clock was set back.
     ///
     /// # Errors
     /// What SQLite says.
@@ -383,13 +337,24 @@ impl Tx<'_> {
         self.inner
             .prepare_cached(
                 "INSERT INTO agents (name, last_event_at) VALUES (?1, ?2)
-                 ON CONFLICT (name) DO UPDATE SET last_event_at = max(last_event_at, excluded.last_event_at)",
+                 ON CONFLICT (name) DO UPDATE SET last_event_at = excluded.last_event_at",
             )?
             .execute((agent, at.millis()))
             .map(drop)
     }
 
-    fn conn(&self) -> &Connection {
+    /// The chain stands there from this transaction on.
+    fn save(&self, head: &Head) -> rusqlite::Result<()> {
+        head.save(&self.inner)?;
+        self.seen.set(Some(Witness {
+            stream: head.stream,
+            seq: head.seq,
+            acked: head.acked_seq,
+        }));
+        Ok(())
+    }
+
+    pub(crate) fn conn(&self) -> &Connection {
         &self.inner
     }
 }

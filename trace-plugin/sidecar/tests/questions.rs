@@ -5,15 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aap::card::AlignmentCard;
 use aap::gate::{Ask, Asking};
 use aap::{Approval, ApprovalStatus, Evidence, Gate, Judged, Outcome, ToolCall};
-use conscience::Conscience;
-use redact::{Level, Redactor};
+use redact::Level;
 use serde_json::{Value, json};
 use trace_plugin::spool::{Spool, Use};
-use trace_plugin::world::Machine;
-use trace_plugin::{Identity, Judge, Recorder, TracePlugin, clock};
+use trace_plugin::{Identity, Recorder, TracePlugin, clock};
+
+mod judge;
+
+use judge::judge;
 
 /// Always says this, or never anything.
 struct Person(Option<ApprovalStatus>);
@@ -42,15 +43,8 @@ struct House {
 
 impl House {
     fn open(dir: &Path, identity: &Identity) -> Self {
-        let agent = identity.agent_id();
-        let card = AlignmentCard::default_for(agent, clock::now(), "http://localhost/v1/traces");
-        let judge = Judge::new(
-            Arc::new(Conscience::builtin()),
-            Machine::default(),
-            Redactor::new(Level::Preview),
-            card,
-        );
-        let recorder = Recorder::start(Arc::new(judge), dir.join("spool.db")).unwrap();
+        let recorder =
+            Recorder::start(judge(identity, Level::Preview), dir.join("spool.db")).unwrap();
         let plugin = TracePlugin::new(Arc::clone(&recorder), Duration::from_secs(5));
         let gate = Gate::new(Arc::new(plugin));
         Self { recorder, gate }

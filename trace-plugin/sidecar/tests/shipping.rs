@@ -6,34 +6,36 @@
 #![allow(clippy::unwrap_used, reason = "a failed assertion is the message")]
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aap::card::AlignmentCard;
 use aap::chain::Digest;
+use aap::limits::MAX_BATCH_TRACES;
 use aap::wire::{CardAnswer, ItemResult, Status, StreamHead, SubmitAnswer};
-use aap::{Submission, paths};
+use aap::{Judged, Outcome, Submission, ToolCall, Verdict, paths};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{post, put};
-use conscience::Conscience;
-use redact::{Level, Redactor};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use trace_plugin::desk::Desk;
+use trace_plugin::desk::Finished;
 use trace_plugin::dialect::Dialect;
-use trace_plugin::spool::{Depth, Spool, Use};
-use trace_plugin::world::Machine;
-use trace_plugin::{Identity, Judge, ShipOptions, Shipper, clock, hook};
+use trace_plugin::spool::Depth;
+use trace_plugin::{ShipOptions, Shipper, clock};
+
+mod judge;
+mod support;
+
+use support::{Agent, refused, serve, unpacked};
 
 /// How the next submission goes wrong.
 #[derive(Debug, Clone)]
 enum Fault {
+    /// It does not.
+    None,
     /// This status, and `Retry-After`.
     Status(u16, Option<&'static str>),
     /// 200 with a body that is no answer.
@@ -52,6 +54,8 @@ struct Edge {
     stored: BTreeMap<String, Digest>,
     held_back: usize,
     duplicates: usize,
+    /// Of what was stored, in order.
+    seqs: Vec<u64>,
     requests: Vec<(Instant, usize)>,
     cards: usize,
     heads: Vec<StreamHead>,
@@ -60,31 +64,13 @@ struct Edge {
 type Shared = Arc<Mutex<Edge>>;
 
 async fn submit(State(edge): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    let mut text = Vec::new();
-    if headers
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(|encoding| encoding == "gzip")
-    {
-        flate2::read::GzDecoder::new(&body[..])
-            .read_to_end(&mut text)
-            .unwrap();
-    } else {
-        text.extend_from_slice(&body);
-    }
+    let text = unpacked(&headers, &body);
     let mut edge = edge.lock().unwrap();
     let submission = Submission::read(&text, &|_| None).unwrap();
     edge.requests.push((Instant::now(), submission.len()));
     let fault = edge.faults.pop_front();
     match fault {
-        Some(Fault::Status(status, after)) => {
-            let mut answer = (StatusCode::from_u16(status).unwrap(), "no").into_response();
-            if let Some(after) = after {
-                answer
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, after.parse().unwrap());
-            }
-            return answer;
-        }
+        Some(Fault::Status(status, after)) => return refused(status, after),
         Some(Fault::Garbage) => {
             return "<html>welcome to the captive portal</html>".into_response();
         }
@@ -130,6 +116,8 @@ fn store(edge: &mut Edge, submission: Submission) -> Vec<ItemResult> {
                 match edge.stored.insert(id.clone(), trace.fingerprint()) {
                     None => {
                         edge.held_back += usize::from(trace.document().is_none());
+                        edge.seqs
+                            .extend(trace.place().map(|place| place.header.seq));
                         Status::Stored
                     }
                     Some(before) => {
@@ -164,61 +152,47 @@ async fn take_card(State(edge): State<Shared>) -> axum::Json<CardAnswer> {
 
 /// An agent with a spool and an edge to ship to.
 struct Bench {
-    dir: TempDir,
-    identity: Identity,
-    desk: Desk,
+    agent: Agent,
     edge: Shared,
     url: String,
-    card: AlignmentCard,
 }
 
 impl Bench {
     async fn new(faults: &[Fault]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let identity = Identity::create(&dir.path().join("identity.key")).unwrap();
-        let card = AlignmentCard::default_for(
-            identity.agent_id(),
-            clock::now(),
-            "http://localhost/v1/traces",
-        );
-        let judge = Judge::new(
-            Arc::new(Conscience::builtin()),
-            Machine::default(),
-            Redactor::new(Level::Preview),
-            card.clone(),
-        );
-        let spool = open(&dir, &identity);
         let edge = Shared::default();
         edge.lock().unwrap().faults.extend(faults.iter().cloned());
         let router = Router::new()
             .route(paths::TRACES, post(submit))
             .route("/v1/agents/{id}/card", put(take_card))
             .with_state(Arc::clone(&edge));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
         Self {
-            desk: Desk::new(Arc::new(judge), spool),
-            dir,
-            identity,
+            agent: Agent::new(),
             edge,
-            url,
-            card,
+            url: serve(router).await,
         }
     }
 
-    /// Refusals, each a trace of its own.
-    fn record(&mut self, words: &[&str]) {
-        for word in words {
-            let event = json!({"session_id": "s", "hook_event_name": "PreToolUse", "tool_name": "Bash",
-                               "tool_use_id": word, "tool_input": {"command": format!("rm -rf / # {word}")}});
-            let reply = hook::run(
-                &mut self.desk,
-                Dialect::ClaudeCode,
-                event.to_string().as_bytes(),
-            );
-            assert_eq!(reply.stderr, "");
-        }
+    /// A backlog of calls that were allowed.
+    fn record_many(&mut self, calls: usize) {
+        let one = |number: usize| {
+            let at = clock::now();
+            Finished {
+                call: ToolCall::new(
+                    "test",
+                    "exec",
+                    json!({"command": format!("ls # {number}.")}),
+                ),
+                judged: Judged {
+                    trace_id: clock::trace_id(at),
+                    verdict: Verdict::allow("nothing objects"),
+                    approval: None,
+                },
+                at,
+                outcome: Some(Outcome::completed(Value::Null, 1)),
+            }
+        };
+        let calls: Vec<Finished> = (0..calls).map(one).collect();
+        self.agent.desk.finished(&calls).unwrap();
     }
 
     /// Ships until nothing waits.
@@ -227,13 +201,19 @@ impl Bench {
             api_url: self.url.clone(),
             batch_size: 1,
             timeout: Duration::from_secs(5),
-            spool: self.dir.path().join("spool.db"),
+            spool: self.agent.spool_file(),
         };
-        let signed = self.card.clone().sign(self.identity.key());
-        let shipper = Shipper::new(&options, self.identity.clone(), signed).unwrap();
+        let signed = self
+            .agent
+            .desk
+            .judge()
+            .card()
+            .clone()
+            .sign(self.agent.identity.key());
+        let shipper = Shipper::new(&options, self.agent.identity.clone(), signed).unwrap();
         let stop = CancellationToken::new();
         let running = tokio::spawn(shipper.run(Arc::default(), stop.clone()));
-        let spool = open(&self.dir, &self.identity);
+        let spool = self.agent.spool();
         let began = Instant::now();
         while spool.depth().unwrap().waiting > 0 {
             assert!(
@@ -253,17 +233,6 @@ impl Bench {
     }
 }
 
-fn open(dir: &TempDir, identity: &Identity) -> Spool {
-    let path = dir.path().join("spool.db");
-    Spool::open(
-        &path,
-        identity.agent_id(),
-        Duration::from_secs(5),
-        Use::Resident,
-    )
-    .unwrap()
-}
-
 #[tokio::test]
 async fn whatever_the_edge_does_everything_arrives_once() {
     let faults = [
@@ -275,7 +244,7 @@ async fn whatever_the_edge_does_everything_arrives_once() {
         Fault::Status(429, Some("nonsense")),
     ];
     let mut bench = Bench::new(&faults).await;
-    bench.record(&["a", "b", "c", "d"]);
+    bench.agent.record(["a", "b", "c", "d"]);
     let depth = bench.ship().await;
     let edge = bench.edge();
     assert_eq!(edge.stored.len(), 4);
@@ -289,9 +258,51 @@ async fn whatever_the_edge_does_everything_arrives_once() {
 }
 
 #[tokio::test]
+async fn a_backlog_goes_batch_by_batch_whatever_happens_in_between() {
+    let faults = [
+        Fault::None,
+        Fault::None,
+        Fault::AnswerLost,
+        Fault::None,
+        Fault::NamesOne,
+        Fault::None,
+        Fault::Status(429, Some("0")),
+        Fault::None,
+        Fault::Status(413, None),
+    ];
+    let mut bench = Bench::new(&faults).await;
+    let calls = 3 * MAX_BATCH_TRACES + 7;
+    bench.edge().poison = Some("ls # 777.");
+    bench.record_many(calls);
+    let depth = bench.ship().await;
+    let edge = bench.edge();
+    assert_eq!(edge.stored.len(), calls);
+    assert_eq!((depth.quarantined, edge.held_back), (1, 1), "the poison's");
+    assert_eq!((depth.dropped, edge.cards), (0, 1));
+    let sizes: Vec<usize> = edge.requests.iter().map(|(_, size)| *size).collect();
+    // A whole batch, half of one after the lost answer; nothing goes before what was not named.
+    assert_eq!(sizes[..2], [MAX_BATCH_TRACES; 2], "{sizes:?}");
+    assert!(sizes.iter().all(|size| *size <= MAX_BATCH_TRACES));
+    assert!(edge.duplicates > 0);
+}
+
+#[tokio::test]
+async fn a_backlog_goes_in_order_each_batch_after_the_last_was_answered() {
+    let mut bench = Bench::new(&[]).await;
+    bench.record_many(5 * MAX_BATCH_TRACES);
+    let depth = bench.ship().await;
+    let edge = bench.edge();
+    let sizes: Vec<usize> = edge.requests.iter().map(|(_, size)| *size).collect();
+    assert_eq!(sizes, [MAX_BATCH_TRACES; 5]);
+    assert_eq!((edge.duplicates, depth.waiting), (0, 0));
+    let all: Vec<u64> = (1..=5 * MAX_BATCH_TRACES as u64).collect();
+    assert_eq!(edge.seqs, all);
+}
+
+#[tokio::test]
 async fn an_edge_that_asks_for_time_gets_it() {
     let mut bench = Bench::new(&[Fault::Status(429, Some("1"))]).await;
-    bench.record(&["a"]);
+    bench.agent.record(["a"]);
     bench.ship().await;
     let edge = bench.edge();
     let waited = edge.requests[1].0 - edge.requests[0].0;
@@ -303,7 +314,7 @@ async fn an_edge_that_asks_for_time_gets_it() {
 async fn poison_is_set_aside_and_its_place_is_kept() {
     let mut bench = Bench::new(&[]).await;
     bench.edge().poison = Some("# c\"");
-    bench.record(&["a", "b", "c", "d", "e"]);
+    bench.agent.record(["a", "b", "c", "d", "e"]);
     let depth = bench.ship().await;
     let edge = bench.edge();
     assert_eq!(depth.quarantined, 1);
@@ -324,7 +335,7 @@ async fn a_body_that_is_refused_whole_is_halved_until_the_fault_is_found() {
         Fault::Status(400, None),
     ];
     let mut bench = Bench::new(&faults).await;
-    bench.record(&["a", "b", "c", "d", "e", "f", "g", "h"]);
+    bench.agent.record(["a", "b", "c", "d", "e", "f", "g", "h"]);
     let depth = bench.ship().await;
     let edge = bench.edge();
     let sizes: Vec<usize> = edge.requests.iter().map(|(_, size)| *size).collect();
@@ -337,7 +348,7 @@ async fn a_body_that_is_refused_whole_is_halved_until_the_fault_is_found() {
 async fn an_edge_that_will_not_talk_to_us_costs_nothing() {
     for status in [401, 403, 404] {
         let mut bench = Bench::new(&[Fault::Status(status, None)]).await;
-        bench.record(&["a"]);
+        bench.agent.record(["a"]);
         let depth = bench.ship().await;
         assert_eq!(
             (depth.quarantined, bench.edge().stored.len()),
@@ -350,12 +361,8 @@ async fn an_edge_that_will_not_talk_to_us_costs_nothing() {
 #[tokio::test]
 async fn a_restored_spool_goes_on_in_a_new_stream() {
     let mut bench = Bench::new(&[]).await;
-    bench.record(&["a", "b"]);
-    let stream = open(&bench.dir, &bench.identity)
-        .head()
-        .unwrap()
-        .unwrap()
-        .stream;
+    bench.agent.record(["a", "b"]);
+    let stream = bench.agent.spool().head().unwrap().unwrap().stream;
     // The edge has heard more of this stream than this spool remembers.
     bench.edge().heads = vec![StreamHead {
         stream,
@@ -363,7 +370,7 @@ async fn a_restored_spool_goes_on_in_a_new_stream() {
         digest: Digest::of(b"told before the restore"),
     }];
     bench.ship().await;
-    let head = open(&bench.dir, &bench.identity).head().unwrap().unwrap();
+    let head = bench.agent.spool().head().unwrap().unwrap();
     assert_ne!(head.stream, stream);
     assert_eq!((head.succeeds, head.seq), (Some(stream), 2));
     assert_eq!(bench.edge().stored.len(), 2);
@@ -372,11 +379,12 @@ async fn a_restored_spool_goes_on_in_a_new_stream() {
 #[tokio::test]
 async fn the_intake_takes_hooks_from_its_owner_alone() {
     let bench = Bench::new(&[]).await;
-    let judge = Arc::clone(bench.desk.judge());
+    let judge = Arc::clone(bench.agent.desk.judge());
     let recorder =
-        trace_plugin::Recorder::start(judge, bench.dir.path().join("intake.db")).unwrap();
+        trace_plugin::Recorder::start(judge, bench.agent.spool_file().with_file_name("intake.db"))
+            .unwrap();
     let stop = CancellationToken::new();
-    let socket = bench.dir.path().join("s.sock");
+    let socket = bench.agent.spool_file().with_file_name("s.sock");
     let left_behind = trace_plugin::intake::bind(&socket).unwrap();
     assert!(
         trace_plugin::intake::bind(&socket).is_err(),

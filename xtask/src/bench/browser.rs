@@ -32,7 +32,8 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Metric>> {
     read(&output.stdout)
 }
 
-fn read(json: &[u8]) -> Result<Vec<Metric>> {
+/// Reads what such a script prints.
+pub(super) fn read(json: &[u8]) -> Result<Vec<Metric>> {
     let found: Vec<Found> = serde_json::from_slice(json).context("what the script printed")?;
     let metrics = found.into_iter().map(|found| {
         ensure!(found.unit == "ms", "{} is in {}", found.name, found.unit);

@@ -100,13 +100,16 @@ pub(crate) fn ingest(bench: &Bench) -> Result<Vec<Metric>> {
     ])
 }
 
-/// Builds and runs an example, and reads what it prints.
+/// Builds and runs an example, and reads what it prints. It is built beside the program, so that both have the same libraries: what a
+/// library can do depends on all that is built with it.
 pub(crate) fn run(package: &str, example: &str, arguments: &[String]) -> Result<Vec<Figure>> {
     Line::cargo()
         .args([
             "build",
             "--release",
             "--quiet",
+            "--package",
+            "smoltbot",
             "--package",
             package,
             "--example",

@@ -5,12 +5,16 @@
 
 mod browser;
 mod conscience;
+mod drain;
 mod edge;
 mod example;
 mod hook;
 mod http;
+mod idle;
+mod openclaw;
 mod pages;
 mod report;
+mod spool;
 mod start;
 mod up;
 
@@ -34,7 +38,7 @@ pub(crate) struct Bench {
 type Measure = fn(&Bench) -> Result<Vec<Metric>>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Measure); 8] = [
+const BENCHES: [(&str, &str, Measure); 12] = [
     (
         "browser",
         "pages in a real browser: a live call until it is painted, a session of 20 000 calls until it can be used",
@@ -61,14 +65,34 @@ const BENCHES: [(&str, &str, Measure); 8] = [
         edge::measure,
     ),
     (
+        "drain",
+        "a backlog to an edge: how fast beside what it takes, in how much memory; SMOLTBOT_BENCH_EVENTS says another number",
+        drain::measure,
+    ),
+    (
         "hook",
-        "wall time of `smoltbot hook`, with everything down and with `up` running",
+        "wall time and CPU of `smoltbot hook`, with everything down and with `up` running, beside what it cannot go below",
         hook::measure,
+    ),
+    (
+        "idle",
+        "what an idle sidecar and an idle `up` hold, and how often they wake",
+        idle::measure,
+    ),
+    (
+        "openclaw",
+        "what OpenClaw's plugin adds to a tool call: its before-hook against a sidecar that runs, and the floor beneath it",
+        openclaw::measure,
     ),
     (
         "pages",
         "every page and every aggregate over a million traces in Postgres, at the HTTP port; SMOLTBOT_BENCH_ROWS says another number",
         pages::measure,
+    ),
+    (
+        "spool",
+        "what the spool accepts a second, many a commit and one, beside SQLite alone with the same rows",
+        spool::measure,
     ),
     (
         "start",

@@ -10,6 +10,8 @@ pub(crate) const CAP: f32 = 20.0;
 const GAP: f32 = 5.5;
 /// Lines that a curve is drawn with.
 const STEPS: u8 = 12;
+/// Sine and cosine of one step of a quarter of a circle. Asking for them would bring their tables into a Worker.
+const STEP: (f32, f32) = (0.130_526_19, 0.991_444_9);
 
 /// Width and strokes of a character.
 #[rustfmt::skip]
@@ -176,15 +178,30 @@ pub(crate) fn trace(
 
 fn read(point: &str) -> Option<[f32; 2]> {
     let (x, y) = point.split_once(',')?;
-    Some([x.parse().ok()?, y.parse().ok()?])
+    Some([number(x)?, number(y)?])
+}
+
+/// Digits, with at most one behind a point: all that strokes are written with. To read any number takes tables, which a Worker
+/// would have to hold once more for this size of number.
+fn number(text: &str) -> Option<f32> {
+    let (sign, digits) = text
+        .strip_prefix('-')
+        .map_or((1.0, text), |rest| (-1.0, rest));
+    let (whole, tenth) = digits.split_once('.').unwrap_or((digits, "0"));
+    let whole = whole.parse::<u8>().ok()?;
+    let &[tenth @ b'0'..=b'9'] = tenth.as_bytes() else {
+        return None;
+    };
+    let tenths = u16::from(whole) * 10 + u16::from(tenth - b'0');
+    Some(sign * f32::from(tenths) / 10.0)
 }
 
 /// A quarter of an ellipse whose tangents meet in `corner`.
 fn arc(from: [f32; 2], to: [f32; 2], corner: [f32; 2], line: &mut impl FnMut([f32; 2], [f32; 2])) {
     let mut last = from;
-    for step in 1..=STEPS {
-        let angle = f32::from(step) / f32::from(STEPS) * std::f32::consts::FRAC_PI_2;
-        let (sin, cos) = angle.sin_cos();
+    let (mut sin, mut cos) = (0.0, 1.0);
+    for _ in 0..STEPS {
+        (sin, cos) = (sin * STEP.1 + cos * STEP.0, cos * STEP.1 - sin * STEP.0);
         // The centre is opposite to the corner: from + to - corner.
         let at = |axis: usize| {
             let centre = from[axis] + to[axis] - corner[axis];
@@ -230,6 +247,30 @@ mod tests {
             assert_eq!(lines == 0, c == ' ', "{c:?}");
         }
         assert!(!knows("界"));
+    }
+
+    #[test]
+    fn every_place_of_every_stroke_is_read() {
+        for c in ('\0'..='\u{ffff}').filter(|c| knows(&c.to_string())) {
+            let strokes = glyph(c).unwrap().1;
+            for word in strokes.split_ascii_whitespace() {
+                let point = word.trim_start_matches(char::is_alphabetic);
+                let (x, y) = point.split_once(',').unwrap();
+                let all = [x.parse().unwrap(), y.parse().unwrap()];
+                assert_eq!(read(point), Some(all), "{c:?}: {word}");
+            }
+        }
+        for unread in ["", "-", ".5", "1.", "1.25", "1.05", "1e1", "x", "256"] {
+            assert_eq!(number(unread), None, "{unread}");
+        }
+    }
+
+    #[test]
+    fn as_many_steps_as_there_are_make_a_quarter() {
+        let quarter = std::f32::consts::FRAC_PI_2 / f32::from(STEPS);
+        let (sin, cos) = quarter.sin_cos();
+        let off = (STEP.0 - sin).abs().max((STEP.1 - cos).abs());
+        assert!(off <= f32::EPSILON, "{off}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use aap::ActionType;
 use trace_store::TraceRow;
 
 use crate::text::{Shown, line};
-use crate::words::{duration, verdict};
+use crate::words::{duration, row_duration, verdict_of};
 
 /// Units across the drawing.
 const WIDTH: f64 = 1_000.0;
@@ -63,13 +63,17 @@ pub(crate) fn waterfall<'a>(rows: impl Iterator<Item = &'a TraceRow> + Clone) ->
             let refused = row.action_type == ActionType::Deny;
             Bar {
                 kind: row.action_type.as_str(),
-                verdict: verdict(row.action_type),
+                verdict: verdict_of(row),
                 tool: line(&row.tool_name, 32),
                 link: aap::paths::trace_page(row.trace_id),
                 svg: Shown::trusted(format!(
                     "<svg viewBox=\"0 0 1000 10\" preserveAspectRatio=none aria-hidden=true><path d=\"M{x:.1} 0h{width:.1}v10h-{width:.1}z\"/></svg>"
                 )),
-                took: if refused { "not run".to_owned() } else { duration(took) },
+                took: match row_duration(row) {
+                    _ if refused => "not run".to_owned(),
+                    Some(took) => took,
+                    None => "–".to_owned(),
+                },
                 rule: row
                     .rule_id
                     .as_deref()

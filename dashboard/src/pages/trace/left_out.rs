@@ -116,8 +116,22 @@ fn marks<'a>(text: &'a str, rules: &mut BTreeMap<&'a str, u64>) {
     }
 }
 
+/// The rules that look for people instead of secrets.
+const PERSONAL: [&str; 7] = [
+    "email",
+    "phone-number",
+    "iban",
+    "credit-card",
+    "us-ssn",
+    "ip-address",
+    "personal-data",
+];
+
 /// What a rule's name stands for, and so why it was masked.
 fn stands_for(rule: &str) -> &'static str {
+    if PERSONAL.contains(&rule) {
+        return "personal data, which the operator of this agent masks";
+    }
     let has = |part| rule.contains(part);
     if has("private-key") || has("secret-key") && !has("access") {
         "a private key: whoever has it can sign or decrypt as its owner"

@@ -32,7 +32,7 @@ macro_rules! migrations {
 }
 
 /// All of them, in their order.
-pub const MIGRATIONS: [Migration; 8] = migrations! {
+pub const MIGRATIONS: [Migration; 9] = migrations! {
     1 "0001_roles.sql"
     2 "0002_tables.sql"
     3 "0003_append.sql"
@@ -41,6 +41,7 @@ pub const MIGRATIONS: [Migration; 8] = migrations! {
     6 "0006_links.sql"
     7 "0007_rollups.sql"
     8 "0008_card_ids.sql"
+    9 "0009_losses.sql"
 };
 
 /// The schema that this program knows: the number of its last migration.

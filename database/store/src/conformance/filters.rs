@@ -1,5 +1,6 @@
 //! Filters, alone and together.
 
+use aap::trace::GAP_TOOL;
 use aap::{ActionType, TraceId, ValidBatch};
 use serde_json::json;
 
@@ -119,6 +120,51 @@ pub async fn filters_together(store: &impl Store) {
             value: text("privacy"), rule_id: text("net.send"), runtime: text("codex"), since: Some(now(4000)), until: Some(now(4001)),
             q: text("Sends A"),
         }, &[3]),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(found(store, &filter, &ids).await, expected, "{filter:?}");
+    }
+}
+
+/// Records of losses, which stores keep an index of, whatever else is asked for.
+pub async fn losses_are_found_among_other_errors(store: &impl Store) {
+    let (mut one, mut two) = (Agent::new(1), Agent::new(2));
+    let mut ids = Vec::new();
+    for agent in [&mut one, &mut two] {
+        let calls = (0..6).map(|number| {
+            let mut call = agent.call(1_000 * number);
+            call.action_type = ActionType::Error;
+            if number % 3 == 2 {
+                GAP_TOOL.clone_into(&mut call.tool);
+                call.outcome = "gap";
+                call.session_id = (number == 5).then(|| "session-1".to_owned());
+            }
+            call
+        });
+        let calls = calls.collect();
+        let batch = agent.batch_of(calls);
+        ids.extend(batch.traces().iter().map(|trace| trace.facts().trace_id));
+        send(store, batch, now(9_000)).await;
+    }
+    let of_one = || Filter {
+        agent_id: Some(one.id),
+        tool: text(GAP_TOOL),
+        ..Filter::default()
+    };
+    let error = Some(ActionType::Error);
+    #[rustfmt::skip]
+    let cases: Vec<(Filter, &[usize])> = vec![
+        (of_one(), &[2, 5]),
+        (Filter { agent_id: Some(two.id), ..of_one() }, &[8, 11]),
+        (Filter { action_type: error, ..of_one() }, &[2, 5]),
+        (Filter { action_type: Some(ActionType::Allow), ..of_one() }, &[]),
+        (Filter { action_type: Some(ActionType::Deny), ..of_one() }, &[]),
+        (Filter { session_id: text("session-1"), ..of_one() }, &[5]),
+        (Filter { since: Some(now(2_001)), ..of_one() }, &[5]),
+        (Filter { until: Some(now(5_000)), ..of_one() }, &[2]),
+        (Filter { runtime: text("openclaw"), action_type: error, ..of_one() }, &[2, 5]),
+        (Filter { q: text("SMOLTBOT.gap"), ..of_one() }, &[2, 5]),
+        (Filter { tool: text("smoltbot.GAP"), ..of_one() }, &[]),
     ];
     for (filter, expected) in cases {
         assert_eq!(found(store, &filter, &ids).await, expected, "{filter:?}");

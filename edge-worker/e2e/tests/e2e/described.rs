@@ -5,11 +5,13 @@
 use std::collections::BTreeSet;
 
 use aap::limits::{MAX_BATCH_BYTES, MAX_CARD_BYTES};
-use aap::paths::HANDSHAKE;
+use aap::paths::{HANDSHAKE, OTLP_TRACES};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use edge_e2e::{Agent, Answer, Client, Description, facts, flat, flat_of, unproven_agent};
+
+use crate::spans;
 
 /// Answers that a healthy host cannot be brought to from outside: a queue in front of a store that is away, a body that takes
 /// longer than half a minute, a store that does not answer. `edge-core`'s own tests have them.
@@ -61,6 +63,7 @@ async fn provoke(status: u16, method: &str, template: &str, known: &Known) -> Op
         (200, "PUT") => at(&path).body(known.agent.signed_card().to_string()),
         // Everything that is here would be a lot.
         (200, _) if template == "/v1/export" => at(&format!("{path}?agent_id={id}")),
+        (200, "POST") => at(&path).body("{}"),
         (200, _) => at(&path),
         (201, _) => at(&path).body(flat().to_string()),
         (400, "GET") if template.contains("{id}") => at(&filled(template, "x", "x", card)),
@@ -74,6 +77,9 @@ async fn provoke(status: u16, method: &str, template: &str, known: &Known) -> Op
             .request(method, &path)
             .header("content-type", "image/png")
             .body("{}"),
+        (422, "POST") if template == OTLP_TRACES => {
+            at(&path).body(spans::of_services(facts::new_agents_per_hour() + 1).to_string())
+        }
         (422, "POST") => at(&path).body("{\"id\":\"x\"}"),
         (422, "PUT") => at(&path).body(Agent::new().signed_card().to_string()),
         (429, _) => {

@@ -29,5 +29,6 @@ mod oracle;
 mod pages;
 mod paging;
 mod routes;
+mod spans;
 mod statistics;
 mod times;

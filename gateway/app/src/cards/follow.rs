@@ -2,18 +2,14 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aap::card::SignedCard;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use trace_plugin::Recorder;
 
 use crate::agent::Agent;
 use crate::cards;
-
-/// How often the file is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// What tells one state of the file from another.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,12 +28,13 @@ fn look(agent: &Agent) -> Option<Seen> {
     })
 }
 
-/// Follows the card until `stop`. `told` gets each card that is in force from then on, signed.
+/// Follows the card until `stop`; `changed` tells when to look. `told` gets each card that is in force from then on, signed.
 pub(crate) async fn follow(
     mut agent: Agent,
     roots: Vec<String>,
     recorder: Arc<Recorder>,
     told: watch::Sender<SignedCard>,
+    changed: Arc<Notify>,
     stop: CancellationToken,
 ) {
     if let Err(error) = cards::keep(&agent.config.home, &agent.card, &agent.identity) {
@@ -53,7 +50,7 @@ pub(crate) async fn follow(
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = changed.notified() => {}
         }
     }
 }

@@ -61,11 +61,8 @@ fn validate(file: Option<&Path>, as_json: bool) -> anyhow::Result<ExitCode> {
         let id = plain(&card.card_id);
         output::line(&format!("{name} is a valid card: {id}"))?;
     } else {
-        let count = faults.len();
-        let things = if count == 1 { "thing" } else { "things" };
-        output::line(&format!(
-            "{name} is no valid card; {count} {things} to mend:"
-        ))?;
+        let things = output::count(faults.len(), "thing", "things");
+        output::line(&format!("{name} is no valid card; {things} to mend:"))?;
     }
     tell(&faults, "")?;
     tell(&notes, "note: ")?;

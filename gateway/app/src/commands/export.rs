@@ -1,7 +1,8 @@
-//! `smoltbot export`: what the edge has, in a file.
+//! `smoltbot export`: what the edge has, in a file or at a receiver of OpenTelemetry.
 
 mod archive;
 mod chain;
+mod otlp;
 mod target;
 
 use std::io::Write as _;
@@ -20,6 +21,13 @@ pub(crate) fn run(export: &Export) -> anyhow::Result<ExitCode> {
     let config = agent::config()?;
     let base = agent::api_url(&config);
     let selection = selection(export);
+    if let Some(endpoint) = &export.otlp {
+        let sender = otlp::sender(endpoint, &export.headers, config.timeout)?;
+        return http::block_on(async {
+            let client = http::client(config.timeout)?;
+            otlp::send(&client, &base, &selection, &sender).await
+        });
+    }
     http::block_on(async {
         let client = http::client(config.timeout)?;
         let mut target = Target::open(export.output.as_deref())?;

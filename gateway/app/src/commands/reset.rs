@@ -1,4 +1,5 @@
-//! `smoltbot reset`: a new identity. The old one is moved away, not destroyed.
+//! `smoltbot reset`: a new identity. The old one is moved away, not destroyed. Conversations are the user's and not the identity's:
+//! they stay, and their links go on to lead to the old agent's traces.
 
 use std::fs;
 use std::process::ExitCode;
@@ -17,14 +18,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) fn run(force: bool) -> anyhow::Result<ExitCode> {
     let agent = Agent::load(agent::config()?)?;
     let home = agent.config.home.clone();
-    let _lock = lock::take(&home.lock_file())?;
+    let _lock = lock::take(&home.lock_file(), "reset", false)?;
     let old = agent.identity.agent_id();
     let waiting = Spool::open(&home.spool_file(), old, PATIENCE, Use::Resident)?
         .depth()?
         .waiting;
     if waiting > 0 && !force {
         bail!(
-            "{waiting} traces of {old} have not been shipped yet; run `smoltbot up` until they are, or add --force to leave them in the backup"
+            "{} of {old} still to be shipped; run `smoltbot up` until nothing waits, or add --force to leave that in the backup",
+            output::count(waiting, "trace", "traces")
         );
     }
     let stamp: String = clock::now()
@@ -42,6 +44,7 @@ pub(crate) fn run(force: bool) -> anyhow::Result<ExitCode> {
         spool.clone(),
         beside("-wal"),
         beside("-shm"),
+        beside(".lost"),
     ] {
         if !path.exists() {
             continue;
@@ -53,5 +56,9 @@ pub(crate) fn run(force: bool) -> anyhow::Result<ExitCode> {
     let new = Agent::load_or_make(agent::config()?)?;
     output::line(&format!("old agent  {old}, kept in {}", backup.display()))?;
     output::line(&format!("new agent  {}", new.identity.agent_id()))?;
+    let conversations = agent::conversations(&new.config);
+    if conversations.exists() {
+        output::line(&format!("chats      stay in {}", conversations.display()))?;
+    }
     Ok(ExitCode::SUCCESS)
 }

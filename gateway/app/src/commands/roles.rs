@@ -5,10 +5,16 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use crate::agent::{self, Agent};
+use crate::background;
+use crate::cli::Behind;
 use crate::database::Database;
-use crate::lock;
+use crate::listening;
 use crate::output;
 use crate::stack::{Stack, bind};
+
+mod sidecar;
+
+pub(crate) use sidecar::sidecar;
 
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -22,23 +28,27 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<Ex
 }
 
 /// Everything on this machine.
-pub(crate) fn up(database_url: Option<String>) -> anyhow::Result<ExitCode> {
+pub(crate) fn up(database_url: Option<String>, behind: &Behind) -> anyhow::Result<ExitCode> {
+    background::leave_session(behind)?;
     let config = agent::config()?;
     let database = Database::of(&config, database_url)?;
     let agent = Agent::load_or_make(config)?;
-    let _lock = lock::take(&agent.config.home.lock_file())?;
+    let _lock = background::take_home(&agent.config.home, "up", behind)?;
     block_on(async move {
         let mut stack = Stack::new()?;
         // All addresses first: nothing starts if one is taken.
         let edge = bind(agent.config.edge.listen, "edge.listen").await?;
         let gateway = bind(agent.config.gateway.listen, "gateway.listen").await?;
+        listening::tell_edge(&agent.config, edge.local_addr()?)?;
+        listening::tell_gateway(&agent.config, gateway.local_addr()?)?;
         let base = agent::own_edge(edge.local_addr()?);
         let recorder = stack.start_recorder(&agent).await?;
-        stack.start_gateway(&agent, &recorder, gateway, &base)?;
+        stack.start_gateway(&agent, &recorder, gateway, &base, behind)?;
         let api_url = agent.config.api_url.clone().unwrap_or_else(|| base.clone());
         stack.start_shipper(&agent, &recorder, &api_url)?;
         stack.start_edge(&agent.config, database, edge).await?;
         output::line(&format!("dashboard  {}", agent.page(&base)))?;
+        background::ready(behind)?;
         drop(recorder);
         stack.run().await
     })
@@ -47,29 +57,15 @@ pub(crate) fn up(database_url: Option<String>) -> anyhow::Result<ExitCode> {
 /// The gateway alone.
 pub(crate) fn gateway() -> anyhow::Result<ExitCode> {
     let agent = Agent::load_or_make(agent::config()?)?;
-    let _lock = lock::take(&agent.config.home.lock_file())?;
+    let _lock = background::take_home(&agent.config.home, "gateway", &Behind::default())?;
     block_on(async move {
         let mut stack = Stack::new()?;
         let listener = bind(agent.config.gateway.listen, "gateway.listen").await?;
+        listening::tell_gateway(&agent.config, listener.local_addr()?)?;
         let api_url = agent::api_url(&agent.config);
         let recorder = stack.start_recorder(&agent).await?;
-        stack.start_gateway(&agent, &recorder, listener, &api_url)?;
+        stack.start_gateway(&agent, &recorder, listener, &api_url, &Behind::default())?;
         stack.start_shipper(&agent, &recorder, &api_url)?;
-        drop(recorder);
-        stack.run().await
-    })
-}
-
-/// The sidecar alone.
-pub(crate) fn sidecar() -> anyhow::Result<ExitCode> {
-    let agent = Agent::load_or_make(agent::config()?)?;
-    let _lock = lock::take(&agent.config.home.lock_file())?;
-    block_on(async move {
-        let mut stack = Stack::new()?;
-        let recorder = stack.start_recorder(&agent).await?;
-        let api_url = agent::api_url(&agent.config);
-        stack.start_shipper(&agent, &recorder, &api_url)?;
-        output::line(&format!("shipping   {api_url}"))?;
         drop(recorder);
         stack.run().await
     })
@@ -86,6 +82,7 @@ pub(crate) fn edge(database_url: Option<String>) -> anyhow::Result<ExitCode> {
     block_on(async move {
         let mut stack = Stack::new()?;
         let listener = bind(config.edge.listen, "edge.listen").await?;
+        listening::tell_edge(&config, listener.local_addr()?)?;
         let base = agent::own_edge(listener.local_addr()?);
         stack.start_edge(&config, database, listener).await?;
         output::line(&format!("dashboard  {base}"))?;

@@ -1,48 +1,41 @@
-//! `smoltbot status`: who this agent is, what waits, and when each agent was last heard.
+//! `smoltbot status`: who this agent is, when each agent was last heard, what waits and what was lost.
+//!
+//! It tells what can be told, whatever does not work: a figure that is not known is said not to be known.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use serde_json::{Value, json};
-use trace_plugin::spool::{Spool, Use};
+use trace_plugin::clock;
 
 use crate::agent::{self, Agent};
+use crate::models::Models;
 use crate::policies::Policies;
-use crate::{lock, output};
+use crate::{background, listening, lock, output};
 
-/// How long a busy spool is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+mod agents;
+mod otlp;
+mod spool;
 
 pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
     let agent = Agent::load(agent::config()?)?;
     let home = &agent.config.home;
-    let spool = Spool::open(
-        &home.spool_file(),
-        agent.identity.agent_id(),
-        PATIENCE,
-        Use::OneShot,
-    )?;
-    let depth = spool.depth()?;
-    let agents = spool.agents()?;
+    let spool = spool::look(&agent);
+    let spans = otlp::look(&agent);
+    let (heard, record_problem) = agents::look(&agent.config, spool.heard.as_deref());
     let base = agent::api_url(&agent.config);
     let rules = Policies::looked_at(&agent.config, Some(&agent.card)).report();
     let running = lock::is_taken(&home.lock_file());
+    let models = Models::of(&agent.config);
+    let now = clock::now();
     if as_json {
-        let agents: Vec<Value> = agents
-            .iter()
-            .map(|(name, at)| json!({ "name": name, "last_event_at": at }))
-            .collect();
+        let agents: Vec<Value> = heard.iter().map(|heard| heard.json(now)).collect();
         let status = json!({
             "agent_id": agent.identity.agent_id(),
             "running": running,
             "dashboard_url": agent.page(&base),
-            "spool": {
-                "waiting": depth.waiting,
-                "quarantined": depth.quarantined,
-                "dropped": depth.dropped,
-            },
-            "last_ack_at": depth.last_ack_at,
-            "asked": depth.asked,
+            "spool": spool.json(),
+            "last_ack_at": spool.depth.as_ref().and_then(|depth| depth.last_ack_at),
+            "asked": spool.depth.as_ref().map(|depth| depth.asked),
             "enabled": agent.config.enabled,
             "conscience": {
                 "packs": rules.packs,
@@ -52,6 +45,10 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
                 "problems": rules.complaints,
             },
             "agents": agents,
+            "problem": record_problem,
+            "otlp": otlp::json(&agent, spans.as_ref()),
+            "models": models.as_ref().ok().map(Models::json),
+            "models_problem": models.as_ref().err().map(|error| format!("{error:#}")),
         });
         output::line(&status.to_string())?;
         return Ok(ExitCode::SUCCESS);
@@ -59,14 +56,7 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
     let row = |name: &str, text: &str| output::line(&format!("{name:<14}{text}"));
     row("agent", &agent.identity.agent_id().to_string())?;
     row("dashboard", &agent.page(&base))?;
-    row(
-        "running",
-        if running {
-            "yes"
-        } else {
-            "no; start it with `smoltbot up`"
-        },
-    )?;
+    row("running", &running_row(&agent, running))?;
     if !agent.config.enabled {
         let what = "OFF by SMOLTBOT_ENABLED: hooks let calls pass unjudged and unrecorded";
         row("hooks", what)?;
@@ -87,37 +77,52 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
     for complaint in &rules.complaints {
         row("problem", complaint)?;
     }
-    let token = agent::token(&agent.config)?;
-    row(
-        "gateway",
-        &gateway::page_url(agent.config.gateway.listen, &token),
-    )?;
-    row(
-        "spool",
-        &format!(
-            "{} waiting, {} quarantined, {} dropped",
-            depth.waiting, depth.quarantined, depth.dropped
-        ),
-    )?;
-    row("asked", &asked(depth.asked))?;
-    let ack = depth
-        .last_ack_at
-        .map_or("never".to_owned(), |at| at.to_string());
-    row("last ack", &ack)?;
-    if agents.is_empty() {
-        row("agents", "none heard yet")?;
+    // Without a token there is no gateway to name; what is wrong with it is the gateway's to say.
+    if let Ok(token) = agent::token(&agent.config) {
+        let page = match listening::gateway(&agent.config) {
+            // What was told by a process that has ended leads nowhere.
+            Some(at) if running || agent.config.gateway.listen.port() != 0 => {
+                gateway::page_url(at, &token)
+            }
+            _ => "takes a free port when it runs".to_owned(),
+        };
+        row("gateway", &page)?;
     }
-    for (name, at) in agents {
-        row(&name, &format!("last event {at}"))?;
+    match &models {
+        Ok(models) => row("model", &models.told())?,
+        Err(error) => row("problem", &format!("nobody answers in the chat: {error:#}"))?,
+    }
+    for (name, text) in spool.rows().into_iter().chain(otlp::rows(spans.as_ref())) {
+        row(name, &text)?;
+    }
+    if let Some(problem) = &record_problem {
+        row("problem", problem)?;
+    }
+    if heard.is_empty() {
+        row(
+            "agents",
+            if spool.heard.is_some() {
+                "none heard yet"
+            } else {
+                "not known"
+            },
+        )?;
+    }
+    for heard in &heard {
+        row(&heard.name, &heard.text(now))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// How many questions wait for a person, in words.
-fn asked(questions: u64) -> String {
-    match questions {
-        0 => "no question waits for a person".to_owned(),
-        1 => "1 question waits for a person".to_owned(),
-        more => format!("{more} questions wait for a person"),
+/// Whether something runs, in words.
+fn running_row(agent: &Agent, running: bool) -> String {
+    if running {
+        return "yes".to_owned();
+    }
+    let config = &agent.config;
+    if background::starts_on_demand(config) {
+        "no; hooks record by themselves meanwhile, and the next one starts it".to_owned()
+    } else {
+        "no; start it with `smoltbot up`".to_owned()
     }
 }

@@ -13,6 +13,9 @@ use tempfile::TempDir;
 /// How long anything may take before a test gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
+/// What `init` notes where it has installed a hook.
+pub(crate) const INSTALLED: &str = r#"{"version":1,"agents":{"claude-code":{"installed_at":"2026-11-21T00:00:00Z","command":"smoltbot hook claude-code","program":"smoltbot","files":[]}}}"#;
+
 /// A home for one agent.
 pub(crate) struct Home {
     dir: TempDir,
@@ -38,6 +41,8 @@ impl Home {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.dir.path())
             .env("SMOLTBOT_HOME", self.path())
+            // Where other tests keep the machine busy, what is late would be refused.
+            .env("SMOLTBOT_CONSCIENCE__BUDGET_MS", "30000")
             .env("SMOLTBOT_GATEWAY__LISTEN", "127.0.0.1:0")
             .env("SMOLTBOT_EDGE__LISTEN", "127.0.0.1:0");
         command
@@ -96,6 +101,8 @@ pub(crate) struct Up {
     pub(crate) gateway: String,
     pub(crate) token: String,
     pub(crate) agent_id: String,
+    /// What it has said until everything ran.
+    pub(crate) said: Vec<String>,
 }
 
 impl Up {
@@ -112,6 +119,7 @@ impl Up {
             gateway: String::new(),
             token: String::new(),
             agent_id: String::new(),
+            said: Vec::new(),
         };
         while up.agent_id.is_empty() {
             let line = lines.next().expect("up prints its URLs").unwrap();
@@ -125,6 +133,7 @@ impl Up {
                 "dashboard" => up.agent_id = rest.rsplit('/').next().unwrap().into(),
                 _ => {}
             }
+            up.said.push(line);
         }
         up
     }

@@ -1,6 +1,9 @@
 //! Answers that are the same everywhere: errors, headers, health.
 
+use std::sync::Arc;
+
 use axum::Json;
+use axum::extract::State;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
@@ -9,13 +12,15 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::Room;
+
 /// Nothing but the page's own files; no inline script or style, no framing, no forms.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// `GET /health`: alive, and nothing else.
-pub(super) async fn health() -> Response {
-    Json(json!({"status": "ok"})).into_response()
+/// `GET /health`: alive, and how many sockets of `/ws` have shown the token.
+pub(super) async fn health(State(room): State<Arc<Room>>) -> Response {
+    Json(json!({"status": "ok", "ws_clients": room.sockets.clients()})).into_response()
 }
 
 /// Any other path.
@@ -24,7 +29,7 @@ pub(super) async fn not_found() -> Response {
 }
 
 /// An error as RFC 9457 has it.
-pub(super) fn problem(status: StatusCode, detail: impl AsRef<str>) -> Response {
+pub(crate) fn problem(status: StatusCode, detail: impl AsRef<str>) -> Response {
     let body = json!({
         "type": "about:blank",
         "title": status.canonical_reason().unwrap_or("Error"),

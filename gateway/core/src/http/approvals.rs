@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::Room;
 use super::answer::problem;
-use crate::chat::Decision;
+use crate::agent::Decision;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +22,7 @@ struct Said {
 
 /// The open questions, the oldest first.
 pub(super) async fn list(State(room): State<Arc<Room>>) -> Response {
-    Json(json!({ "approvals": room.chat.questions().all() })).into_response()
+    Json(json!({ "approvals": room.agent.questions().all() })).into_response()
 }
 
 /// Answers a question. The call goes on, or is refused, where it was asked for.
@@ -40,7 +40,7 @@ pub(super) async fn answer(
             return problem(StatusCode::BAD_REQUEST, detail);
         }
     };
-    if room.chat.questions().answer(&id, said.decision) {
+    if room.agent.questions().answer(&id, said.decision) {
         return Json(json!({ "id": id, "decision": said.decision })).into_response();
     }
     problem(

@@ -1,9 +1,6 @@
 //! `POST /api/chat`: one message in; the answer as JSON, or as NDJSON with what happens before it.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use aap::limits::MAX_ID_CHARS;
 use axum::Json;
@@ -14,14 +11,18 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{self, Stream};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::Room;
 use super::answer::problem;
-use crate::chat::{Answer, Progress, Turn};
-use crate::limits::{BODY_TIMEOUT, MAX_CONCURRENT_CALLS, MAX_MESSAGE_BYTES};
+use super::waiting::{News, Waiting};
+use crate::agent::{Answer, Ask, Event, Step};
+use crate::clock::unique;
+use crate::limits::{BODY_TIMEOUT, MAX_MESSAGE_BYTES};
+use crate::model::Thinking;
 
+/// The channel that the page's messages come by.
+const CHANNEL: &str = "web";
 const NDJSON: &str = "application/x-ndjson";
 
 #[derive(Deserialize)]
@@ -29,13 +30,32 @@ const NDJSON: &str = "application/x-ndjson";
 struct Sent {
     message: String,
     session_id: Option<String>,
+    model: Option<String>,
+    thinking: Option<Thinking>,
+}
+
+/// A line of a stream.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Line<'a> {
+    Words(Words),
+    Step(&'a Step),
+    Last(Last<'a>),
+}
+
+/// Words as they come.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Words {
+    Text { text: String },
+    Thinking { text: String },
 }
 
 /// The last line of a stream.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-enum Last {
-    Answer(Box<Answer>),
+enum Last<'a> {
+    Answer(&'a Answer),
     /// The gateway stops and has ended the call.
     Stopped {
         detail: &'static str,
@@ -52,36 +72,31 @@ pub(super) async fn chat(State(room): State<Arc<Room>>, request: Request) -> Res
         Ok(sent) => sent,
         Err(refused) => return refused,
     };
-    let turn = Turn::new(&sent.message, sent.session_id);
-    let permit = if turn.calls_a_tool() {
-        match Arc::clone(&room.calls).try_acquire_owned() {
-            Ok(permit) => Some(permit),
-            Err(_) => return busy(),
-        }
-    } else {
-        None
+    let session = sent
+        .session_id
+        .unwrap_or_else(|| format!("{CHANNEL}-{}", unique()));
+    let ask = Ask {
+        asks: streams,
+        model: sent.model,
+        thinking: sent.thinking,
+        ..Ask::new(session, CHANNEL, sent.message)
     };
-    let (sender, progress) = mpsc::unbounded_channel();
-    let last = async move {
-        let answering = room.chat.answer(turn, streams, move |step| {
-            // Nobody listens when the answer goes out as one piece.
-            let _ = sender.send(step);
-        });
-        let last = tokio::select! {
-            answer = answering => Last::Answer(Box::new(answer)),
-            () = room.stop.cancelled() => Last::Stopped { detail: STOPPED },
-        };
-        drop(permit);
-        last
+    let run = match room.agent.start(ask) {
+        Ok(run) => run,
+        Err(error) => return busy(&error.to_string()),
     };
+    let mut waiting = Waiting::new(run.follow(), room.stop.clone());
     if streams {
-        let lines = lines(Box::pin(last), progress);
-        return ([(CONTENT_TYPE, NDJSON)], Body::from_stream(lines)).into_response();
+        return ([(CONTENT_TYPE, NDJSON)], Body::from_stream(lines(waiting))).into_response();
     }
-    match last.await {
-        Last::Answer(answer) => Json(answer).into_response(),
-        Last::Stopped { detail } => problem(StatusCode::SERVICE_UNAVAILABLE, detail),
+    while let Some(news) = waiting.next().await {
+        match news {
+            News::Event(Event::Ended(answer)) => return Json(answer.as_ref()).into_response(),
+            News::Event(_) => {}
+            News::Stopped => break,
+        }
     }
+    problem(StatusCode::SERVICE_UNAVAILABLE, STOPPED)
 }
 
 /// Reads the body, with its limits, and says what is wrong with it.
@@ -123,37 +138,25 @@ async fn receive(request: Request) -> Result<Sent, Response> {
     Ok(sent)
 }
 
-fn busy() -> Response {
-    let mut refused = problem(
-        StatusCode::SERVICE_UNAVAILABLE,
-        format!(
-            "{MAX_CONCURRENT_CALLS} tool calls run already; nothing was run, try again in a moment"
-        ),
-    );
+fn busy(detail: &str) -> Response {
+    let mut refused = problem(StatusCode::SERVICE_UNAVAILABLE, detail);
     refused
         .headers_mut()
         .insert(RETRY_AFTER, HeaderValue::from_static("1"));
     refused
 }
 
-/// The steps as they come, and the last line. The stream owns the work: dropping it ends the work.
-fn lines(
-    last: Pin<Box<dyn Future<Output = Last> + Send>>,
-    mut progress: mpsc::UnboundedReceiver<Progress>,
-) -> impl Stream<Item = Result<Bytes, serde_json::Error>> + Send {
-    let mut working = Some(last);
-    let mut ended = None;
-    stream::poll_fn(move |context| {
-        if let Some(work) = &mut working
-            && let Poll::Ready(last) = work.as_mut().poll(context)
-        {
-            (working, ended) = (None, Some(last));
-        }
-        match progress.poll_recv(context) {
-            Poll::Ready(Some(step)) => Poll::Ready(Some(line(&step))),
-            _ if working.is_some() => Poll::Pending,
-            _ => Poll::Ready(ended.take().map(|last| line(&last))),
-        }
+/// What happens as it happens, and the last line. The stream owns the waiting: dropping it ends the run.
+fn lines(waiting: Waiting) -> impl Stream<Item = Result<Bytes, serde_json::Error>> + Send {
+    stream::unfold(waiting, |mut waiting| async move {
+        let next = match waiting.next().await? {
+            News::Event(Event::Text(text)) => line(&Line::Words(Words::Text { text })),
+            News::Event(Event::Thinking(text)) => line(&Line::Words(Words::Thinking { text })),
+            News::Event(Event::Step(step)) => line(&Line::Step(&step)),
+            News::Event(Event::Ended(answer)) => line(&Line::Last(Last::Answer(&answer))),
+            News::Stopped => line(&Line::Last(Last::Stopped { detail: STOPPED })),
+        };
+        Some((next, waiting))
     })
 }
 

@@ -22,7 +22,7 @@ const COOKIE_SECONDS: u32 = 30 * 24 * 60 * 60;
 const COOKIE_PURPOSE: &[u8] = b"smoltbot gateway cookie v1\0";
 
 /// The lock of a gateway. Holds digests, not the token.
-pub(super) struct Door {
+pub(crate) struct Door {
     token: [u8; 32],
     cookie_name: String,
     cookie_value: String,
@@ -49,7 +49,7 @@ impl Door {
     }
 
     /// Whether `token` is the gateway's.
-    pub(super) fn opens(&self, token: &str) -> bool {
+    pub(crate) fn opens(&self, token: &str) -> bool {
         same(&Sha256::digest(token), &self.token)
     }
 
@@ -81,9 +81,16 @@ impl Door {
         Some(scheme.eq_ignore_ascii_case("bearer") && self.opens(token.trim()))
     }
 
+    /// Whether what opens a WebSocket shows the token: as a bearer, or as the cookie of our own page. Nothing is shown where
+    /// there is neither; a wrong bearer is wrong even beside a good cookie.
+    pub(crate) fn shown(&self, headers: &HeaderMap) -> Option<bool> {
+        self.bearer(headers)
+            .or_else(|| (headers.contains_key(ORIGIN) && self.knows(headers)).then_some(true))
+    }
+
     /// A wrong bearer is wrong even beside a good cookie. The cookie acts only for a page that says its `Origin`, which
     /// was compared with the host before.
-    fn admits(&self, method: &Method, headers: &HeaderMap) -> bool {
+    pub(super) fn admits(&self, method: &Method, headers: &HeaderMap) -> bool {
         self.bearer(headers).unwrap_or_else(|| {
             let said = method.is_safe() || headers.contains_key(ORIGIN);
             said && self.knows(headers)

@@ -15,7 +15,7 @@ use super::answer::problem;
 use crate::serve::ServeError;
 
 /// The names that this gateway answers to.
-pub(super) struct Hosts {
+pub(crate) struct Hosts {
     port: u16,
     extra: Vec<Place>,
 }
@@ -116,6 +116,15 @@ impl Hosts {
         } else {
             Err(Foreign::Site)
         }
+    }
+
+    /// Whether a request asks for this very machine; one that a proxy passed on may come from anywhere.
+    pub(crate) fn is_local(headers: &HeaderMap) -> bool {
+        let passed_on = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+        one(headers, &HOST)
+            .and_then(Place::parse)
+            .is_some_and(|place| place.is_loopback())
+            && !passed_on.iter().any(|name| headers.contains_key(*name))
     }
 
     fn own(&self, text: &str) -> Result<Place, Foreign> {

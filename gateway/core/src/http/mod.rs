@@ -6,32 +6,40 @@ use aap::Gate;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-mod answer;
+pub(crate) mod answer;
 mod approvals;
 mod chat;
-mod door;
-mod hosts;
+pub(crate) mod door;
+pub(crate) mod hosts;
+mod openai;
 mod page;
+mod sessions;
+mod waiting;
+mod webhooks;
 
-use crate::chat::Chat;
-use crate::limits::{MAX_BODY_BYTES, MAX_CONCURRENT_CALLS};
+use crate::agent::{Agent, Setup};
+use crate::limits::{MAX_BODY_BYTES, MAX_COMPLETION_BODY_BYTES};
 use crate::options::Options;
+use crate::protocol::{self, Sockets};
 use crate::serve::ServeError;
+use crate::sessions::Sessions;
 use crate::tools::{Toolbox, Workspace};
 use door::Door;
 use hosts::Hosts;
+use webhooks::Webhooks;
 
 /// What every handler shares.
-struct Room {
-    chat: Chat,
-    door: Door,
-    hosts: Hosts,
-    calls: Arc<Semaphore>,
+pub(crate) struct Room {
+    pub(crate) agent: Arc<Agent>,
+    pub(crate) door: Door,
+    pub(crate) hosts: Hosts,
+    webhooks: Webhooks,
     /// Ends running calls when a stop has waited long enough.
-    stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
+    /// The open sockets of `/ws`.
+    pub(crate) sockets: Sockets,
 }
 
 /// The gateway's routes for a listener on `port`.
@@ -39,41 +47,86 @@ struct Room {
 /// # Errors
 /// [`ServeError`] says which option is wrong.
 pub fn router(gate: Gate, options: &Options, port: u16) -> Result<Router, ServeError> {
-    stoppable_router(gate, options, port, CancellationToken::new())
+    stoppable_router(
+        gate,
+        options,
+        port,
+        CancellationToken::new(),
+        Sockets::default(),
+    )
+    .map(|(router, _)| router)
 }
 
-/// [`router`], whose running calls end with `stop`.
+/// [`router`], whose running calls end with `stop`, and its tools, to be closed after it.
 pub(crate) fn stoppable_router(
     gate: Gate,
     options: &Options,
     port: u16,
     stop: CancellationToken,
-) -> Result<Router, ServeError> {
+    sockets: Sockets,
+) -> Result<(Router, Arc<Toolbox>), ServeError> {
     let workspace = Workspace::open(&options.workspace)
         .map_err(|error| ServeError::Workspace(options.workspace.clone(), error))?;
     let url = &options.dashboard_url;
     if !(url.starts_with("http://") || url.starts_with("https://")) {
         return Err(ServeError::DashboardUrl(url.clone()));
     }
+    let sessions = match &options.database {
+        Some(path) => Sessions::open(path),
+        None => Sessions::in_memory(),
+    };
+    let toolbox = Arc::new(Toolbox::new(workspace, &options.tools));
+    let agent = Agent::new(Setup {
+        gate,
+        toolbox: Arc::clone(&toolbox),
+        model: options.model.clone(),
+        thinking: options.thinking,
+        sessions: sessions?,
+        workspace: options.workspace.clone(),
+        dashboard_url: url.clone(),
+        answer_within: options.answer_within,
+        context_tokens: options.context_tokens,
+    });
     let room = Arc::new(Room {
-        chat: Chat::new(gate, Toolbox::new(workspace), url, options.answer_within),
+        agent: Arc::new(agent),
         door: Door::new(&options.token, port)?,
         hosts: Hosts::new(port, &options.extra_hosts)?,
-        calls: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
+        webhooks: Webhooks::new(&options.webhooks)?,
         stop,
+        sockets,
     });
-    Ok(Router::new()
+    let openai = Router::new()
+        .route("/v1/models", get(openai::models))
+        .route("/v1/models/{*id}", get(openai::one_model))
+        .route(
+            "/v1/chat/completions",
+            post(openai::completions).layer(DefaultBodyLimit::max(MAX_COMPLETION_BODY_BYTES)),
+        )
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(&room),
+            openai::require,
+        ));
+    let router = Router::new()
         .route("/api/chat", post(chat::chat))
+        .route("/api/sessions", get(sessions::list))
+        .route(
+            "/api/sessions/{key}",
+            get(sessions::said).delete(sessions::delete),
+        )
         .route("/api/approvals", get(approvals::list))
         .route("/api/approvals/{id}", post(approvals::answer))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&room),
             door::require,
         ))
+        .merge(openai)
+        .route(
+            "/webhooks/{source}",
+            post(webhooks::receive).layer(DefaultBodyLimit::max(webhooks::BODY_LIMIT)),
+        )
         .route("/", get(page::page))
-        .route("/assets/chat.css", get(page::css))
-        .route("/assets/chat.js", get(page::js))
-        .route("/assets/mark.svg", get(page::mark))
+        .route("/assets/{name}", get(page::asset))
+        .route("/ws", get(protocol::open))
         .route("/health", get(answer::health))
         .fallback(answer::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -82,5 +135,6 @@ pub(crate) fn stoppable_router(
             hosts::guard,
         ))
         .layer(middleware::map_response(answer::harden))
-        .with_state(room))
+        .with_state(room);
+    Ok((router, toolbox))
 }

@@ -1,17 +1,18 @@
-//! The chat page, the page for who isn't in yet, and their two files.
+//! The chat page, the page for who isn't in yet, and their files.
 
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 
 use super::Room;
-use super::answer::problem;
+use super::answer::{not_found, problem};
 use crate::limits::MAX_MESSAGE_BYTES;
+use crate::model::Thinking;
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
@@ -24,6 +25,9 @@ struct ChatPage<'a> {
     dashboard_url: &'a str,
     workspace: &'a str,
     max_message_bytes: usize,
+    /// Whether there is a model to talk with.
+    talks: bool,
+    levels: [&'static str; Thinking::ALL.len()],
 }
 
 #[derive(Template)]
@@ -51,9 +55,11 @@ pub(super) async fn page(
         None if room.door.knows(&headers) => render(
             StatusCode::OK,
             &ChatPage {
-                dashboard_url: room.chat.dashboard_url(),
-                workspace: room.chat.toolbox().workspace().root(),
+                dashboard_url: room.agent.dashboard_url(),
+                workspace: room.agent.toolbox().workspace().root(),
                 max_message_bytes: MAX_MESSAGE_BYTES,
+                talks: room.agent.talks(),
+                levels: Thinking::ALL.map(Thinking::name),
             },
         ),
         None => locked(false),
@@ -77,28 +83,22 @@ fn render(status: StatusCode, template: &impl Template) -> Response {
     }
 }
 
-/// `GET /assets/chat.css`.
-pub(super) async fn css() -> Response {
-    asset(
-        "text/css; charset=utf-8",
-        include_str!("../../assets/chat.css"),
-    )
-}
-
-/// `GET /assets/chat.js`.
-pub(super) async fn js() -> Response {
-    asset(
-        "text/javascript; charset=utf-8",
-        include_str!("../../assets/chat.js"),
-    )
-}
-
-/// `GET /assets/mark.svg`.
-pub(super) async fn mark() -> Response {
-    asset("image/svg+xml", include_str!("../../assets/mark.svg"))
-}
-
-/// Small and from this machine: asked for each time, so that an update is seen at once.
-fn asset(kind: &'static str, text: &'static str) -> Response {
+/// `GET /assets/{name}`: small and from this machine, so it is asked for each time and an update is seen at once.
+pub(super) async fn asset(Path(name): Path<String>) -> Response {
+    const SCRIPT: &str = "text/javascript; charset=utf-8";
+    let (kind, text) = match name.as_str() {
+        "chat.css" => (
+            "text/css; charset=utf-8",
+            include_str!("../../assets/chat.css"),
+        ),
+        "cards.js" => (SCRIPT, include_str!("../../assets/cards.js")),
+        "chat.js" => (SCRIPT, include_str!("../../assets/chat.js")),
+        "markdown.js" => (SCRIPT, include_str!("../../assets/markdown.js")),
+        "sessions.js" => (SCRIPT, include_str!("../../assets/sessions.js")),
+        "talk.js" => (SCRIPT, include_str!("../../assets/talk.js")),
+        "turn.js" => (SCRIPT, include_str!("../../assets/turn.js")),
+        "mark.svg" => ("image/svg+xml", include_str!("../../assets/mark.svg")),
+        _ => return not_found().await,
+    };
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], text).into_response()
 }

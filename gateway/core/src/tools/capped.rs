@@ -56,6 +56,13 @@ impl Capped {
     }
 }
 
+/// `text` in at most `limit` bytes and the mark of the cut, and how many bytes are missing.
+pub(crate) fn cut(text: &str, limit: usize) -> (String, u64) {
+    let mut capped = Capped::new(limit);
+    capped.push(text.as_bytes());
+    capped.finish()
+}
+
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -50,8 +50,9 @@ impl Tool for ExecuteCommand {
         r#"{"command": "git status"}"#
     }
 
-    fn directory(&self, params: &Value, workspace: &Workspace) -> Result<String, Failure> {
-        let asked = params
+    fn directory(&self, call: &ToolCall, workspace: &Workspace) -> Result<String, Failure> {
+        let asked = call
+            .params
             .get("cwd")
             .and_then(Value::as_str)
             .unwrap_or_default();

@@ -6,23 +6,43 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::time::Instant;
 
-use aap::{Admitted, Outcome, OutcomeKind, ToolCall, TraceId};
+use aap::{Admitted, ToolCall};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+mod bash;
 mod capped;
 mod execute_command;
+mod http_fetch;
 mod list_files;
+mod mcp;
+mod patch_file;
+mod place;
 mod process;
 mod read_file;
+mod search_files;
+mod settings;
+mod told;
+mod toolbox;
+mod walk;
 mod workspace;
+mod write_file;
 
+pub use bash::Bash;
+pub(crate) use capped::cut;
 pub use execute_command::ExecuteCommand;
+pub use http_fetch::{Allowed, HttpFetch, OddAllowance};
 pub use list_files::ListFiles;
+pub use mcp::{McpServer, OddServer};
+pub use patch_file::PatchFile;
 pub use read_file::ReadFile;
+pub use search_files::SearchFiles;
+pub use settings::Settings;
+pub(crate) use told::text;
+pub use toolbox::{Executed, Toolbox};
 pub use workspace::Workspace;
+pub use write_file::WriteFile;
 
 /// What a tool answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,112 +79,28 @@ pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Output, Failure>> + Se
 /// One tool.
 pub trait Tool: Send + Sync + 'static {
     /// The name that it is called by.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// What it does, in one sentence.
-    fn description(&self) -> &'static str;
+    fn description(&self) -> &str;
 
     /// JSON Schema of its arguments.
     fn schema(&self) -> Value;
 
     /// Arguments that work, for help texts.
-    fn example(&self) -> &'static str;
+    fn example(&self) -> &str;
 
-    /// The directory that a call with these arguments runs in; asked before the call is judged.
+    /// The directory that `call` runs in; asked before it is judged, when only its own `cwd` is not known yet.
     ///
     /// # Errors
     /// When the arguments name a directory that cannot be used.
-    fn directory(&self, _params: &Value, workspace: &Workspace) -> Result<String, Failure> {
+    fn directory(&self, _call: &ToolCall, workspace: &Workspace) -> Result<String, Failure> {
         Ok(workspace.root().to_owned())
     }
 
     /// Does what was admitted.
     fn run<'a>(&'a self, admitted: &'a Admitted<ToolCall>, workspace: &'a Workspace)
     -> Running<'a>;
-}
-
-/// The tools of a gateway and the workspace that they work in.
-pub struct Toolbox {
-    tools: Vec<Box<dyn Tool>>,
-    workspace: Workspace,
-}
-
-/// How an execution ended.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Executed {
-    /// The trace that tells it.
-    pub trace_id: TraceId,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
-impl Toolbox {
-    /// The tools that every gateway has.
-    pub fn new(workspace: Workspace) -> Self {
-        Self {
-            tools: vec![
-                Box::new(ReadFile),
-                Box::new(ListFiles),
-                Box::new(ExecuteCommand),
-            ],
-            workspace,
-        }
-    }
-
-    /// All of them, in the order in which people read them.
-    pub fn tools(&self) -> impl Iterator<Item = &dyn Tool> {
-        self.tools.iter().map(AsRef::as_ref)
-    }
-
-    /// Where they work.
-    pub fn workspace(&self) -> &Workspace {
-        &self.workspace
-    }
-
-    /// The tool of that name.
-    pub fn find(&self, name: &str) -> Option<&dyn Tool> {
-        self.tools().find(|tool| tool.name() == name)
-    }
-
-    /// Where a call of `name` would run. What cannot be resolved is judged as if in the root, and fails when executed.
-    pub fn directory(&self, name: &str, params: &Value) -> String {
-        self.find(name)
-            .and_then(|tool| tool.directory(params, &self.workspace).ok())
-            .unwrap_or_else(|| self.workspace.root().to_owned())
-    }
-
-    /// Runs what was admitted and finishes the admission. Dropping the future ends the work and abandons the call.
-    pub async fn execute(&self, admitted: Admitted<ToolCall>) -> Executed {
-        let start = Instant::now();
-        let ran = match self.find(&admitted.call().tool) {
-            Some(tool) => tool.run(&admitted, &self.workspace).await,
-            None => Err(self.unknown(&admitted.call().tool)),
-        };
-        let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let outcome = match ran {
-            Ok(output) => Outcome {
-                exit_code: output.exit_code,
-                ..Outcome::completed(output.result, duration_ms)
-            },
-            Err(failure) => Outcome {
-                result: failure.result,
-                ..Outcome::failed(failure.message, duration_ms)
-            },
-        };
-        debug_assert_ne!(outcome.kind, OutcomeKind::Abandoned);
-        Executed {
-            trace_id: admitted.finish(outcome.clone()),
-            outcome,
-        }
-    }
-
-    fn unknown(&self, name: &str) -> Failure {
-        let names: Vec<&str> = self.tools().map(Tool::name).collect();
-        Failure::new(format!(
-            "there is no tool `{name}`; there are: {}",
-            names.join(", ")
-        ))
-    }
 }
 
 /// Reads the judged arguments of `tool`.

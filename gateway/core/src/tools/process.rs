@@ -20,6 +20,13 @@ const PASSED_ON: [&str; 10] = [
     "PATH", "HOME", "LANG", "LC_ALL", "TERM", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ",
 ];
 
+/// What a program that a tool starts gets of the gateway's environment.
+pub(super) fn passed_on() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
+    PASSED_ON
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var_os(name)?)))
+}
+
 /// How a command ended.
 pub(super) enum End {
     /// By itself, with this code; a signal counts as 128 and its number, as shells have it.
@@ -29,7 +36,14 @@ pub(super) enum End {
 }
 
 /// Ends a process group when it goes out of scope, whoever lets go of it.
-struct Group(Option<Pid>);
+pub(super) struct Group(Option<Pid>);
+
+impl Group {
+    /// The group of this leader, which must not be reaped before the group goes: its number could be another's by then.
+    pub(super) fn led_by(leader: Option<Pid>) -> Self {
+        Self(leader)
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
@@ -100,11 +114,7 @@ fn spawn(command: &str, directory: &OwnedFd, real: &str) -> Result<Child, Failur
     shell
         .args(["-c", "--", command])
         .env_clear()
-        .envs(
-            PASSED_ON
-                .iter()
-                .filter_map(|name| Some((name, std::env::var_os(name)?))),
-        )
+        .envs(passed_on())
         .env("PWD", real)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

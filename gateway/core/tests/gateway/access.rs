@@ -28,7 +28,10 @@ async fn health_says_one_word_to_anybody() {
     let house = House::open().await;
     let response = house.client.get(house.url("/health")).send().await.unwrap();
     assert_eq!(response.status(), 200);
-    assert_eq!(response.text().await.unwrap(), r#"{"status":"ok"}"#);
+    assert_eq!(
+        response.text().await.unwrap(),
+        r#"{"status":"ok","ws_clients":0}"#
+    );
 }
 
 #[tokio::test]

@@ -134,8 +134,12 @@ async fn what_is_not_a_call_is_answered_honestly() {
 #[tokio::test]
 async fn every_example_works() {
     let mut house = House::open().await;
-    std::fs::write(house.path("README.md"), "x").unwrap();
+    std::fs::write(house.path("README.md"), "Helo").unwrap();
     for tool in house.say("/tools").await["tools"].as_array().unwrap() {
+        if tool["name"] == "http_fetch" {
+            // Its example is a page of the public internet; `fetching` asks for one of its own.
+            continue;
+        }
         let answer = house.say(tool["example"].as_str().unwrap()).await;
         assert_eq!(answer["kind"], "result", "{answer}");
         house.ended().await;

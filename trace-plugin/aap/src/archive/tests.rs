@@ -400,9 +400,10 @@ proptest! {
     #[test]
     fn no_line_that_proves_something_can_be_taken_out(at in 0..40_usize) {
         let lines = archive(&[&Acting::new(1, 6), &Acting::new(2, 5)]);
-        let at = at % (lines.len() - 2) + 1;
         // Without a card nothing else changes, but that nothing is compared with it.
-        prop_assume!(!lines[at].starts_with("{\"kind\":\"card\""));
+        let proves = |at: &usize| !lines[*at].starts_with("{\"kind\":\"card\"");
+        let proving: Vec<usize> = (1..lines.len() - 1).filter(proves).collect();
+        let at = proving[at % proving.len()];
         let mut fewer = lines.clone();
         fewer.remove(at);
         prop_assert!(!verified(&resealed(&fewer)).ok, "{}", lines[at]);

@@ -165,6 +165,7 @@ pub fn make(made: Made, card: &AlignmentCard) -> Trace {
                 tool_call_id: made.call_id,
                 params_rewritten: made.params_rewritten,
                 succeeds: made.succeeds,
+                gap: None,
                 link: None,
                 extra,
             },

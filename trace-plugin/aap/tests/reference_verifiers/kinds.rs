@@ -3,7 +3,7 @@
 use aap::call::{Decision, OutcomeKind, Verdict};
 use aap::card::EscalationTrigger;
 use aap::chain::{Digest, genesis};
-use aap::trace::{ActionType, Link, Made, Trace, make};
+use aap::trace::{ActionType, GAP_TOOL, Gap, Link, Made, Trace, gap, make};
 use aap::{
     AgentId, AlignmentCard, Approval, ApprovalStatus, Evidence, StreamId, Timestamp, TraceId,
 };
@@ -122,8 +122,14 @@ fn every_kind() -> Vec<(&'static str, Made)> {
         succeeds: Some(StreamId::from_bytes([8; 16])),
         ..made()
     };
+    let imported = Made {
+        outcome: "imported",
+        extra: Map::from_iter([("source".to_owned(), json!("imported"))]),
+        ..made()
+    };
     vec![
         ("allow", made()),
+        ("allow, imported", imported),
         ("allow, exit code 3", exit_3),
         ("allow, running", ended(OutcomeKind::Running)),
         ("allow, other arguments ran", rewritten),
@@ -257,7 +263,42 @@ pub(crate) fn cases() -> Vec<Case> {
         card: document.clone(),
         trace: linked(trace),
     });
-    ours.chain(limited()).collect()
+    ours.chain(limited()).chain(losses()).collect()
+}
+
+/// The record of a loss, under the card that `init` writes and under one that forbids it and asks about everything.
+fn losses() -> [Case; 2] {
+    let mut strict = card();
+    let trigger = |condition: &str, action: &str| EscalationTrigger {
+        condition: condition.to_owned(),
+        action: action.to_owned(),
+        reason: "nothing goes unasked".to_owned(),
+    };
+    strict.autonomy.escalation_triggers = vec![
+        trigger("gap", "escalate"),
+        trigger("action_type == \"execute\"", "log"),
+    ];
+    strict.autonomy.forbidden_actions = vec![
+        GAP_TOOL.to_owned(),
+        format!("tell {GAP_TOOL}: not even that"),
+    ];
+    strict.card_id = strict.derived_id();
+    [("gap", card()), ("gap, where the card forbids it", strict)].map(|(name, card)| {
+        let lost = Gap {
+            calls: 3,
+            refusals: 1,
+            contents: 20,
+            since: Timestamp::from_millis(AT_MS - 60_000),
+            until: Timestamp::from_millis(AT_MS),
+            why: "spool full".to_owned(),
+        };
+        let at = Timestamp::from_millis(AT_MS);
+        Case {
+            name,
+            trace: linked(gap(lost, made().trace_id, at, &card)),
+            card: serde_json::to_value(&card).expect("a card is JSON"),
+        }
+    })
 }
 
 /// Calls under a card with limits of its own: what it has recorded, asked about and forbidden.

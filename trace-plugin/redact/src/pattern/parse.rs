@@ -40,6 +40,7 @@ pub(super) fn parse(pattern: &str) -> Result<Node, Unknown> {
         rest: pattern.chars().peekable(),
         any_case: false,
         dot_is_all: false,
+        ascii_blanks: false,
     };
     let node = parser.alternatives()?;
     match parser.rest.next() {
@@ -53,6 +54,8 @@ struct Parser<'a> {
     any_case: bool,
     /// Whether `.` is also the end of a line.
     dot_is_all: bool,
+    /// Whether `\s` is one of ASCII's alone.
+    ascii_blanks: bool,
 }
 
 impl Parser<'_> {
@@ -88,7 +91,7 @@ impl Parser<'_> {
 
     /// What stands behind a `(`.
     fn group(&mut self) -> Result<Node, Unknown> {
-        let before = (self.any_case, self.dot_is_all);
+        let before = (self.any_case, self.dot_is_all, self.ascii_blanks);
         let captures = self.rest.next_if_eq(&'?').is_none();
         if !captures {
             let mut on = true;
@@ -99,13 +102,13 @@ impl Parser<'_> {
                     (Some('i'), true) => self.any_case = true,
                     (Some('s'), true) => self.dot_is_all = true,
                     // Not Unicode but ASCII, which `\b` and cases are here in any case.
-                    (Some('u'), false) => {}
+                    (Some('u'), false) => self.ascii_blanks = true,
                     _ => return Err(Unknown("a flag")),
                 }
             }
         }
         let node = self.alternatives()?;
-        (self.any_case, self.dot_is_all) = before;
+        (self.any_case, self.dot_is_all, self.ascii_blanks) = before;
         match self.rest.next() {
             Some(')') if captures => Ok(Node::Group(Box::new(node))),
             Some(')') => Ok(node),
@@ -187,11 +190,16 @@ impl Parser<'_> {
         let blanks = blanks.fold(0, |ascii, blank| ascii | 1 << u32::from(blank));
         let blanks = Class {
             ascii: blanks,
-            others: Others::Blanks,
+            others: if self.ascii_blanks {
+                Others::None
+            } else {
+                Others::Blanks
+            },
         };
         match self.rest.next() {
             Some('s') => Ok(blanks),
-            Some('S') => Ok(blanks.not()),
+            // Without Unicode it would match parts of a character.
+            Some('S') if !self.ascii_blanks => Ok(blanks.not()),
             Some('n') => self.one('\n'),
             Some('r') => self.one('\r'),
             Some('t') => self.one('\t'),

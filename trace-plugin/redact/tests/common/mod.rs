@@ -3,6 +3,8 @@
 // Each test binary uses its own part of this file.
 #![allow(dead_code)]
 
+pub(crate) mod generate;
+
 /// A rule, what stands before the secret, and the secret in two halves.
 pub(crate) type Canary = (&'static str, &'static str, &'static str, &'static str);
 
@@ -43,7 +45,7 @@ pub(crate) const TOKENS: &[Canary] = &[
     ("azure-client-secret", "", "Zk98Q~", "Q2mX7pLw4Rt8Vb3Nc6Hd1Jg5Ks0AaBbCcDdE"),
     ("digitalocean-token", "", "dop_v1_", "0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9"),
     ("cloudflare-origin-ca-key", "", "v1.0-", "0a1b2c3d4e5f60718293a4b5-0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9"),
-    ("heroku-api-key", "", "HRKU-", "AAZk9fQ2mX7pLw4Rt8Vb3Nc6Hd1Jg5Ks0AaBbCc"),
+    ("heroku-api-key-v2", "", "HRKU-", "AAZk9fQ2mX7pLw4Rt8Vb3Nc6Hd1Jg5Ks0AaBbCc"),
     ("fly-token", "", "fm2_", "lJPECAAAAAAAZk9fQ2mX7pLw4Rt8Vb3Nc6Hd1Jg5Ks0AaBbCc"),
     ("netlify-token", "", "nfp_", "Zk9fQ2mX7pLw4Rt8Vb3Nc6Hd1Jg5Ks0AaBbCcDdE"),
     ("vault-token", "", "hvs.", "CAESIZk9fQ2mX7pLw4Rt8Vb3Nc6Hd1Jg5Ks0AaBbCc"),
@@ -58,6 +60,7 @@ pub(crate) const TOKENS: &[Canary] = &[
     ("onepassword-secret-key", "", "A3-", "ZK9FQ2-MX7PLW4RT8V-B3NC6-HD1JG-5KS0A"),
     ("slack-token", "", "xoxb-", "123456789012-1234567890123-Zk9fQ2mX7pLw4Rt8Vb3Nc6Hd"),
     ("slack-token", "", "xapp-", "1-A0123456789-1234567890123-0a1b2c3d4e5f60718293a4b5"),
+    ("slack-token", "", "xoxe.xoxp-1-", "Mi0yLTEwNDE0MTkyNzY0LTEwNDE0MTkyNzY0ZK9FQ2MX7PLW4RT8VB3NC6HD1JG5KS0A"),
     ("telegram-bot-token", "", "123456789:", "AAZk9fQ2mX7pLw4Rt8Vb3Nc6Hd1Jg5Ks0Aa"),
     ("discord-bot-token", "", "MTIzNDU2Nzg5MDEyMzQ1Njc4.", "GZk9fQ.Zk9fQ2mX7pLw4Rt8Vb3Nc6Hd1Jg5Ks0AaBbCcD"),
     ("twilio-api-key", "", "SK", "0a1b2c3d4e5f60718293a4b5c6d7e8f9"),
@@ -97,6 +100,15 @@ pub(crate) const PLACES: &[Canary] = &[
     ("authorization", "Authorization: Bearer ", "opaque", "-and-short"),
     ("authorization", "authorization: Basic ", "dXNlcjpw", "YXNzd29yZA=="),
     ("authorization", "use Bearer ", "Zk9fQ2mX7pLw", "4Rt8Vb3Nc6Hd"),
+    ("docker-auth", "{\"auths\": {\"ghcr.io\": {\"auth\": \"", "bWU6aHVu", "dGVyMg=="),
+    ("password-hash", "root:", "$6$Zk9fQ2mX7pLw4R$", "t8Vb3Nc6Hd1Jg5Ks0AaBbCcDdEeFfGgHhIiJjKkLlMm"),
+    ("password-hash", "me:", "$2b$12$Zk9fQ2mX7pLw", "4Rt8Vb3Nc6Hd1Jg5Ks0AaBbCcDdEeFfGg"),
+    ("url-secret", "https://x.s3.amazonaws.com/k?X-Amz-Signature=", "0a1b2c3d4e5f6071", "8293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9"),
+    ("url-secret", "https://app.example.org/callback?state=x&code=", "Zk9fQ2mX7pLw", "4Rt8Vb3Nc6Hd"),
+    ("kubernetes-secret", "kind: Secret\ndata:\n  key: ", "aHVudGVy", "MmFuZHNvbWU="),
+    ("private-key", "PuTTY-User-Key-File-3: ssh-ed25519\nPrivate-Lines: 1\n", "Zp5RwQ2tLk9fJs4Nb7", "HcXeGaZp5RwQ2tLk9fJs4Nb7HcXeGa"),
+    ("password", "dbuser:", "hun", "ter2"),
+    ("password", "<add key=\"Password\" value=\"", "hun", "ter2"),
     ("cookie", "Cookie: ", "sid=abc", "def; theme=dark"),
     ("cookie", "Set-Cookie: ", "session=very", "private; Path=/; HttpOnly"),
     ("cookie", "curl -b ", "sid=abc", "def"),
@@ -135,6 +147,8 @@ pub(crate) const PLACES: &[Canary] = &[
 pub(crate) fn closing(before: &str) -> &'static str {
     if before.starts_with("postgres://") || before == "https://" {
         "@host/db"
+    } else if before == "dbuser:" {
+        "@tcp(127.0.0.1:3306)/db"
     } else if before.ends_with("\\\\\\\"") {
         "\\\\\\\"}"
     } else if before.ends_with("\\\"") {

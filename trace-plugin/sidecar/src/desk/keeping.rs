@@ -40,10 +40,14 @@ impl Judge {
             session_id: call.session_id.clone(),
             run_id: call.run_id.clone(),
             call_id: call.call_id.clone(),
+            subagent_id: call.subagent_id.clone(),
             cwd: call.cwd.clone(),
             masked: content.masked,
             secrets: judgement.secrets.clone(),
             approval: None,
+            traceparent: call.traceparent.clone(),
+            parent_call_id: call.parent_call_id.clone(),
+            over_budget: call.over_budget,
         })?)
     }
 

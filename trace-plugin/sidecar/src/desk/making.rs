@@ -1,22 +1,25 @@
 //! From what was seen of a call to its masked trace.
 
+mod imported;
+mod many;
+
 use aap::trace::{Made, make};
 use aap::{
     ActionType, Approval, ApprovalStatus, Decision, Evidence, Judged, Outcome, Timestamp, ToolCall,
     TraceId, Verdict,
 };
-use redact::{Level, Masked, Redacted, SealError};
+use redact::{Level, Redacted, SealError};
 use serde_json::{Map, Value, json};
 
 use super::keeping::same_params;
-use super::{Judge, Judgement};
+use super::{Judge, Judgement, telling};
 use crate::clock;
-use crate::event::{Ended, Seen};
+use crate::event::{Ended, Seen, is_proof};
 use crate::spool::{CallRow, CallState, NotPrepared, Prepared};
 
 /// Why no trace can be made; only a defect leads there.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum MakingError {
+pub(crate) enum MakingError {
     /// It could not be masked.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -86,15 +89,6 @@ fn foreign(verdict: &Verdict, seen: &Seen) -> Verdict {
     }
 }
 
-fn masks_json(masked: &[&[Masked]]) -> Value {
-    let mut all: Map<String, Value> = Map::new();
-    for mask in masked.iter().copied().flatten() {
-        let before = all.get(mask.rule).and_then(Value::as_u64).unwrap_or(0);
-        all.insert(mask.rule.to_owned(), json!(before + u64::from(mask.count)));
-    }
-    Value::Object(all)
-}
-
 /// What the end of a call tells about the question that was put before it: what a person said, where that was told, else
 /// that it ran, or was stopped. None where nobody was asked.
 fn observed(row: &CallRow, seen: &Seen, now: Timestamp) -> Option<Approval> {
@@ -128,7 +122,7 @@ impl Judge {
         let salt = clock::random::<16>();
         let result = (!result.is_null()).then(|| self.redactor.result(&call.tool, result, &salt));
         let result_masks = result.as_ref().map_or(&[][..], Redacted::masked);
-        let masked = masks_json(&[params.masked(), result_masks]);
+        let masked = telling::counted(&[params.masked(), result_masks]);
         Content {
             params: Some(params.into_inner()),
             result: result.map_or(Value::Null, Redacted::into_inner),
@@ -141,8 +135,23 @@ impl Judge {
         if let Some(cwd) = &call.cwd {
             extra.insert("cwd".to_owned(), json!(cwd));
         }
+        if let Some(subagent) = &call.subagent_id {
+            extra.insert("subagent_id".to_owned(), json!(subagent));
+        }
+        if is_proof(call) {
+            extra.insert("proof".to_owned(), json!(true));
+        }
+        if let Some(parent) = &call.traceparent {
+            extra.insert("traceparent".to_owned(), json!(parent));
+        }
+        if let Some(parent) = &call.parent_call_id {
+            extra.insert("parent_call_id".to_owned(), json!(parent));
+        }
+        if call.over_budget {
+            extra.insert("over_budget".to_owned(), json!(true));
+        }
         if masked.as_object().is_some_and(|masked| !masked.is_empty()) {
-            extra.insert("redactions".to_owned(), masked);
+            extra.insert(telling::KEY.to_owned(), masked);
         }
         extra
     }
@@ -179,10 +188,14 @@ impl Judge {
     }
 
     /// A tool's error is a result like any other: where only shapes are published, so is it.
-    fn error(&self, tool: &str, error: &str) -> String {
-        match self.redactor.level(tool) {
+    fn error(&self, made: &mut Made, error: &str) -> String {
+        match self.redactor.level(&made.tool) {
             Level::None | Level::Shape => format!("[error, {} chars]", error.chars().count()),
-            Level::Preview | Level::Full => self.redactor.text(error).into_inner(),
+            Level::Preview | Level::Full => {
+                let text = self.redactor.text(error);
+                telling::add(&mut made.extra, text.masked());
+                text.into_inner()
+            }
         }
     }
 
@@ -203,7 +216,15 @@ impl Judge {
             Some(approval) => trace.answered(approval),
             None => trace,
         };
-        Ok(Prepared::new(self.redactor.seal(trace)?)?)
+        let mut sealed = self.redactor.seal(trace)?;
+        if !sealed.masked().is_empty() {
+            // What stood outside of parameters and result: a session's name, a directory, somebody's reason.
+            let masked = sealed.masked().to_vec();
+            let mut trace = sealed.into_inner();
+            telling::add(&mut trace.context.metadata.extra, &masked);
+            sealed = self.redactor.seal(trace)?;
+        }
+        Ok(Prepared::new(sealed)?)
     }
 
     /// The trace of a call that we refused.
@@ -245,11 +266,7 @@ impl Judge {
         made.action_type = action_type(seen);
         made.outcome = outcome(seen);
         made.error = (seen.ended == Ended::Failed)
-            .then(|| {
-                seen.error
-                    .as_deref()
-                    .map(|error| self.error(&made.tool, error))
-            })
+            .then(|| seen.error.as_deref().map(|error| self.error(made, error)))
             .flatten();
         made.exit_code = seen.exit_code;
         made.duration_ms = seen.duration_ms;
@@ -287,10 +304,18 @@ impl Judge {
             row.at,
         );
         self.ended(&mut made, seen);
-        if made.extra.get("cwd").is_none()
-            && let Some(cwd) = &pending.cwd
-        {
-            made.extra.insert("cwd".to_owned(), json!(cwd));
+        // What only the before-event told.
+        for (field, told) in [
+            ("cwd", &pending.cwd),
+            ("traceparent", &pending.traceparent),
+            ("parent_call_id", &pending.parent_call_id),
+        ] {
+            if let (Some(told), None) = (told, made.extra.get(field)) {
+                made.extra.insert(field.to_owned(), json!(told));
+            }
+        }
+        if pending.over_budget {
+            made.extra.insert("over_budget".to_owned(), json!(true));
         }
         let mut approval = observed(row, seen, now);
         if rewritten {
@@ -350,8 +375,12 @@ impl Judge {
             session_id: pending.session_id,
             run_id: pending.run_id,
             call_id: pending.call_id,
+            subagent_id: pending.subagent_id,
             channel: None,
             role: None,
+            traceparent: pending.traceparent,
+            parent_call_id: pending.parent_call_id,
+            over_budget: pending.over_budget,
         };
         let content = Content {
             params: Some(call.params.clone()),
@@ -451,7 +480,7 @@ impl Judge {
         made.error = outcome
             .error
             .as_deref()
-            .map(|error| self.error(&call.tool, error));
+            .map(|error| self.error(&mut made, error));
         made.exit_code = outcome.exit_code;
         made.duration_ms = Some(outcome.duration_ms);
         self.seal_answered(made, approval)

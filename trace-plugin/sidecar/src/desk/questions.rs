@@ -2,9 +2,9 @@
 
 use aap::{Approval, ApprovalStatus, Evidence, Timestamp, ToolCall, TraceId};
 
-use super::{Desk, Finished, Judge, Judgement, SWEEP_LIMIT, not_sql, opened};
+use super::{Desk, Finished, Judge, Judgement, SWEEP_LIMIT, not_sql};
 use crate::clock;
-use crate::event::{CallKey, SessionKey};
+use crate::event::{CallKey, SessionChange, SessionKey};
 use crate::spool::{CallRow, CallState, SpoolError, Tx};
 
 impl Desk {
@@ -21,14 +21,21 @@ impl Desk {
         let key = CallKey::of(call);
         let now = clock::now();
         let judge = &self.judge;
-        opened(&mut self.spool)?.transact(true, |tx| {
-            tx.heard(&call.runtime, now)?;
+        self.records.record(judge, true, |tx| {
+            super::heard(tx, call, now)?;
             let Some(row) = tx.call(&key)?.filter(|row| row.state == CallState::Asked) else {
                 return Ok(None);
             };
             let approval = Approval::new(row.trace_id, status, evidence, now);
             if !approval.is_granted() {
-                close(tx, judge, key.as_str(), &row, &approval, CallState::Refused)?;
+                close(
+                    tx,
+                    judge,
+                    key.as_str(),
+                    &row,
+                    Some(&approval),
+                    CallState::Refused,
+                )?;
                 return Ok(Some(row.trace_id));
             }
             if let Some(pending) = row.pending {
@@ -40,23 +47,41 @@ impl Desk {
         })
     }
 
-    /// Takes the news that an agent waits for its user, or has gone: questions of that session that are open had no yes.
-    /// Returns how many there were.
+    /// Takes the news of a session. When the agent waits for its user, questions of that session that are open had no yes;
+    /// when the session is over, the ends of its other open calls will not be seen either. Returns how many calls were given
+    /// up.
     ///
     /// # Errors
     /// [`SpoolError`]: nothing was recorded.
-    pub fn turn_over(&mut self, session: &SessionKey) -> Result<usize, SpoolError> {
+    pub fn session(
+        &mut self,
+        session: &SessionKey,
+        change: SessionChange,
+    ) -> Result<usize, SpoolError> {
         let now = clock::now();
         let judge = &self.judge;
-        opened(&mut self.spool)?.transact(true, |tx| {
-            let open = tx.asked_in(session, SWEEP_LIMIT)?;
-            for (key, row) in &open {
-                let (status, evidence) = (ApprovalStatus::Denied, Evidence::Observed);
-                let approval = Approval::new(row.trace_id, status, evidence, now);
-                // If it runs after all, that will be told.
-                close(tx, judge, key, row, &approval, CallState::GivenUp)?;
+        let durable = change != SessionChange::Started;
+        self.records.record(judge, durable, |tx| {
+            if !session.is_proof() {
+                tx.heard(session.runtime(), now)?;
             }
-            Ok(open.len())
+            let mut closed = 0;
+            loop {
+                let open = match change {
+                    SessionChange::Started => return Ok(0),
+                    SessionChange::TurnEnded => tx.asked_in(session, SWEEP_LIMIT)?,
+                    SessionChange::Ended => tx.open_in(session, SWEEP_LIMIT)?,
+                };
+                if open.is_empty() {
+                    return Ok(closed);
+                }
+                for (key, row) in &open {
+                    let approval = no_longer(row, now);
+                    // If it runs after all, that will be told.
+                    close(tx, judge, key, row, approval.as_ref(), CallState::GivenUp)?;
+                }
+                closed += open.len();
+            }
         })
     }
 
@@ -76,7 +101,8 @@ impl Desk {
                 Some(yes) => self.judge.approved(pending.into_inner(), yes.clone()),
                 None => Ok(pending),
             });
-        opened(&mut self.spool)?.transact(false, |tx| {
+        let judge = &self.judge;
+        self.records.record(judge, false, |tx| {
             let pending = Some(pending.map_err(not_sql)?);
             let key = CallKey::of(call);
             tx.put_call(&key, CallState::AskedHere, *at, judged.trace_id, pending)
@@ -90,10 +116,11 @@ impl Desk {
     pub fn close_questions(&mut self) -> Result<usize, SpoolError> {
         let now = clock::now();
         let judge = &self.judge;
-        opened(&mut self.spool)?.transact(true, |tx| {
+        self.records.record(judge, true, |tx| {
             let open = tx.asked_here(u32::MAX)?;
             for (key, row) in &open {
-                close(tx, judge, key, row, &answer_of(row, now), CallState::Traced)?;
+                let approval = answer_of(row, now);
+                close(tx, judge, key, row, Some(&approval), CallState::Traced)?;
             }
             Ok(open.len())
         })
@@ -109,17 +136,31 @@ pub(super) fn answer_of(row: &CallRow, now: Timestamp) -> Approval {
     })
 }
 
-/// Traces a call that was asked about and whose end will not be seen.
+/// What is known of the answer to a question when its session goes on without its call: what was told, else that nobody said
+/// yes. None where nobody was asked.
+fn no_longer(row: &CallRow, now: Timestamp) -> Option<Approval> {
+    match row.state {
+        CallState::Asked => {
+            let (status, evidence) = (ApprovalStatus::Denied, Evidence::Observed);
+            Some(Approval::new(row.trace_id, status, evidence, now))
+        }
+        CallState::Approved => Some(answer_of(row, now)),
+        _ => None,
+    }
+}
+
+/// Traces a call whose end will not be seen, with what came of the question about it, where there was one.
 fn close(
     tx: &Tx<'_>,
     judge: &Judge,
     key: &str,
     row: &CallRow,
-    approval: &Approval,
+    approval: Option<&Approval>,
     to: CallState,
 ) -> rusqlite::Result<()> {
-    if let Some(trace) = judge.before_only(row, Some(approval)) {
-        tx.append(vec![trace.map_err(not_sql)?])?;
+    match judge.before_only(row, approval) {
+        Some(trace) => drop(tx.append(vec![trace.map_err(not_sql)?])?),
+        None => tx.lose_call()?,
     }
     tx.move_call(key, to)
 }

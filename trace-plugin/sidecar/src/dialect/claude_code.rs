@@ -1,107 +1,133 @@
-//! Claude Code's `PreToolUse`, `PostToolUse` and `PostToolUseFailure`; and the events that tell that nobody said yes.
+//! Claude Code's `PreToolUse`, `PostToolUse`, `PostToolUseFailure` and `PermissionDenied`, and its sessions' events.
 //!
 //! A refusal is answered as `hookSpecificOutput` with `permissionDecision: "deny"` and exit code 0, the form that carries
 //! a reason. An allowance says nothing: `"allow"` would skip the permissions that the user has set. `"ask"` makes the agent
 //! ask its user, in the modes where it does ask: `bypassPermissions` runs the call without a word, `auto` lets a model
 //! decide, `dontAsk` refuses. There we refuse ourselves. The answer is not told: that the call runs shows a yes, that it has
 //! not run when the turn is over (`Stop`, `UserPromptSubmit`, `SessionEnd`) shows a no, where those hooks are installed.
+//!
+//! A command that exits with another code than zero has failed in Claude Code's eyes; for us it ran to its end.
+//!
+//! `PermissionRequest` tells nothing that `PreToolUse` has not told, and has no call id; `PostToolBatch` repeats what
+//! `PostToolUse` has told. Cursor can be made to run Claude Code's hooks: its calls are recorded and answered as
+//! Cursor's own, under the ids that its own hooks have too, so that none is recorded twice.
 
-use aap::{Decision, ToolCall, Verdict};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use aap::{Decision, Verdict};
 use serde_json::{Value, json};
 
+use super::snake::Told;
 use super::{Dialect, Unreadable, fields, told};
-use crate::event::{Ended, Event, Seen, SessionKey};
+use crate::event::{Ended, Event, Seen, SessionChange};
 
 const EXAMPLE: &str = r#"{"session_id":"s","cwd":"/","hook_event_name":"PreToolUse","tool_name":"Bash","tool_use_id":"t","tool_input":{"command":"ls"}}"#;
 
 /// The modes in which a person is asked; one that says nothing of its mode asks.
 const ASKING: [&str; 3] = ["default", "acceptEdits", "plan"];
+/// Its shells.
+const SHELLS: [&str; 2] = ["Bash", "PowerShell"];
 /// How an error begins that says that the user did not want the call to run.
 const REJECTED: &str = "The user doesn't want to";
-/// Where Claude Code runs: at a terminal or below one.
-const CHANNEL: &str = "cli";
-
-#[derive(Deserialize)]
-struct Told<'a> {
-    hook_event_name: String,
-    session_id: Option<String>,
-    cwd: Option<String>,
-    permission_mode: Option<String>,
-    tool_name: Option<String>,
-    tool_use_id: Option<String>,
-    #[serde(borrow)]
-    tool_input: Option<&'a RawValue>,
-    #[serde(borrow)]
-    tool_response: Option<&'a RawValue>,
-    error: Option<Value>,
-    reason: Option<Value>,
-    is_interrupt: Option<bool>,
-    duration_ms: Option<f64>,
-}
+/// Its events that tell nothing of a tool call that others do not tell.
+const UNUSED: [&str; 25] = [
+    "ConfigChange",
+    "CwdChanged",
+    "DirectoryAdded",
+    "Elicitation",
+    "ElicitationResult",
+    "FileChanged",
+    "InstructionsLoaded",
+    "MessageDisplay",
+    "Notification",
+    "PermissionRequest",
+    "PostCompact",
+    "PostModelSwitch",
+    "PostToolBatch",
+    "PreCompact",
+    "PreModelSwitch",
+    "Setup",
+    "StopFailure",
+    "SubagentStart",
+    "SubagentStop",
+    "TaskCompleted",
+    "TaskCreated",
+    "TeammateIdle",
+    "UserPromptExpansion",
+    "WorktreeCreate",
+    "WorktreeRemove",
+];
 
 pub(super) fn read(line: &str) -> Result<Event, Unreadable> {
-    let told: Told<'_> = fields::object(line, EXAMPLE)?;
-    let before = match told.hook_event_name.as_str() {
-        "PreToolUse" => true,
-        "PostToolUse" | "PostToolUseFailure" | "PermissionDenied" => false,
-        "Stop" | "UserPromptSubmit" | "SessionEnd" => {
-            let session = told.session_id.as_deref();
-            let key = session.map(|id| SessionKey::new(Dialect::ClaudeCode.name(), id));
-            return Ok(key.map_or(Event::Other, Event::TurnOver));
-        }
-        _ => return Ok(Event::Other),
-    };
-    let Some(tool) = told.tool_name else {
-        return Err(Unreadable::new("tool_name is missing: which tool is it?"));
-    };
-    let mut call = ToolCall {
-        cwd: told.cwd,
-        session_id: told.session_id,
-        call_id: told.tool_use_id,
-        channel: Some(CHANNEL.to_owned()),
-        ..ToolCall::new(Dialect::ClaudeCode.name(), tool, Value::Null)
-    };
-    match fields::params(told.tool_input) {
-        Ok(params) => call.params = params,
-        Err(what) if before => {
-            return Err(Unreadable {
-                what,
-                call: Some(Box::new(call)),
-            });
-        }
-        Err(what) => call.params = json!({ "unreadable": what }),
+    let (event, mut told) = Told::read(line, EXAMPLE)?;
+    if told.cursor_version.is_some() {
+        return super::cursor::read(line);
     }
-    if before {
-        let mode = told.permission_mode.as_deref();
-        let can_ask = mode.is_none_or(|mode| ASKING.contains(&mode));
-        return Ok(Event::Before { call, can_ask });
+    if told.turn_id.is_some() {
+        let doubt = "this event has a turn_id, so it is Codex's, and is recorded and answered as Codex's: call \
+                     `smoltbot hook codex` there";
+        return Ok(Event::Doubted(
+            Box::new(super::codex::read(line)?),
+            doubt.to_owned(),
+        ));
     }
-    if told.hook_event_name == "PermissionDenied" {
-        let reason = match told.reason {
-            Some(Value::String(text)) => Some(text),
-            _ => None,
+    let dialect = Dialect::ClaudeCode;
+    Ok(match event.as_str() {
+        "PreToolUse" => {
+            let mode = told.permission_mode.take();
+            let can_ask = mode.is_none_or(|mode| ASKING.contains(&mode.as_str()));
+            let call = told.call(dialect, true)?;
+            Event::Before { call, can_ask }
+        }
+        "PostToolUse" | "PostToolUseFailure" | "PermissionDenied" => {
+            let call = told.call(dialect, false)?;
+            let seen = seen(&event, &call.tool, &mut told);
+            Event::After(call, seen)
+        }
+        "SessionStart" => told.session(dialect, SessionChange::Started),
+        "Stop" | "UserPromptSubmit" => told.session(dialect, SessionChange::TurnEnded),
+        "SessionEnd" => told.session(dialect, SessionChange::Ended),
+        other if UNUSED.contains(&other) => Event::Other,
+        other => super::unknown(dialect, other),
+    })
+}
+
+/// The exit code of a command that ran to its end: Claude Code calls every one but zero a failure, and says so first.
+fn exit_code(error: Option<&str>) -> Option<i64> {
+    let first = error?.lines().next()?;
+    first.strip_prefix("Exit code ")?.parse().ok()
+}
+
+/// How the call ended.
+fn seen(event: &str, tool: &str, told: &mut Told<'_>) -> Seen {
+    if event == "PermissionDenied" {
+        return fields::blocked(told.reason.take());
+    }
+    let failed = event == "PostToolUseFailure";
+    let error = told.error().or_else(|| {
+        let interrupted = told.is_interrupt == Some(true);
+        let text = if interrupted {
+            "Interrupted"
+        } else {
+            "Failed; no error was told"
         };
-        return Ok(Event::After(call, blocked(reason)));
+        failed.then(|| text.to_owned())
+    });
+    if error
+        .as_deref()
+        .is_some_and(|text| text.starts_with(REJECTED))
+    {
+        return fields::blocked(error);
     }
-    let failed = told.hook_event_name == "PostToolUseFailure";
-    let error = match told.error {
-        Some(Value::String(text)) => Some(text),
-        Some(Value::Null) | None => failed.then(|| {
-            if told.is_interrupt == Some(true) {
-                "Interrupted"
-            } else {
-                "Failed; no error was told"
-            }
-            .to_owned()
-        }),
-        Some(other) => Some(other.to_string()),
-    };
-    if let Some(reason) = error.as_deref().filter(|text| text.starts_with(REJECTED)) {
-        return Ok(Event::After(call, blocked(Some(reason.to_owned()))));
+    let exit_code = (failed && SHELLS.contains(&tool)).then(|| exit_code(error.as_deref()));
+    if let Some(code) = exit_code.flatten() {
+        return Seen {
+            ended: Ended::Completed,
+            result: error.map_or(Value::Null, Value::from),
+            error: None,
+            exit_code: Some(code),
+            duration_ms: fields::millis(told.duration_ms),
+        };
     }
-    let seen = Seen {
+    Seen {
         ended: if failed {
             Ended::Failed
         } else {
@@ -111,18 +137,6 @@ pub(super) fn read(line: &str) -> Result<Event, Unreadable> {
         error: failed.then_some(error).flatten(),
         exit_code: None,
         duration_ms: fields::millis(told.duration_ms),
-    };
-    Ok(Event::After(call, seen))
-}
-
-/// It did not run: the user, or the agent's own rules, had it stopped.
-fn blocked(reason: Option<String>) -> Seen {
-    Seen {
-        ended: Ended::Blocked,
-        result: Value::Null,
-        error: reason,
-        exit_code: None,
-        duration_ms: None,
     }
 }
 

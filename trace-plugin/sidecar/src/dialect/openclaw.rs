@@ -1,10 +1,14 @@
-//! `OpenClaw`'s `before_tool_call` and `after_tool_call`, as its plugin API 2026.9 gives them to a plugin.
+//! `OpenClaw`'s `before_tool_call`, `after_tool_call`, `session_start`, `session_end` and `agent_end`, as its plugin API 2026.9
+//! gives them to a plugin.
 //!
 //! What was measured there and is relied upon here: a blocked call has an after-event with `details.status: "blocked"`; a
 //! plugin that throws or hangs gives `details.status: "error"`; a command that exits non-zero has no `error`; a command in
-//! the background has `details.status: "running"`; unknown tools and invalid arguments have an after-event alone.
+//! the background has `details.status: "running"`; unknown tools and invalid arguments have an after-event alone. Only the
+//! before-event's context has the W3C trace, and its span is the same for every call of a run: it is the calls' parent. A tool
+//! that calls another one (Tool Search) has both hooked, the inner call under an id that holds the outer one's.
 //!
-//! `approval_resolved` is our plugin's own: what `OpenClaw` told its `requireApproval` of the answer.
+//! `approval_resolved` is our plugin's own: what `OpenClaw` told its `requireApproval` of the answer. So is `overBudget`: the call
+//! runs although the plugin had no verdict in time.
 
 use aap::{ApprovalStatus, Decision, Evidence, ToolCall, Verdict};
 use serde::Deserialize;
@@ -12,7 +16,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{Dialect, Unreadable, fields, told};
-use crate::event::{Ended, Event, Seen};
+use crate::event::{Ended, Event, Seen, SessionChange};
 
 const EXAMPLE: &str = r#"{"hook":"before_tool_call","event":{"toolName":"exec","params":{"command":"ls"},"runId":"r","toolCallId":"c"},"ctx":{}}"#;
 
@@ -23,6 +27,8 @@ struct Envelope<'a> {
     event: Option<&'a RawValue>,
     #[serde(borrow, default)]
     ctx: Option<&'a RawValue>,
+    #[serde(default, rename = "overBudget")]
+    over_budget: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -38,6 +44,9 @@ struct Told<'a> {
     error: Option<Value>,
     duration_ms: Option<f64>,
     resolution: Option<String>,
+    session_id: Option<String>,
+    session_key: Option<String>,
+    reason: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -50,6 +59,51 @@ struct Ctx {
     tool_call_id: Option<String>,
     requester: Option<Requester>,
     channel_id: Option<String>,
+    trace: Option<Value>,
+}
+
+/// The W3C trace that a before-event belongs to.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct W3c {
+    trace_id: String,
+    span_id: String,
+    trace_flags: Option<String>,
+}
+
+impl W3c {
+    /// Version 00 of `traceparent`; none where an id is not what W3C Trace Context says, or is all zeros.
+    fn traceparent(told: Value) -> Option<String> {
+        let Self {
+            trace_id,
+            span_id,
+            trace_flags,
+        } = serde_json::from_value(told).ok()?;
+        let hex = |text: &str, digits: usize| {
+            text.len() == digits
+                && text
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let id = |text: &str, digits| hex(text, digits) && text.bytes().any(|byte| byte != b'0');
+        let flags = trace_flags.as_deref().unwrap_or("00");
+        (id(&trace_id, 32) && id(&span_id, 16) && hex(flags, 2))
+            .then(|| format!("00-{trace_id}-{span_id}-{flags}"))
+    }
+}
+
+/// How the id of a call that Tool Search makes begins; the outer call's id, the tool and a number follow.
+const NESTED: &str = "tool_search_code:";
+/// What stands there instead of an outer id where no tool has made the call.
+const NOT_NESTED: &str = "direct";
+
+/// The id of the call that made the one with this id. `OpenClaw` writes it there with odd characters replaced, and cut at 120.
+fn parent_of(call_id: &str, tool: &str) -> Option<String> {
+    let inner = call_id.strip_prefix(NESTED)?;
+    let (rest, number) = inner.rsplit_once(':')?;
+    let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let outer = rest.strip_suffix(tool)?.strip_suffix(':')?;
+    (numbered && !outer.is_empty() && outer != NOT_NESTED).then(|| outer.to_owned())
 }
 
 /// On whose behalf the agent acts.
@@ -78,7 +132,11 @@ enum Hook {
     Before,
     After,
     Resolved,
+    Session(SessionChange),
 }
+
+/// Why a session ends whose calls go on: its transcript was shortened, under a new id.
+const COMPACTION: &str = "compaction";
 
 pub(super) fn read(line: &str) -> Result<Event, Unreadable> {
     let envelope: Envelope<'_> = fields::object(line, EXAMPLE)?;
@@ -86,10 +144,14 @@ pub(super) fn read(line: &str) -> Result<Event, Unreadable> {
         "before_tool_call" => Hook::Before,
         "after_tool_call" => Hook::After,
         "approval_resolved" => Hook::Resolved,
+        "session_start" => Hook::Session(SessionChange::Started),
+        "agent_end" => Hook::Session(SessionChange::TurnEnded),
+        "session_end" => Hook::Session(SessionChange::Ended),
         _ => return Ok(Event::Other),
     };
     let told: Told<'_> = match envelope.event {
         Some(event) => fields::object(event.get(), EXAMPLE)?,
+        None if matches!(hook, Hook::Session(_)) => Told::default(),
         None => {
             return Err(Unreadable::new(format!(
                 "event is missing. Expected an object such as {EXAMPLE}"
@@ -100,18 +162,25 @@ pub(super) fn read(line: &str) -> Result<Event, Unreadable> {
         .ctx
         .and_then(|ctx| serde_json::from_str(ctx.get()).ok())
         .unwrap_or_default();
+    if let Hook::Session(change) = hook {
+        return Ok(session(told, ctx, change));
+    }
     let Some(tool) = told.tool_name.or(ctx.tool_name) else {
         return Err(Unreadable::new(
             "event.toolName is missing: which tool is it?",
         ));
     };
     let requester = ctx.requester.unwrap_or_default();
+    let call_id = told.tool_call_id.or(ctx.tool_call_id);
     let mut call = ToolCall {
         role: requester.role().map(str::to_owned),
         channel: requester.channel.or(ctx.channel_id),
         session_id: ctx.session_id.or(ctx.session_key),
         run_id: told.run_id.or(ctx.run_id),
-        call_id: told.tool_call_id.or(ctx.tool_call_id),
+        parent_call_id: call_id.as_deref().and_then(|id| parent_of(id, &tool)),
+        call_id,
+        traceparent: ctx.trace.and_then(W3c::traceparent),
+        over_budget: envelope.over_budget,
         ..ToolCall::new(Dialect::OpenClaw.name(), tool, Value::Null)
     };
     match fields::params(told.params) {
@@ -133,7 +202,7 @@ pub(super) fn read(line: &str) -> Result<Event, Unreadable> {
             });
         }
         Hook::Resolved => return resolved(call, told.resolution.as_deref()),
-        Hook::After => {}
+        Hook::After | Hook::Session(_) => {}
     }
     let seen = seen(
         fields::result(told.result),
@@ -146,6 +215,18 @@ pub(super) fn read(line: &str) -> Result<Event, Unreadable> {
         .and_then(Value::as_str)
         .map(str::to_owned);
     Ok(Event::After(call, seen))
+}
+
+/// The session is named as its calls name it.
+fn session(told: Told<'_>, ctx: Ctx, change: SessionChange) -> Event {
+    if change == SessionChange::Ended && told.reason.as_deref() == Some(COMPACTION) {
+        return Event::Other;
+    }
+    let (id, key) = (
+        told.session_id.or(ctx.session_id),
+        told.session_key.or(ctx.session_key),
+    );
+    fields::session(Dialect::OpenClaw, id.or(key).as_deref(), change)
 }
 
 /// What a resolution means for this one call. `cancelled` is nobody's word: the run was stopped, or nobody could be asked.
@@ -227,3 +308,6 @@ pub(super) fn answer(verdict: &Verdict, applied: Decision) -> Value {
         }}),
     }
 }
+
+#[cfg(test)]
+mod tests;

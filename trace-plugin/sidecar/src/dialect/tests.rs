@@ -81,13 +81,13 @@ fn openclaw_ends_are_told_apart() {
 #[test]
 fn claude_code_failures_are_failures() {
     let event = json!({"session_id": "s", "hook_event_name": "PostToolUseFailure", "tool_name": "Bash", "tool_use_id": "t",
-                       "tool_input": {"command": "x"}, "error": "Exit code 1", "is_interrupt": false});
+                       "tool_input": {"command": "x"}, "error": "Command timed out", "is_interrupt": false});
     let Event::After(call, seen) = Dialect::ClaudeCode.read(&event.to_string()).unwrap() else {
         panic!()
     };
     assert_eq!(
         (seen.ended, seen.error.as_deref()),
-        (Ended::Failed, Some("Exit code 1"))
+        (Ended::Failed, Some("Command timed out"))
     );
     assert_eq!(
         (call.session_id.as_deref(), call.call_id.as_deref()),

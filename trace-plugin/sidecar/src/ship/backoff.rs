@@ -9,7 +9,7 @@ const FIRST: Duration = Duration::from_millis(500);
 /// No wait of our own is longer.
 const LONGEST: Duration = Duration::from_mins(1);
 /// An edge that asks for more is asked again after this long all the same.
-const LONGEST_ASKED: Duration = Duration::from_hours(1);
+pub(super) const LONGEST_ASKED: Duration = Duration::from_hours(1);
 
 /// The waits of one shipper.
 #[derive(Debug, Default)]
@@ -46,8 +46,8 @@ fn pause(failures: u32, asked: Option<Duration>, dice: f64) -> Duration {
         .saturating_mul(1 << failures.saturating_sub(1).min(16))
         .min(LONGEST);
     match asked {
-        // Spread those who were told the same second.
-        Some(asked) => asked.min(LONGEST_ASKED) + FIRST.mul_f64(dice),
+        // Spread those who were told the same second. One that always asks for nothing is not asked without end.
+        Some(asked) => (asked.min(LONGEST_ASKED) + FIRST.mul_f64(dice)).max(ceiling.mul_f64(dice)),
         None => ceiling.mul_f64(dice).max(Duration::from_millis(20)),
     }
 }
@@ -69,7 +69,8 @@ mod tests {
         for dice in [0.0, 0.5, 1.0] {
             assert!(pause(1, Some(Duration::from_secs(30)), dice) >= Duration::from_secs(30));
         }
-        assert!(pause(1, Some(Duration::from_secs(u64::MAX / 2)), 0.0) <= LONGEST_ASKED);
+        assert!(pause(1, Some(Duration::MAX), 0.0) <= LONGEST_ASKED);
+        assert_eq!(pause(40, Some(Duration::ZERO), 1.0), LONGEST);
     }
 
     #[test]

@@ -5,26 +5,34 @@ use std::time::Duration;
 
 use aap::card::SignedCard;
 use aap::wire::{CardAnswer, SubmitAnswer};
+use aap::{TraceId, paths};
+use axum::body::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use super::ShipError;
+use super::backoff::LONGEST_ASKED;
+use crate::clock;
 
 /// Most bytes of an answer that are read: 500 results with their reasons fit.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 /// Bodies below this are not worth compressing.
 const MIN_GZIP_BYTES: usize = 1024;
+/// Characters of what an edge says of its refusal that are kept.
+const MAX_EXCERPT_CHARS: usize = 200;
 /// Requests that are left when we begin to wait for the limit's window to move on.
 const FEW_LEFT: u64 = 2;
 
 /// An edge.
 #[derive(Debug)]
 pub(super) struct Edge {
-    client: Client,
+    /// Made when there is something to send, for what it takes of memory is wanted elsewhere when there is not.
+    client: Option<Client>,
     base: Url,
+    timeout: Duration,
 }
 
 /// A batch that was answered trace by trace.
@@ -44,6 +52,8 @@ pub(super) enum Failure {
         after: Option<Duration>,
         /// For the log.
         what: String,
+        /// What it was that went wrong.
+        fault: Fault,
     },
     /// The body is at fault: a part of it may pass.
     TooMuch {
@@ -61,6 +71,17 @@ pub(super) enum Failure {
     },
 }
 
+/// Why the same may pass later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// There was no connection.
+    Unreached,
+    /// The edge wants fewer requests.
+    TooSoon,
+    /// The edge failed over it, was too slow, or gave an answer that is none.
+    TooMuch,
+}
+
 impl Edge {
     pub(super) fn new(base: &str, timeout: Duration) -> Result<Self, ShipError> {
         let wrong = |why: String| ShipError::Url {
@@ -73,14 +94,38 @@ impl Edge {
                 "it must start with http:// or https:// and name a host".to_owned(),
             ));
         }
+        Ok(Self {
+            client: None,
+            base: url,
+            timeout,
+        })
+    }
+
+    fn client(&mut self) -> Result<Client, Failure> {
+        if let Some(client) = &self.client {
+            return Ok(client.clone());
+        }
         let client = Client::builder()
-            .timeout(timeout)
+            // From the connection to the answer's last byte: an edge that trickles is as good as none.
+            .timeout(self.timeout)
             .pool_max_idle_per_host(1)
             .redirect(reqwest::redirect::Policy::none())
+            // Reading them takes memory, and only TLS asks for them.
+            .tls_built_in_root_certs(self.base.scheme() == "https")
             .user_agent(concat!("smoltbot/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| wrong(error.to_string()))?;
-        Ok(Self { client, base: url })
+            .map_err(|error| later(error.to_string()))?;
+        Ok(self.client.insert(client).clone())
+    }
+
+    /// Whether there may be a connection.
+    pub(super) fn is_connected(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// Closes the connection and lets go of what it takes.
+    pub(super) fn let_go(&mut self) {
+        self.client = None;
     }
 
     fn url(&self, path: &str) -> Url {
@@ -90,42 +135,48 @@ impl Edge {
         url
     }
 
-    pub(super) async fn put_card(
-        &self,
-        path: &str,
-        card: &SignedCard,
-    ) -> Result<CardAnswer, Failure> {
-        let body = serde_json::to_vec(card).map_err(|error| later(error.to_string()))?;
-        let request = self
-            .client
-            .put(self.url(path))
-            .header(CONTENT_TYPE, "application/json")
-            .body(body);
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| later(error.without_url().to_string()))?;
+    /// Whether the edge has a trace of this id.
+    pub(super) async fn has(&mut self, id: TraceId) -> Result<bool, Failure> {
+        let url = self.url(&format!("{}/{id}", paths::TRACES));
+        let answer = self.client()?.get(url).send().await.map_err(unsent)?;
         match answer.status() {
-            status if status.is_success() => json(answer).await,
+            StatusCode::OK => Ok(true),
+            StatusCode::NOT_FOUND => Ok(false),
             _ => Err(failure(answer).await),
         }
     }
 
-    pub(super) async fn post(&self, path: &str, body: Vec<u8>) -> Result<Sent, Failure> {
+    pub(super) async fn put_card(
+        &mut self,
+        path: &str,
+        card: &SignedCard,
+    ) -> Result<(CardAnswer, Option<Duration>), Failure> {
+        let body = serde_json::to_vec(card).map_err(|error| later(error.to_string()))?;
+        let request = self
+            .client()?
+            .put(self.url(path))
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
+        let answer = request.send().await.map_err(unsent)?;
+        let pause = nearly_used_up(answer.headers());
+        match answer.status() {
+            status if status.is_success() => Ok((json(answer).await?, pause)),
+            _ => Err(failure(answer).await),
+        }
+    }
+
+    pub(super) async fn post(&mut self, path: &str, body: Bytes) -> Result<Sent, Failure> {
         let mut request = self
-            .client
+            .client()?
             .post(self.url(path))
             .header(CONTENT_TYPE, "application/json");
-        if body.len() >= MIN_GZIP_BYTES {
+        if body.len() >= MIN_GZIP_BYTES && !is_here(&self.base) {
             let packed = gzip(&body).map_err(|error| later(error.to_string()))?;
             request = request.header(CONTENT_ENCODING, "gzip").body(packed);
         } else {
             request = request.body(body);
         }
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| later(error.without_url().to_string()))?;
+        let answer = request.send().await.map_err(unsent)?;
         let pause = nearly_used_up(answer.headers());
         match answer.status() {
             StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED => Ok(Sent {
@@ -148,6 +199,17 @@ impl Edge {
     }
 }
 
+/// Whether an edge is on this machine: packing for it costs both sides more than it saves.
+fn is_here(url: &Url) -> bool {
+    match url.host_str().map(|host| host.trim_matches(['[', ']'])) {
+        Some("localhost") => true,
+        Some(host) => host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback()),
+        None => false,
+    }
+}
+
 fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
     encoder.write_all(body)?;
@@ -155,12 +217,31 @@ fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
 }
 
 fn later(what: String) -> Failure {
-    Failure::Later { after: None, what }
+    Failure::Later {
+        after: None,
+        what,
+        fault: Fault::TooMuch,
+    }
+}
+
+fn unsent(error: reqwest::Error) -> Failure {
+    let fault = if error.is_connect() {
+        Fault::Unreached
+    } else {
+        Fault::TooMuch
+    };
+    Failure::Later {
+        after: None,
+        what: error.without_url().to_string(),
+        fault,
+    }
 }
 
 async fn failure(answer: Response) -> Failure {
     let status = answer.status();
     let after = retry_after(answer.headers());
+    let place = answer.headers().get(LOCATION);
+    let place = place.and_then(|place| place.to_str().ok()).map(excerpt_of);
     let detail = match limited(answer).await {
         Ok(text) => excerpt(&text),
         Err(_) => String::new(),
@@ -170,6 +251,16 @@ async fn failure(answer: Response) -> Failure {
             status: status.as_u16(),
             detail,
         },
+        // Another address is for a person to write down: what is signed for one edge is not carried to others.
+        300..400 => Failure::Refused {
+            status: status.as_u16(),
+            detail: match place {
+                Some(place) => {
+                    format!("it sends us to {place}; set SMOLTBOT_API_URL to where the edge is")
+                }
+                None => detail,
+            },
+        },
         401 | 403 | 404 | 405 | 410 | 415 => Failure::Refused {
             status: status.as_u16(),
             detail,
@@ -177,6 +268,11 @@ async fn failure(answer: Response) -> Failure {
         code => Failure::Later {
             after,
             what: format!("{code}: {detail}"),
+            fault: if code == 429 {
+                Fault::TooSoon
+            } else {
+                Fault::TooMuch
+            },
         },
     }
 }
@@ -201,23 +297,34 @@ async fn json<T: DeserializeOwned>(answer: Response) -> Result<T, Failure> {
         .map_err(|error| later(format!("the answer is not an edge's: {error}")))
 }
 
+/// What an edge says, for the log and the quarantine: a little of it, without control characters.
 fn excerpt(text: &[u8]) -> String {
     let detail = serde_json::from_slice::<serde_json::Value>(text)
         .ok()
-        .and_then(|problem| problem.get("detail")?.as_str().map(str::to_owned));
-    detail.unwrap_or_else(|| String::from_utf8_lossy(text).chars().take(200).collect())
+        .and_then(|problem| problem.get("detail")?.as_str().map(excerpt_of));
+    detail.unwrap_or_else(|| excerpt_of(&String::from_utf8_lossy(text)))
 }
 
-/// `Retry-After` in seconds; its other form, a date, is not used by edges and means: as we see fit.
+fn excerpt_of(text: &str) -> String {
+    let plain = text
+        .chars()
+        .map(|char| if char.is_control() { ' ' } else { char });
+    plain.take(MAX_EXCERPT_CHARS).collect()
+}
+
+/// `Retry-After`: seconds, or a date, which is taken by the clock of the edge itself where it tells its own `Date`. What is
+/// neither means: as we see fit. However long it is, no more than [`super::backoff::LONGEST_ASKED`] comes of it.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds))
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let asked = text(RETRY_AFTER)?;
+    if !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than fits is a lot, and not nothing.
+        return Some(Duration::from_secs(asked.parse().unwrap_or(u64::MAX)));
+    }
+    let date = |text| httpdate::parse_http_date(text).ok();
+    let until = date(asked)?;
+    let now = text(DATE).and_then(date).unwrap_or_else(clock::system);
+    Some(until.duration_since(now).unwrap_or_default())
 }
 
 /// How long to wait if `RateLimit` says that few requests are left: `"agent";r=2;t=30`.
@@ -238,7 +345,7 @@ fn nearly_used_up(headers: &HeaderMap) -> Option<Duration> {
     limits
         .filter(|(left, _)| *left <= FEW_LEFT)
         .map(|(left, seconds)| {
-            Duration::from_secs(seconds.min(60)) / u32::try_from(left + 1).unwrap_or(1)
+            Duration::from_secs(seconds).min(LONGEST_ASKED) / u32::try_from(left + 1).unwrap_or(1)
         })
         .max()
 }
@@ -260,6 +367,65 @@ mod tests {
         assert_eq!(nearly_used_up(&headers), Some(Duration::from_secs(30)));
         headers.insert("ratelimit", "nonsense".parse().unwrap());
         assert_eq!(nearly_used_up(&headers), None);
+    }
+
+    #[test]
+    fn what_an_edge_asks_for_is_read_in_both_forms() {
+        let asked = |after: &str, date: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, after.parse().unwrap());
+            if let Some(date) = date {
+                headers.insert(DATE, date.parse().unwrap());
+            }
+            retry_after(&headers)
+        };
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(asked("0", None), seconds(0));
+        assert_eq!(asked(" 120 ", None), seconds(120));
+        assert_eq!(asked("1000000000000", None), seconds(1_000_000_000_000));
+        assert_eq!(asked(&"9".repeat(40), None), seconds(u64::MAX));
+        for garbage in [
+            "",
+            "-5",
+            "+5",
+            "1.5",
+            "5s",
+            "soon",
+            "Sat, 99 Nov 2026 20:00:00 GMT",
+        ] {
+            assert_eq!(asked(garbage, None), None, "{garbage}");
+        }
+        // By the edge's clock, however wrong ours or theirs is.
+        let now = "Sat, 21 Nov 1998 20:00:00 GMT";
+        assert_eq!(
+            asked("Sat, 21 Nov 1998 20:00:30 GMT", Some(now)),
+            seconds(30)
+        );
+        assert_eq!(
+            asked("Saturday, 21-Nov-98 20:00:30 GMT", Some(now)),
+            seconds(30)
+        );
+        assert_eq!(
+            asked("Sat, 21 Nov 1998 19:00:00 GMT", Some(now)),
+            seconds(0)
+        );
+        assert_eq!(asked("Sat, 21 Nov 1998 20:00:00 GMT", None), seconds(0));
+        let far = asked("Fri, 31 Dec 9999 23:59:59 GMT", Some("nonsense"));
+        assert!(far > seconds(1_000_000_000), "{far:?}");
+    }
+
+    #[test]
+    fn only_what_leaves_the_machine_is_packed() {
+        for (url, here) in [
+            ("http://127.0.0.1:8787", true),
+            ("http://[::1]:8787", true),
+            ("http://localhost", true),
+            ("https://edge.example", false),
+            ("http://192.0.2.1", false),
+            ("http://localhost.example", false),
+        ] {
+            assert_eq!(is_here(&Url::parse(url).unwrap()), here, "{url}");
+        }
     }
 
     #[test]

@@ -8,7 +8,8 @@ use rusqlite::OptionalExtension as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Tx, not_json};
+use super::{Loss, Spool, SpoolError, Tx, Why, not_json};
+use crate::clock;
 use crate::event::{CallKey, SessionKey};
 
 /// How long a call's key is remembered after its trace was made, so that a hook fired twice makes one trace: a day.
@@ -46,6 +47,14 @@ impl CallState {
         }
     }
 
+    /// Whether a trace of it is still to come.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(
+            self,
+            Self::Pending | Self::Asked | Self::AskedHere | Self::Approved
+        )
+    }
+
     fn of(code: i64) -> Self {
         match code {
             0 => Self::Pending,
@@ -78,6 +87,9 @@ pub struct PendingCall {
     pub run_id: Option<String>,
     /// The runtime's id.
     pub call_id: Option<String>,
+    /// The subagent that asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subagent_id: Option<String>,
     /// The working directory, as published.
     pub cwd: Option<String>,
     /// What was masked, for the trace.
@@ -89,6 +101,15 @@ pub struct PendingCall {
     /// What a person said, where that was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
+    /// What asked for it, see [`aap::ToolCall::traceparent`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// The call that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_call_id: Option<String>,
+    /// Whether it runs without a verdict in time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub over_budget: bool,
 }
 
 /// A remembered call.
@@ -121,6 +142,27 @@ fn not_text(column: usize, error: uuid::Error) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
 }
 
+impl Spool {
+    /// When the oldest call was asked for whose end is waited for, and the oldest that a person was asked about.
+    ///
+    /// # Errors
+    /// [`SpoolError`].
+    pub fn oldest_open(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), SpoolError> {
+        self.read(|conn| {
+            let oldest = |states: &str| {
+                conn.prepare_cached(&format!(
+                    "SELECT min(at) FROM calls WHERE state IN ({states})"
+                ))?
+                .query_row((), |row| row.get::<_, Option<i64>>(0))
+            };
+            Ok((
+                oldest("0")?.map(Timestamp::from_millis),
+                oldest("4, 6")?.map(Timestamp::from_millis),
+            ))
+        })
+    }
+}
+
 impl Tx<'_> {
     /// What is remembered of a call.
     ///
@@ -133,7 +175,8 @@ impl Tx<'_> {
             .optional()
     }
 
-    /// Remembers a call. Only of one that a person is asked about the session is kept, so that its end can be noticed.
+    /// Remembers a call, without its content where there is no room for that, and its session while its end is waited for, so that
+    /// the session's end can be its.
     ///
     /// # Errors
     /// What SQLite says.
@@ -148,14 +191,34 @@ impl Tx<'_> {
         let pending = pending.map(Redacted::into_inner);
         let session = pending
             .as_ref()
-            .filter(|_| matches!(state, CallState::Asked | CallState::Approved))
+            .filter(|_| {
+                matches!(
+                    state,
+                    CallState::Pending | CallState::Asked | CallState::Approved
+                )
+            })
             .and_then(|call| {
                 let id = call.session_id.as_deref().or(call.run_id.as_deref())?;
                 Some(SessionKey::new(&call.runtime, id))
             });
-        let pending = pending
+        let mut pending = pending
             .map(|pending| serde_json::to_string(&pending).map_err(not_json))
             .transpose()?;
+        let asked = matches!(
+            state,
+            CallState::Asked | CallState::AskedHere | CallState::Approved
+        );
+        let bytes = pending.as_ref().map_or(0, String::len) + key.as_str().len();
+        if pending.is_some() && !self.has_room_for_call(bytes, asked)? {
+            // Its end may come when there is room again; if not, it is counted then.
+            pending = None;
+        }
+        if pending.is_none() && !self.has_room_for_key()? {
+            if state.is_open() {
+                self.lose(Why::SpoolFull, Loss::calls(1))?;
+            }
+            return Ok(());
+        }
         self.conn()
             .prepare_cached(
                 "INSERT INTO calls (key, state, at, trace_id, pending, session) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -184,8 +247,8 @@ impl Tx<'_> {
             .map(drop)
     }
 
-    /// Calls that have waited for their end since before `since`, or a person was asked about before `asked_since`; at
-    /// most `limit` of each.
+    /// Calls that have waited for their end since before `since`, or a person was asked about before `asked_since`, or that are
+    /// from after `future`, since when the clock was set back; at most `limit` of each.
     ///
     /// # Errors
     /// What SQLite says.
@@ -193,12 +256,30 @@ impl Tx<'_> {
         &self,
         since: Timestamp,
         asked_since: Timestamp,
+        future: Timestamp,
         limit: u32,
     ) -> rusqlite::Result<Vec<(String, CallRow)>> {
         let mut found = self.calls_where("state = 0 AND at <= ?1", since.millis(), limit)?;
         let asked = asked_since.millis();
         found.extend(self.calls_where("state IN (4, 6) AND at <= ?1", asked, limit)?);
+        found.extend(self.calls_where("state IN (0, 4, 6) AND at > ?1", future.millis(), limit)?);
         Ok(found)
+    }
+
+    /// Calls of `session` whose end is waited for, whether a person was asked about them or not; at most `limit`.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn open_in(
+        &self,
+        session: &SessionKey,
+        limit: u32,
+    ) -> rusqlite::Result<Vec<(String, CallRow)>> {
+        self.calls_where(
+            "session = ?1 AND state IN (0, 4, 6)",
+            session.as_str(),
+            limit,
+        )
     }
 
     /// Calls of `session` that a person was asked about and that have not run; at most `limit`.
@@ -232,6 +313,37 @@ impl Tx<'_> {
         ))?;
         let rows = rows.query_map((value, limit), |row| Ok((row.get(4)?, read(row)?)))?;
         rows.collect()
+    }
+
+    /// Counts a call of which nothing was kept but that it was: there had been no room for more.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn lose_call(&self) -> rusqlite::Result<()> {
+        self.lose(Why::SpoolFull, Loss::calls(1))
+    }
+
+    /// Gives calls whose end was not seen other ids, where the chain goes on in another stream: under theirs they may have been
+    /// told in a future that this spool has forgotten, and the edge would take no other content under the same id.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(super) fn rename_open_calls(&self) -> rusqlite::Result<()> {
+        let open: Vec<(String, i64)> = {
+            let mut rows = self
+                .conn()
+                .prepare("SELECT key, at FROM calls WHERE state IN (0, 4, 5, 6)")?;
+            let rows = rows.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<_>>()?
+        };
+        let mut rename = self
+            .conn()
+            .prepare("UPDATE calls SET trace_id = ?2 WHERE key = ?1")?;
+        for (key, at) in open {
+            let id = clock::trace_id(Timestamp::from_millis(at));
+            rename.execute((key, id.to_string()))?;
+        }
+        Ok(())
     }
 
     /// Forgets calls whose trace was made more than a day ago.

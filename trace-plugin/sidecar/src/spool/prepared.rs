@@ -3,6 +3,7 @@
 use aap::canon::NotCanonical;
 use aap::chain::{self, Digest, Header};
 use aap::limits::MAX_TRACE_BYTES;
+use aap::trace::GAP_TOOL;
 use aap::{ActionType, AgentId, Timestamp, Trace, TraceId};
 use redact::Redacted;
 use serde_json::{Value, json};
@@ -24,6 +25,9 @@ pub enum NotPrepared {
     Canonical(#[from] NotCanonical),
 }
 
+/// How a trace's text ends: the metadata, the context and the trace itself. The link goes before that.
+const END: &str = "}}}";
+
 /// A trace on its way into the spool.
 #[derive(Debug)]
 pub struct Prepared {
@@ -33,7 +37,8 @@ pub struct Prepared {
     tool_name: String,
     action_type: ActionType,
     rule_id: Option<String>,
-    document: Value,
+    /// The trace as JSON text without its link; ends in [`END`].
+    content: String,
     salt: String,
     commitment: Digest,
 }
@@ -45,10 +50,12 @@ impl Prepared {
     /// [`NotPrepared`]; only a defect leads there.
     pub fn new(trace: Redacted<Trace>) -> Result<Self, NotPrepared> {
         let trace = trace.into_inner();
-        let mut document = serde_json::to_value(&trace)?;
-        fit(&mut document)?;
+        let mut content = serde_json::to_string(&trace)?;
+        if content.len() + LINK_BYTES > MAX_TRACE_BYTES {
+            content = cut(&content)?;
+        }
         let salt = clock::salt();
-        let commitment = chain::commit(&salt, &document)?;
+        let commitment = chain::commit_text(&salt, &content)?;
         let metadata = trace.context.metadata;
         Ok(Self {
             trace_id: trace.trace_id,
@@ -57,7 +64,7 @@ impl Prepared {
             tool_name: metadata.tool_name,
             action_type: metadata.action_type,
             rule_id: metadata.rule_id,
-            document,
+            content,
             salt,
             commitment,
         })
@@ -68,15 +75,25 @@ impl Prepared {
         self.action_type == ActionType::Deny
     }
 
+    /// Whether it tells a loss.
+    pub(super) fn is_gap(&self) -> bool {
+        self.tool_name == GAP_TOOL
+    }
+
+    /// Bytes of its row, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.content.len() + 2 * LINK_BYTES
+    }
+
     /// Whether the stream's first trace must say which stream it goes on from.
     fn tell_succession(&mut self, head: &Head) {
         if head.seq > 0 {
             return;
         }
         if let Some(stream) = head.succeeds {
-            self.document["context"]["metadata"]["succeeds"] = json!(stream);
+            self.content = with_members(&self.content, &format!("\"succeeds\":\"{stream}\""));
             // The content changed, so does the commitment; canonical once, canonical again.
-            if let Ok(commitment) = chain::commit(&self.salt, &self.document) {
+            if let Ok(commitment) = chain::commit_text(&self.salt, &self.content) {
                 self.commitment = commitment;
             }
         }
@@ -97,7 +114,13 @@ impl Prepared {
             prev: head.digest,
             commitment: self.commitment,
         };
-        let document = write_link(self.document, &header, &self.salt);
+        let (stream, seq, prev) = (header.stream, header.seq, header.prev);
+        let (salt, commitment) = (&self.salt, header.commitment);
+        // None of these needs to be escaped.
+        let link = format!(
+            "\"stream\":\"{stream}\",\"seq\":{seq},\"prev\":\"{prev}\",\"salt\":\"{salt}\",\"commitment\":\"{commitment}\""
+        );
+        let document = with_members(&self.content, &link);
         head.seq = header.seq;
         head.digest = header.digest();
         (header, document)
@@ -120,29 +143,49 @@ impl Prepared {
             tool_name: header.tool_name.clone(),
             action_type: header.action_type,
             rule_id: header.rule_id.clone(),
-            document,
+            content: written(document),
             salt,
             commitment: header.commitment,
         })
     }
 }
 
-fn write_link(mut document: Value, header: &Header, salt: &str) -> String {
-    let metadata = &mut document["context"]["metadata"];
-    metadata["stream"] = json!(header.stream);
-    metadata["seq"] = json!(header.seq);
-    metadata["prev"] = json!(header.prev);
-    metadata["salt"] = json!(salt);
-    metadata["commitment"] = json!(header.commitment);
-    document.to_string()
+/// `content` with more members at the end of its metadata.
+fn with_members(content: &str, members: &str) -> String {
+    let before = content.strip_suffix(END).unwrap_or(content);
+    let mut text = String::with_capacity(content.len() + members.len() + 1);
+    text.push_str(before);
+    if !before.ends_with('{') {
+        text.push(',');
+    }
+    text.push_str(members);
+    text.push_str(END);
+    text
+}
+
+/// A trace as text that ends in [`END`]: the metadata come last, as they do where a [`Trace`] is written.
+fn written(mut document: Value) -> String {
+    let mut context = document["context"].take();
+    let metadata = context["metadata"].take();
+    let open = |value: &mut Value, key: &str| {
+        if let Some(members) = value.as_object_mut() {
+            members.remove(key);
+        }
+        let mut text = value.to_string();
+        text.pop();
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text
+    };
+    let context = open(&mut context, "metadata");
+    let document = open(&mut document, "context");
+    format!("{document}\"context\":{context}\"metadata\":{metadata}}}}}")
 }
 
 /// Cuts content until the trace fits: masking caps it long before, so this is for names and reasons of absurd length.
-fn fit(document: &mut Value) -> serde_json::Result<()> {
-    let length = serde_json::to_string(document)?.len();
-    if length + LINK_BYTES <= MAX_TRACE_BYTES {
-        return Ok(());
-    }
+fn cut(content: &str) -> serde_json::Result<String> {
+    let mut document: Value = serde_json::from_str(content)?;
     let cut = |what: &Value| json!({ "cut": format!("{} bytes", what.to_string().len()) });
     document["action"]["parameters"] = cut(&document["action"]["parameters"]);
     document["context"]["metadata"]["result"] = cut(&document["context"]["metadata"]["result"]);
@@ -152,5 +195,5 @@ fn fit(document: &mut Value) -> serde_json::Result<()> {
             metadata.remove(key);
         }
     }
-    Ok(())
+    Ok(written(document))
 }

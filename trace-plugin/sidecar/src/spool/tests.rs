@@ -2,17 +2,30 @@
 
 use std::time::Duration;
 
-use aap::batch::Batch;
+use aap::batch::{Batch, Item};
 use aap::card::AlignmentCard;
 use aap::trace::{Made, make};
 use aap::wire::StreamHead;
 use aap::{ActionType, Verdict};
 use redact::{Level, Redactor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use super::opening::{MIGRATIONS, SCHEMA_VERSION};
 use super::*;
+use crate::event::CallKey;
 use crate::identity::Identity;
+
+mod damage;
+mod looking;
+mod processes;
+mod room;
+mod versions;
+
+fn one_call() -> Lost {
+    Lost::now(Why::Busy, Loss::calls(1))
+}
 
 struct Bench {
     dir: TempDir,
@@ -43,18 +56,26 @@ impl Bench {
         )
     }
 
-    fn prepared(&self, n: u64) -> Prepared {
+    fn card(&self) -> AlignmentCard {
         let agent_id = self.identity.agent_id();
-        let card = AlignmentCard::default_for(agent_id, clock::now(), "http://localhost/v1/traces");
+        AlignmentCard::default_for(agent_id, clock::now(), "http://localhost/v1/traces")
+    }
+
+    fn prepared(&self, n: u64) -> Prepared {
+        self.made(json!({ "n": n }), ActionType::Allow)
+    }
+
+    fn made(&self, params: Value, action_type: ActionType) -> Prepared {
+        let (agent_id, card) = (self.identity.agent_id(), self.card());
         let at = clock::now();
         let made = Made {
             trace_id: clock::trace_id(at),
             agent_id,
             timestamp: at,
             tool: "exec".to_owned(),
-            params: Some(json!({ "n": n })),
+            params: Some(params),
             verdict: Verdict::allow("nothing objected"),
-            action_type: ActionType::Allow,
+            action_type,
             outcome: "completed",
             result: Value::Null,
             error: None,
@@ -74,6 +95,38 @@ impl Bench {
     fn append(&self, spool: &mut Spool, count: u64) {
         let traces = (0..count).map(|n| self.prepared(n)).collect();
         spool.transact(false, |tx| tx.append(traces)).unwrap();
+    }
+
+    fn tell(&self, spool: &mut Spool) -> usize {
+        let (card, redactor) = (self.card(), Redactor::new(Level::Full));
+        let told = spool.transact(true, |tx| tx.tell_losses(&card, &redactor));
+        told.unwrap().len()
+    }
+
+    /// The gaps that are told in what waits.
+    fn gaps(spool: &Spool) -> Vec<Value> {
+        let items = Self::all(spool);
+        let told = items.iter().filter_map(|item| item.document.as_ref());
+        told.map(|document| serde_json::from_str::<Value>(document.get()).unwrap())
+            .map(|trace| trace["context"]["metadata"]["gap"].clone())
+            .filter(|gap| !gap.is_null())
+            .collect()
+    }
+
+    /// Everything that waits, by acknowledging a copy: runs are bounded.
+    fn all(spool: &Spool) -> Vec<Item> {
+        let rows: Vec<(String, Option<String>)> = spool
+            .read(|conn| {
+                conn.prepare("SELECT header, document FROM links ORDER BY stream, seq")?
+                    .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .collect()
+            })
+            .unwrap();
+        let item = |(header, document): (String, Option<String>)| Item {
+            header: serde_json::from_str(&header).unwrap(),
+            document: document.map(|text| RawValue::from_string(text).unwrap()),
+        };
+        rows.into_iter().map(item).collect()
     }
 
     /// What waits, checked by the rules of the edge.
@@ -247,7 +300,9 @@ fn a_spool_of_the_first_schema_is_taken_over_with_what_is_in_it() {
             )
         })
         .unwrap();
-    assert_eq!((calls, version), (1, SCHEMA_VERSION));
+    assert_eq!((calls, version), (1, PROGRAMS_SCHEMA));
+    let told = spool.read(|conn| meta_number(conn, "schema")).unwrap();
+    assert_eq!(told, SCHEMA_VERSION.cast_unsigned());
 }
 
 #[test]
@@ -255,7 +310,7 @@ fn a_newer_spool_is_left_alone() {
     let bench = Bench::new();
     drop(bench.open());
     let conn = Connection::open(bench.path()).unwrap();
-    conn.pragma_update(None, "user_version", SCHEMA_VERSION + 1)
+    conn.pragma_update(None, "user_version", PROGRAMS_SCHEMA + 1)
         .unwrap();
     drop(conn);
     let bytes = std::fs::read(bench.path()).unwrap();
@@ -303,10 +358,14 @@ fn a_busy_spool_is_waited_for_no_longer_than_told() {
     let mut spool = bench.open();
     let holder = Connection::open(bench.path()).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let error = spool.transact(false, |tx| tx.count_dropped(1)).unwrap_err();
+    let error = spool
+        .transact(false, |tx| tx.count_lost(&one_call()))
+        .unwrap_err();
     assert!(matches!(error, SpoolError::Busy { .. }), "{error:?}");
     holder.execute_batch("ROLLBACK").unwrap();
-    spool.transact(false, |tx| tx.count_dropped(1)).unwrap();
+    spool
+        .transact(false, |tx| tx.count_lost(&one_call()))
+        .unwrap();
 }
 
 #[test]
@@ -317,4 +376,53 @@ fn what_was_committed_survives_a_process_that_is_gone() {
     // As after kill -9: the connection is never closed, the WAL never folded in.
     std::mem::forget(spool);
     assert_eq!(bench.proven(&bench.open()), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_clock_that_was_set_back_is_followed() {
+    let bench = Bench::new();
+    let mut spool = bench.open();
+    let now = clock::now();
+    let tomorrow = Timestamp::from_millis(now.millis() + 86_400_000);
+    for at in [tomorrow, now] {
+        spool
+            .transact(false, |tx| tx.heard("openclaw", at))
+            .unwrap();
+    }
+    assert_eq!(spool.agents().unwrap(), [("openclaw".to_owned(), now)]);
+
+    let (key, id) = open_call(&mut spool, tomorrow);
+    let long_ago = Timestamp::from_millis(0);
+    let found = spool.transact(false, |tx| tx.waiting_since(long_ago, long_ago, now, 10));
+    let found = found.unwrap();
+    assert_eq!(found.len(), 1, "it is not waited for until tomorrow");
+    assert_eq!(found[0].1.trace_id, id);
+
+    // In another stream it is told under another id: the edge may know the first.
+    spool
+        .transact(true, |tx| {
+            tx.save(&Head::start(
+                bench.identity.agent_id(),
+                clock::stream_id(),
+                None,
+            ))?;
+            tx.open_new_stream()
+        })
+        .unwrap();
+    let row = spool.transact(false, |tx| tx.call(&key)).unwrap().unwrap();
+    assert_ne!(row.trace_id, id);
+    assert_eq!(row.at, tomorrow);
+}
+
+/// A call that was seen before it ran, at `at`.
+fn open_call(spool: &mut Spool, at: Timestamp) -> (CallKey, TraceId) {
+    let mut call = aap::ToolCall::new("openclaw", "exec", json!({}));
+    call.call_id = Some("c".to_owned());
+    let (key, id) = (CallKey::of(&call), clock::trace_id(at));
+    spool
+        .transact(false, |tx| {
+            tx.put_call(&key, CallState::Pending, at, id, None)
+        })
+        .unwrap();
+    (key, id)
 }

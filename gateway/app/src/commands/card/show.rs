@@ -52,8 +52,8 @@ fn sentences(card: &AlignmentCard) -> Vec<String> {
     let audit = &card.audit;
     let asked = audit.query_endpoint.as_deref();
     all.push(format!(
-        "Traces are kept for {} days{}.",
-        audit.retention_days,
+        "Traces are kept for {}{}.",
+        output::count(audit.retention_days, "day", "days"),
         match asked {
             Some(url) if audit.queryable => format!(" and answered at {url}"),
             _ => String::new(),

@@ -94,8 +94,8 @@ async fn migrate(server: &Server, client: &mut Client, as_json: bool) -> anyhow:
 fn told(did: schema::Upkeep) -> anyhow::Result<()> {
     for (count, verb) in [(did.made, "made"), (did.dropped, "dropped")] {
         if count > 0 {
-            let noun = if count == 1 { "month" } else { "months" };
-            row("partitions", &format!("{verb} {count} {noun}"))?;
+            let months = output::count(count, "month", "months");
+            row("partitions", &format!("{verb} {months}"))?;
         }
     }
     Ok(())
@@ -117,7 +117,10 @@ async fn partition(
         return json(&json!({ "partitions_made": did.made, "partitions_dropped": did.dropped }));
     }
     match retention {
-        Some(Retention::Days(days)) => row("retention", &format!("{days} days, in whole months"))?,
+        Some(Retention::Days(days)) => row(
+            "retention",
+            &format!("{}, in whole months", output::count(days, "day", "days")),
+        )?,
         Some(Retention::Off) => row("retention", "off; traces are kept for good")?,
         None => {}
     }
@@ -191,15 +194,21 @@ fn figures(owned: &Owned) -> anyhow::Result<()> {
     row("traces", &span)?;
     row(
         "elsewhere",
-        &format!("{} traces outside of the months below", owned.elsewhere),
+        &format!(
+            "{} outside of the months below",
+            output::count(owned.elsewhere, "trace", "traces")
+        ),
     )?;
     row(
         "counters",
-        &format!("{} rows to be added up", owned.unfolded),
+        &format!(
+            "{} to be added up",
+            output::count(owned.unfolded, "row", "rows")
+        ),
     )?;
     for partition in &owned.partitions {
         let rows = match partition.rows {
-            Some(rows) => format!("about {rows} rows"),
+            Some(rows) => format!("about {}", output::count(rows, "row", "rows")),
             None => "not counted yet".to_owned(),
         };
         let size = size(partition.bytes);

@@ -1,0 +1,106 @@
+//! `smoltbot doctor`: looks whether everything works, and says what to do where it does not.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::{agent, output};
+
+mod hooks;
+mod machine;
+mod services;
+
+/// What came of a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Well,
+    /// Nothing is broken, but it should be known.
+    Note,
+    Wrong,
+}
+
+/// A look at one thing.
+#[derive(Debug)]
+struct Finding {
+    name: String,
+    verdict: Verdict,
+    what: String,
+    /// What to do about it.
+    todo: Option<String>,
+}
+
+impl Finding {
+    fn well(name: &str, what: impl Into<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            verdict: Verdict::Well,
+            what: what.into(),
+            todo: None,
+        }
+    }
+
+    fn note(name: &str, what: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Note,
+            todo: Some(todo.into()),
+            ..Self::well(name, what)
+        }
+    }
+
+    fn wrong(name: &str, what: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Wrong,
+            todo: Some(todo.into()),
+            ..Self::well(name, what)
+        }
+    }
+}
+
+pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
+    // A wrong configuration says so by itself, with file, line and key.
+    let config = agent::config()?;
+    let mut findings = Vec::new();
+    findings.extend(hooks::look(&config));
+    findings.extend(services::look(&config));
+    findings.extend(machine::look(&config));
+    let wrong = findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Wrong)
+        .count();
+    let code = ExitCode::from(u8::from(wrong > 0));
+    if as_json {
+        let checks: Vec<_> = findings
+            .iter()
+            .map(|finding| {
+                json!({
+                    "name": finding.name,
+                    "ok": finding.verdict != Verdict::Wrong,
+                    "note": finding.verdict == Verdict::Note,
+                    "what": finding.what,
+                    "todo": finding.todo,
+                })
+            })
+            .collect();
+        output::line(&json!({ "ok": wrong == 0, "checks": checks }).to_string())?;
+        return Ok(code);
+    }
+    for finding in &findings {
+        let mark = match finding.verdict {
+            Verdict::Well => "ok",
+            Verdict::Note => "note",
+            Verdict::Wrong => "WRONG",
+        };
+        output::line(&format!("{mark:<6}{:<13}{}", finding.name, finding.what))?;
+        if let Some(todo) = &finding.todo {
+            output::line(&format!("{:<19}{todo}", ""))?;
+        }
+    }
+    output::line(&match wrong {
+        0 => "Everything works.".to_owned(),
+        wrong => format!(
+            "{} to be put right.",
+            output::count(wrong, "thing is", "things are")
+        ),
+    })?;
+    Ok(code)
+}

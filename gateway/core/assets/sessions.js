@@ -1,0 +1,61 @@
+// Conversations that the gateway keeps: a list to choose from, and what was said in one.
+import { make } from "./cards.js";
+import { get } from "./talk.js";
+
+const dialog = document.getElementById("conversations");
+const list = document.getElementById("conversation-list");
+const when = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+
+/** Lets the person choose; `open` is told which. */
+export function conversations(open) {
+  const button = document.getElementById("earlier");
+  if (!button) return;
+  button.addEventListener("click", async () => {
+    list.replaceChildren(make("li", "aside", "Looking…"));
+    dialog.showModal();
+    try {
+      const { sessions } = await get("/api/sessions");
+      const items = sessions.map((session) => entry(session, open));
+      list.replaceChildren(...(items.length ? items : [make("li", "aside", "Nothing was said yet.")]));
+    } catch (error) {
+      list.replaceChildren(make("li", "aside", error.message));
+    }
+  });
+}
+
+function entry(session, open) {
+  const item = make("li");
+  const button = make("button", "", session.label ?? session.title ?? session.key);
+  button.type = "button";
+  const facts = `${when.format(session.updated_at)} · ${session.channel} · ${session.messages} ${session.messages === 1 ? "message" : "messages"}`;
+  button.append(make("span", "aside", facts));
+  button.addEventListener("click", async () => {
+    dialog.close();
+    await open(session);
+  });
+  item.append(button);
+  return item;
+}
+
+/** The turns of a conversation, as the page shows them. */
+export async function opened(key) {
+  const { messages } = await get(`/api/sessions/${encodeURIComponent(key)}`);
+  const turns = [];
+  const calls = new Map();
+  for (const { role, parts } of messages) {
+    for (const part of parts) {
+      if (role === "user" && part.type === "text") turns.push({ said: part.text, blocks: [] });
+      const blocks = turns.at(-1)?.blocks;
+      if (!blocks) continue;
+      if (part.type === "tool_result") Object.assign(calls.get(part.id) ?? {}, { told: part.content, failed: part.is_error });
+      else if (role === "assistant" && part.type === "text") blocks.push({ type: "text", text: part.text });
+      else if (part.type === "thinking" && part.text) blocks.push({ type: "thinking", text: part.text });
+      else if (part.type === "tool_use") {
+        const block = { type: "past", tool: part.name, params: part.input, told: "", failed: false };
+        calls.set(part.id, block);
+        blocks.push(block);
+      }
+    }
+  }
+  return turns;
+}

@@ -1,0 +1,390 @@
+//! One message on its way through the model and its tools, round after round.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use super::answer::{Answer, Reply, Step, StopReason};
+use super::ask::Ask;
+use super::guard::{self, Guard};
+use super::prompt::{self, Now};
+use super::run::Run;
+use super::soul::For;
+use super::{Agent, compact, told, words};
+use crate::clock::now_ms;
+use crate::limits::MAX_ROUNDS;
+use crate::model::{
+    Delta, ErrorKind, Message, Model, ModelError, Part, Request, Role, Stop, ToolChoice, Usage,
+};
+use crate::sessions::{Added, Past, SessionsError};
+
+/// What a model's call that got no result is told with, so that the conversation stays whole.
+const NOT_RUN: &str = "This call was ended before it brought a result.";
+
+/// Why a turn ends without the model being done.
+#[derive(Debug, thiserror::Error)]
+enum Halt {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Sessions(#[from] SessionsError),
+    #[error("the gateway's files could not be read; try again")]
+    Reading,
+}
+
+/// A turn under way. What it has so far outlives its future, so that nothing is lost when that is dropped.
+struct Turn<'a> {
+    agent: &'a Agent,
+    run: &'a Run,
+    ask: &'a Ask,
+    request: Request,
+    /// Where in the request's messages this turn begins.
+    from: usize,
+    /// Everything that was said in words.
+    said: String,
+    /// What the model said in words in this round.
+    round: String,
+    model: String,
+    usage: Usage,
+}
+
+/// Answers `ask` with `model`.
+pub(super) async fn talk(agent: &Agent, run: &Run, ask: &Ask, model: &Arc<dyn Model>) -> Answer {
+    let mut turn = Turn {
+        agent,
+        run,
+        ask,
+        request: Request::default(),
+        from: 0,
+        said: String::new(),
+        round: String::new(),
+        model: String::new(),
+        usage: Usage::default(),
+    };
+    let ended = tokio::select! {
+        biased;
+        () = run.aborted() => None,
+        ended = turn.go(model.as_ref()) => Some(ended),
+    };
+    turn.keep(ended.as_ref()).await;
+    turn.answer(ended)
+}
+
+impl Turn<'_> {
+    async fn go(&mut self, model: &dyn Model) -> Result<(Reply, StopReason), Halt> {
+        let mut past = self.prepare().await?;
+        let mut shortened = false;
+        if compact::tokens(&past) > self.agent.context_tokens {
+            shortened = self.shorten(&mut past).await?;
+        }
+        self.begin(&past).await?;
+        let mut guard = Guard::default();
+        let mut round = 0;
+        loop {
+            round += 1;
+            let last = round >= MAX_ROUNDS || guard.is_out_of_patience();
+            if last {
+                self.request.tool_choice = ToolChoice::None;
+            }
+            let reply = match self.listen(model).await {
+                // Nothing of this turn can be left out; what was before may.
+                Err(error)
+                    if error.kind == ErrorKind::ContextLength && !shortened && round == 1 =>
+                {
+                    shortened = self.shorten(&mut past).await?;
+                    if !shortened {
+                        return Err(error.into());
+                    }
+                    self.begin(&past).await?;
+                    continue;
+                }
+                reply => reply?,
+            };
+            self.usage += reply.usage;
+            self.model.clone_from(&reply.model);
+            self.round.clear();
+            let calls: Vec<Part> = reply
+                .parts
+                .iter()
+                .filter(|part| matches!(part, Part::ToolUse { .. }))
+                .cloned()
+                .collect();
+            self.request.messages.push(Message {
+                role: Role::Assistant,
+                parts: reply.parts,
+            });
+            if calls.is_empty() || last {
+                let why = if last {
+                    StopReason::MaxRounds
+                } else {
+                    why(reply.stop)
+                };
+                return Ok((self.words(reply.stop), why));
+            }
+            if self
+                .ask
+                .given
+                .as_ref()
+                .is_some_and(|given| !given.tools.is_empty())
+            {
+                let text = self.said.clone();
+                return Ok((Reply::Calls { text, calls }, StopReason::ToolUse));
+            }
+            let parts = self.act(&calls, &mut guard).await;
+            self.request.messages.push(Message {
+                role: Role::User,
+                parts,
+            });
+        }
+    }
+
+    /// What was said before, and with which model to go on.
+    async fn prepare(&mut self) -> Result<Past, Halt> {
+        let past = match &self.ask.given {
+            Some(_) => Past::default(),
+            None => self.agent.sessions.past(self.run.session()).await?,
+        };
+        let default = self.agent.default_model().await?;
+        self.request.model = [self.ask.model.clone(), past.model.clone(), default]
+            .into_iter()
+            .flatten()
+            .next()
+            .unwrap_or_default();
+        self.request.session = Some(self.run.session().to_owned());
+        self.request.thinking = self
+            .ask
+            .thinking
+            .or(past.thinking)
+            .unwrap_or(self.agent.thinking);
+        Ok(past)
+    }
+
+    async fn shorten(&mut self, past: &mut Past) -> Result<bool, Halt> {
+        let key = self.run.session();
+        let done = self.agent.compact(key, &self.request.model, past).await?;
+        if done {
+            self.run.step(Step::Note {
+                text: "The conversation had grown long; its older part was put in short."
+                    .to_owned(),
+            });
+        }
+        Ok(done)
+    }
+
+    /// Writes the request.
+    async fn begin(&mut self, past: &Past) -> Result<(), Halt> {
+        let soul = Arc::clone(&self.agent.soul);
+        let (user, channel) = (self.ask.user.clone(), self.ask.channel.clone());
+        let context = self.ask.context.clone();
+        let files = tokio::task::spawn_blocking(move || {
+            soul.read(For {
+                user: user.as_deref(),
+                channel: Some(&channel),
+                context: context.as_deref(),
+            })
+        });
+        let files = files.await.map_err(|_| Halt::Reading)?;
+        let given = self.ask.given.as_deref().cloned().unwrap_or_default();
+        let now = Now {
+            date: &prompt::day(now_ms()),
+            channel: &self.ask.channel,
+            workspace: self.agent.toolbox.workspace().root(),
+            summary: past.summary.as_deref(),
+        };
+        self.request.system = prompt::system(&files, &given.system, now);
+        self.request.messages = past
+            .messages
+            .iter()
+            .map(|said| said.message.clone())
+            .chain(given.messages)
+            .collect();
+        self.from = self.request.messages.len();
+        self.request.messages.push(Message {
+            role: Role::User,
+            parts: self.ask.parts.clone(),
+        });
+        self.request.tools = if given.tools.is_empty() {
+            self.agent.toolbox.specs()
+        } else {
+            given.tools
+        };
+        self.request.tool_choice = given.tool_choice;
+        self.request.max_tokens = given.max_tokens;
+        self.request.temperature = given.temperature;
+        self.request.top_p = given.top_p;
+        self.request.stop = given.stop;
+        Ok(())
+    }
+
+    /// One answer of the model, told as it comes.
+    async fn listen(&mut self, model: &dyn Model) -> Result<crate::model::Reply, ModelError> {
+        let (run, said, round) = (self.run, &mut self.said, &mut self.round);
+        let mut sink = |delta| match delta {
+            Delta::Text(text) => {
+                if round.is_empty() && !said.is_empty() {
+                    // What was said before a tool ran is a paragraph of its own.
+                    said.push_str("\n\n");
+                    run.text("\n\n");
+                }
+                said.push_str(&text);
+                round.push_str(&text);
+                run.text(&text);
+            }
+            Delta::Thinking(text) => run.thinking(&text),
+            Delta::ToolUse { .. } | Delta::ToolInput { .. } => {}
+        };
+        model.answer(&self.request, &mut sink).await
+    }
+
+    /// Makes the calls of one answer side by side, and brings their results in the order of the calls.
+    async fn act(&self, calls: &[Part], guard: &mut Guard) -> Vec<Part> {
+        let works = calls.iter().filter_map(|call| match call {
+            Part::ToolUse { id, name, input } => {
+                let held = guard.holds_back(name, input);
+                Some(async move {
+                    let (content, is_error) = if held {
+                        (guard::told(name), true)
+                    } else {
+                        self.one(id, name, input).await
+                    };
+                    (id, name, input, held, content, is_error)
+                })
+            }
+            _ => None,
+        });
+        let works: Vec<_> = works.collect();
+        let mut parts = Vec::with_capacity(works.len());
+        for (id, name, input, held, content, is_error) in join_all(works).await {
+            if !held {
+                guard.brought(name, input, &content);
+            }
+            parts.push(Part::ToolResult {
+                id: id.clone(),
+                name: name.clone(),
+                content,
+                is_error,
+            });
+        }
+        parts
+    }
+
+    async fn one(&self, id: &str, name: &str, input: &Value) -> (String, bool) {
+        let _place = self.agent.place().await;
+        let reply = self
+            .agent
+            .call(
+                self.run,
+                self.ask,
+                id.to_owned(),
+                name.to_owned(),
+                input.clone(),
+            )
+            .await;
+        let told = told::to_model(&reply);
+        self.run.step(Step::Called {
+            call_id: id.to_owned(),
+            reply,
+        });
+        told
+    }
+
+    /// The answer in words, also where the model had none.
+    fn words(&self, stop: Stop) -> Reply {
+        let mut text = self.said.clone();
+        let note = match stop {
+            Stop::Refusal => Some("The model's provider held its answer back."),
+            Stop::MaxTokens => Some("[the answer is cut here: it reached the limit of tokens]"),
+            _ if text.trim().is_empty() => Some("The model had nothing to say."),
+            _ => None,
+        };
+        if let Some(note) = note {
+            if !text.is_empty() {
+                text.push_str("\n\n");
+            }
+            text.push_str(note);
+        }
+        Reply::Message { text }
+    }
+
+    /// Keeps what was said, whole: every call with a result, every message with an answer.
+    async fn keep(&mut self, ended: Option<&Result<(Reply, StopReason), Halt>>) {
+        if self.ask.given.is_some() || self.request.messages.is_empty() {
+            return;
+        }
+        if !self.round.is_empty() {
+            let text = std::mem::take(&mut self.round);
+            self.request.messages.push(Message::assistant(text));
+        }
+        let mut messages = self.request.messages.split_off(self.from);
+        match messages.last() {
+            Some(last) if last.role == Role::Assistant => {
+                let results: Vec<Part> = last.parts.iter().filter_map(not_run).collect();
+                if !results.is_empty() {
+                    messages.push(Message {
+                        role: Role::User,
+                        parts: results,
+                    });
+                    messages.push(Message::assistant("[ended before an answer]"));
+                }
+            }
+            _ => messages.push(Message::assistant(match ended {
+                None => "[ended by the user before an answer]",
+                Some(_) => "[no answer: the model failed]",
+            })),
+        }
+        let added = Added {
+            key: self.run.session().to_owned(),
+            channel: self.ask.channel.clone(),
+            run_id: self.run.id().to_owned(),
+            messages,
+            usage: self.usage,
+        };
+        if let Err(error) = self.agent.sessions.add(added).await {
+            tracing::error!(%error, session = self.run.session(), "what was said could not be kept");
+            self.run.step(Step::Note {
+                text: format!("This exchange could not be kept: {error}"),
+            });
+        }
+    }
+
+    fn answer(self, ended: Option<Result<(Reply, StopReason), Halt>>) -> Answer {
+        let (reply, stop_reason) = match ended {
+            Some(Ok(ended)) => ended,
+            Some(Err(halt)) => (
+                words::error(format!("I could not answer: {halt}")),
+                StopReason::Error,
+            ),
+            None => (Reply::Aborted { text: self.said }, StopReason::Aborted),
+        };
+        Answer {
+            session_id: self.run.session().to_owned(),
+            run_id: self.run.id().to_owned(),
+            reply,
+            model: self.model,
+            stop_reason,
+            usage: self.usage,
+        }
+    }
+}
+
+fn why(stop: Stop) -> StopReason {
+    match stop {
+        Stop::EndTurn | Stop::ToolUse => StopReason::EndTurn,
+        Stop::MaxTokens => StopReason::MaxTokens,
+        Stop::StopSequence => StopReason::StopSequence,
+        Stop::Refusal => StopReason::Refusal,
+    }
+}
+
+fn not_run(part: &Part) -> Option<Part> {
+    match part {
+        Part::ToolUse { id, name, .. } => Some(Part::ToolResult {
+            id: id.clone(),
+            name: name.clone(),
+            content: NOT_RUN.to_owned(),
+            is_error: true,
+        }),
+        _ => None,
+    }
+}

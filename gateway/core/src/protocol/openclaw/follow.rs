@@ -1,0 +1,181 @@
+//! A run as OpenClaw's clients see it: events `chat` for what is said, `agent` for what is done.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::Client;
+use crate::agent::{Answer, Event, Reply, Run, Step, StopReason};
+use crate::clock::now_ms;
+use crate::protocol::out::Gone;
+
+/// A run that is told to one connection.
+struct Telling {
+    client: Client,
+    /// What the client calls it.
+    name: String,
+    session: String,
+    /// Numbers of its own, one for each event.
+    seq: u64,
+    /// Everything that was said.
+    said: String,
+    /// Tools of the calls under way.
+    calls: HashMap<String, String>,
+}
+
+/// A message of the assistant.
+pub(super) fn message(text: &str) -> Value {
+    json!({"role": "assistant", "content": [{"type": "text", "text": text}], "timestamp": now_ms()})
+}
+
+impl Client {
+    /// Tells this connection of `run`, once.
+    pub(super) fn follow(&self, run: &Arc<Run>) {
+        if !self.watched().runs.insert(run.id().to_owned()) {
+            return;
+        }
+        let telling = Telling {
+            client: self.clone(),
+            name: self.0.room.sockets.asked().name(run),
+            session: run.session().to_owned(),
+            seq: 0,
+            said: String::new(),
+            calls: HashMap::new(),
+        };
+        let (client, run) = (self.clone(), Arc::clone(run));
+        tokio::spawn(async move {
+            tokio::select! {
+                () = client.0.out.gone() => {}
+                // Whoever is gone hears nothing.
+                _ = telling.tell(&run) => {}
+            }
+            client.watched().runs.remove(run.id());
+        });
+    }
+}
+
+impl Telling {
+    async fn tell(mut self, run: &Arc<Run>) -> Result<(), Gone> {
+        self.agent(
+            "lifecycle",
+            json!({"phase": "start", "startedAt": run.started_at()}),
+        )
+        .await?;
+        let mut following = run.follow();
+        while let Some(event) = following.next().await {
+            match event {
+                Event::Text(text) => {
+                    self.said.push_str(&text);
+                    let said = json!({"text": self.said, "delta": text});
+                    self.agent("assistant", said).await?;
+                    self.chat(json!({"state": "delta", "deltaText": text}))
+                        .await?;
+                }
+                Event::Thinking(_) => {}
+                Event::Step(step) => self.step(&step).await?,
+                Event::Ended(answer) => self.end(&answer).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<(), Gone> {
+        match step {
+            Step::Judging {
+                call_id,
+                tool,
+                params,
+            } => {
+                self.calls.insert(call_id.clone(), tool.clone());
+                let told =
+                    json!({"phase": "start", "name": tool, "toolCallId": call_id, "args": params});
+                self.tool(told).await
+            }
+            Step::Called { call_id, reply } => self.called(call_id, reply).await,
+            Step::Asking(question) => {
+                let told = json!({"phase": "update", "name": question.tool,
+                    "partialResult": {"question": question}});
+                self.tool(told).await
+            }
+            Step::Note { text } => {
+                self.agent("item", json!({"kind": "note", "text": text}))
+                    .await
+            }
+            Step::Running { .. } => Ok(()),
+        }
+    }
+
+    async fn called(&mut self, call_id: &str, reply: &Reply) -> Result<(), Gone> {
+        let Some(name) = self.calls.remove(call_id) else {
+            return Ok(());
+        };
+        let mut result = json!({"content": [{"type": "text", "text": reply.text()}]});
+        if let Reply::Refusal(call) = reply {
+            result["details"] = json!({"status": "blocked", "reason": call.verdict.reason,
+                "traceUrl": call.trace_url});
+        }
+        let told = json!({"phase": "result", "name": name, "toolCallId": call_id,
+            "isError": !matches!(reply, Reply::Result(_)), "result": result});
+        self.tool(told).await
+    }
+
+    async fn end(&mut self, answer: &Answer) -> Result<(), Gone> {
+        // A call that the message itself made ends with the run.
+        if matches!(
+            answer.reply,
+            Reply::Result(_) | Reply::Failure(_) | Reply::Refusal(_)
+        ) {
+            let ids: Vec<String> = self.calls.keys().cloned().collect();
+            for id in ids {
+                self.called(&id, &answer.reply).await?;
+            }
+        }
+        let text = answer.reply.text();
+        if answer.stop_reason == StopReason::Error {
+            let told = json!({"phase": "error", "error": text, "endedAt": now_ms()});
+            self.agent("lifecycle", told).await?;
+            return self
+                .chat(json!({"state": "error", "errorMessage": text}))
+                .await;
+        }
+        // What the gateway itself says comes in one piece.
+        if self.said.is_empty() && !text.is_empty() {
+            self.said.clone_from(&text);
+            self.agent("assistant", json!({"text": text, "delta": text}))
+                .await?;
+            self.chat(json!({"state": "delta", "deltaText": text}))
+                .await?;
+        }
+        let aborted = answer.stop_reason == StopReason::Aborted;
+        let told = json!({"phase": "end", "endedAt": now_ms(), "aborted": aborted});
+        self.agent("lifecycle", told).await?;
+        let state = if aborted { "aborted" } else { "final" };
+        self.chat(
+            json!({"state": state, "message": message(&text), "stopReason": answer.stop_reason}),
+        )
+        .await
+    }
+
+    async fn tool(&mut self, data: Value) -> Result<(), Gone> {
+        if self.client.0.tool_events {
+            self.agent("tool", data).await?;
+        }
+        Ok(())
+    }
+
+    async fn agent(&mut self, stream: &str, data: Value) -> Result<(), Gone> {
+        self.seq += 1;
+        let told = json!({"runId": self.name, "sessionKey": self.session, "seq": self.seq, "stream": stream,
+            "ts": now_ms(), "data": data});
+        self.client.0.out.event("agent", told).await
+    }
+
+    async fn chat(&mut self, mut told: Value) -> Result<(), Gone> {
+        self.seq += 1;
+        told["runId"] = self.name.clone().into();
+        told["sessionKey"] = self.session.clone().into();
+        told["seq"] = self.seq.into();
+        self.client.0.out.event("chat", told).await
+    }
+}

@@ -1,0 +1,133 @@
+//! The tools of one gateway, and the one function that runs them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use aap::{Admitted, Outcome, OutcomeKind, ToolCall, TraceId};
+
+use super::bash::Shells;
+use super::mcp::Servers;
+use super::{
+    Bash, ExecuteCommand, Failure, HttpFetch, ListFiles, PatchFile, ReadFile, SearchFiles,
+    Settings, Tool, Workspace, WriteFile,
+};
+use crate::model::ToolSpec;
+
+/// The tools of a gateway and the workspace that they work in.
+pub struct Toolbox {
+    tools: Vec<Arc<dyn Tool>>,
+    workspace: Workspace,
+    shells: Arc<Shells>,
+    servers: Servers,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Executed {
+    /// The trace that tells it.
+    pub trace_id: TraceId,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+impl Toolbox {
+    /// The tools that every gateway has, and those of MCP servers, which are started in the background.
+    pub fn new(workspace: Workspace, settings: &Settings) -> Self {
+        let shells = Arc::<Shells>::default();
+        Self {
+            servers: Servers::start(&settings.mcp_servers, &workspace),
+            tools: vec![
+                Arc::new(ReadFile),
+                Arc::new(ListFiles),
+                Arc::new(SearchFiles),
+                Arc::new(WriteFile),
+                Arc::new(PatchFile),
+                Arc::new(ExecuteCommand),
+                Arc::new(Bash::new(Arc::clone(&shells))),
+                Arc::new(HttpFetch::new(settings.fetch_allow.clone())),
+            ],
+            workspace,
+            shells,
+        }
+    }
+
+    /// Ends what stays open between calls. Dropping the toolbox does so, too, once nobody has it any more.
+    pub fn close(&self) {
+        self.shells.close();
+        self.servers.close();
+    }
+
+    /// All of them as they are now, in the order in which people read them.
+    pub fn tools(&self) -> Vec<Arc<dyn Tool>> {
+        let mut tools = self.tools.clone();
+        tools.extend(self.servers.tools());
+        tools
+    }
+
+    /// All of them, as a model is told.
+    pub fn specs(&self) -> Vec<ToolSpec> {
+        self.tools()
+            .iter()
+            .map(|tool| ToolSpec {
+                name: tool.name().to_owned(),
+                description: tool.description().to_owned(),
+                schema: tool.schema(),
+            })
+            .collect()
+    }
+
+    /// Where they work.
+    pub fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
+
+    /// The tool of that name.
+    pub fn find(&self, name: &str) -> Option<Arc<dyn Tool>> {
+        self.tools().into_iter().find(|tool| tool.name() == name)
+    }
+
+    /// Where `call` would run. What cannot be resolved is judged as if in the root, and fails when executed.
+    pub fn directory(&self, call: &ToolCall) -> String {
+        self.find(&call.tool)
+            .and_then(|tool| tool.directory(call, &self.workspace).ok())
+            .unwrap_or_else(|| self.workspace.root().to_owned())
+    }
+
+    /// Runs what was admitted and finishes the admission. Dropping the future ends the work and abandons the call.
+    pub async fn execute(&self, admitted: Admitted<ToolCall>) -> Executed {
+        let start = Instant::now();
+        self.servers.settled(&admitted.call().tool).await;
+        let ran = match self.find(&admitted.call().tool) {
+            Some(tool) => tool.run(&admitted, &self.workspace).await,
+            None => Err(self.unknown(&admitted.call().tool)),
+        };
+        let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let outcome = match ran {
+            Ok(output) => Outcome {
+                exit_code: output.exit_code,
+                ..Outcome::completed(output.result, duration_ms)
+            },
+            Err(failure) => Outcome {
+                result: failure.result,
+                ..Outcome::failed(failure.message, duration_ms)
+            },
+        };
+        debug_assert_ne!(outcome.kind, OutcomeKind::Abandoned);
+        Executed {
+            trace_id: admitted.finish(outcome.clone()),
+            outcome,
+        }
+    }
+
+    fn unknown(&self, name: &str) -> Failure {
+        if let Some(why) = self.servers.why_not(name) {
+            return Failure::new(why);
+        }
+        let tools = self.tools();
+        let names: Vec<&str> = tools.iter().map(|tool| tool.name()).collect();
+        Failure::new(format!(
+            "there is no tool `{name}`; there are: {}",
+            names.join(", ")
+        ))
+    }
+}

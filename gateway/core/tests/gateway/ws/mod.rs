@@ -1,0 +1,8 @@
+//! The gateway's WebSocket, over real sockets.
+
+mod client;
+mod limits;
+mod openclaw;
+mod parrot;
+mod simple;
+mod stopping;
