@@ -133,3 +133,19 @@ impl IntoResponse for OpenAiError {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_gateway_says_when_to_come_back() {
+        let response = OpenAiError::busy(Busy::Runs).into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[RETRY_AFTER], "1");
+        assert!(
+            !response.headers().contains_key(SHOULD_RETRY),
+            "nothing was begun"
+        );
+    }
+}
