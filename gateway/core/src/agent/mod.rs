@@ -27,7 +27,7 @@ mod told;
 mod turn;
 mod words;
 
-pub use answer::{Answer, CallReply, NO_MODEL, Reply, Step, StopReason, ToolInfo};
+pub use answer::{Answer, CallReply, Failure, NO_MODEL, Reply, Step, StopReason, ToolInfo};
 pub use ask::{Ask, Given};
 pub use questions::{Decision, Question};
 pub use run::{Event, Following, Run};

@@ -3,6 +3,7 @@
 //! What happens is written down once and read by each follower at its own pace: one that reads slowly gets larger pieces
 //! instead of a longer queue, and one that comes late misses nothing.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -43,6 +44,7 @@ pub struct Run {
     channel: String,
     started_at: i64,
     cancel: CancellationToken,
+    out_of_time: AtomicBool,
     log: Mutex<Log>,
     news: watch::Sender<()>,
 }
@@ -55,6 +57,7 @@ impl Run {
             channel,
             started_at: now_ms(),
             cancel: CancellationToken::new(),
+            out_of_time: AtomicBool::new(false),
             log: Mutex::default(),
             news: watch::channel(()).0,
         }
@@ -83,6 +86,17 @@ impl Run {
     /// Ends it: what runs for it is dropped, and its traces say so. It still comes to an answer, which tells that.
     pub fn abort(&self) {
         self.cancel.cancel();
+    }
+
+    /// Ends it because the time that it was given is up.
+    pub fn time_out(&self) {
+        self.out_of_time.store(true, Ordering::Relaxed);
+        self.abort();
+    }
+
+    /// Whether the time that it was given is up.
+    pub fn is_out_of_time(&self) -> bool {
+        self.out_of_time.load(Ordering::Relaxed)
     }
 
     /// Its answer, once there is one.

@@ -349,6 +349,10 @@ impl Turn<'_> {
     }
 
     fn answer(self, ended: Option<Result<(Reply, StopReason), Halt>>) -> Answer {
+        let failure = match &ended {
+            Some(Err(Halt::Model(error))) => Some(error.into()),
+            _ => None,
+        };
         let (reply, stop_reason) = match ended {
             Some(Ok(ended)) => ended,
             Some(Err(halt)) => (
@@ -364,6 +368,7 @@ impl Turn<'_> {
             model: self.model,
             stop_reason,
             usage: self.usage,
+            failure,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aap::Gate;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use tokio_util::sync::CancellationToken;
 
@@ -98,6 +98,7 @@ pub(crate) fn stoppable_router(
     let openai = Router::new()
         .route("/v1/models", get(openai::models))
         .route("/v1/models/{*id}", get(openai::one_model))
+        .route("/v1/{*rest}", any(openai::nothing))
         .route(
             "/v1/chat/completions",
             post(openai::completions).layer(DefaultBodyLimit::max(MAX_COMPLETION_BODY_BYTES)),

@@ -286,8 +286,10 @@ fn device(visitor: Visitor, nonce: &str, role: &str, hello: &Hello) -> Result<()
     if visitor.local {
         return Ok(());
     }
-    let what = "pairing required: this device is not paired, and this version of the gateway keeps no paired devices: \
-        connect from the machine that it runs on";
-    Err(Fault::new(Code::NotPaired, what)
-        .with(json!({"code": "PAIRING_REQUIRED", "reason": "not-paired"})))
+    // The first 123 bytes are the reason that the connection is closed with.
+    let what = "pairing required: this gateway pairs no devices; connect on its own machine, or through `ssh -L PORT:127.0.0.1:PORT \
+        HOST` with PORT being the gateway's";
+    Err(Fault::new(Code::NotPaired, what).with(
+        json!({"code": "PAIRING_REQUIRED", "reason": "not-paired", "recommendedNextStep": "review_auth_configuration"}),
+    ))
 }

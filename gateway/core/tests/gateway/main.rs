@@ -14,6 +14,7 @@ mod files;
 mod house;
 mod mcp;
 mod openai;
+mod openai_failures;
 mod shells;
 mod stopping;
 mod talk;

@@ -9,20 +9,20 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use futures_util::stream::{self, Stream, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 mod error;
 mod request;
 mod response;
+mod stream;
 
 use super::Room;
 use super::waiting::{News, Waiting};
-use crate::agent::{Event, StopReason};
+use crate::agent::{Event, Step, StopReason};
 use crate::clock::now_ms;
 use crate::limits::BODY_TIMEOUT;
 use error::OpenAiError;
@@ -32,6 +32,8 @@ use response::Writer;
 /// The model that stands for the agent, whichever language model it uses.
 const AGENT: &str = "smoltbot";
 const STOPPED: &str = "the gateway is stopping and has ended this answer";
+/// By which OpenAI's clients tell a request. Here it is the run's id, which the traces of its calls carry.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Lets pass who shows the token; refuses in OpenAI's words.
 pub(super) async fn require(
@@ -84,6 +86,17 @@ fn model(name: &str) -> Value {
     json!({"id": name, "object": "model", "created": 0, "owned_by": owner})
 }
 
+/// Anything else below `/v1`.
+pub(super) async fn nothing(uri: Uri) -> Response {
+    let text = format!(
+        "`{}` is not served; /v1/chat/completions and /v1/models are",
+        uri.path()
+    );
+    OpenAiError::new(StatusCode::NOT_FOUND, text)
+        .code("unknown_url")
+        .into_response()
+}
+
 /// `POST /v1/chat/completions`. When the client goes away, what runs for it is ended.
 pub(super) async fn completions(State(room): State<Arc<Room>>, request: Request) -> Response {
     match complete(&room, request).await {
@@ -98,35 +111,43 @@ async fn complete(room: &Arc<Room>, request: Request) -> Result<Response, OpenAi
         .map_err(|_| OpenAiError::new(StatusCode::REQUEST_TIMEOUT, "the body took too long"))?
         .map_err(|rejected| OpenAiError::new(rejected.status(), rejected.body_text()))?;
     let completion = Completion::read(&body)?;
+    if !room.agent.talks() {
+        return Err(OpenAiError::no_model());
+    }
     let asked = completion.model.clone();
     let (streams, tells_usage) = (completion.stream, completion.tells_usage);
     let ask = completion.into_ask((asked != AGENT).then(|| asked.clone()));
-    let run = room
-        .agent
-        .start(ask)
-        .map_err(|busy| OpenAiError::new(StatusCode::SERVICE_UNAVAILABLE, busy.to_string()))?;
+    let run = room.agent.start(ask).map_err(OpenAiError::busy)?;
     let writer = Writer {
         id: format!("chatcmpl-{}", run.id()),
         created: now_ms() / 1000,
         asked,
     };
-    let mut waiting = Waiting::new(run.follow(), room.stop.clone());
-    if streams {
-        let events = chunks(writer, waiting, tells_usage);
-        return Ok((
-            [(CONTENT_TYPE, "text/event-stream")],
-            Body::from_stream(events),
-        )
-            .into_response());
+    let waiting = Waiting::new(run.follow(), room.stop.clone());
+    let answer = if streams {
+        streamed(writer, waiting, tells_usage).await
+    } else {
+        whole(&writer, waiting).await
+    };
+    let mut response = answer.unwrap_or_else(OpenAiError::into_response);
+    if let Ok(id) = HeaderValue::from_str(run.id()) {
+        response.headers_mut().insert(REQUEST_ID, id);
     }
+    Ok(response)
+}
+
+/// The answer in one piece.
+async fn whole(writer: &Writer, mut waiting: Waiting) -> Result<Response, OpenAiError> {
+    let mut acted = false;
     while let Some(news) = waiting.next().await {
         match news {
             News::Event(Event::Ended(answer)) if answer.stop_reason == StopReason::Error => {
-                return Err(OpenAiError::upstream(answer.reply.text()));
+                return Err(OpenAiError::failed(&answer, acted));
             }
             News::Event(Event::Ended(answer)) => {
                 return Ok(Json(writer.whole(&answer)).into_response());
             }
+            News::Event(Event::Step(step)) => acted |= matches!(*step, Step::Running { .. }),
             News::Event(_) => {}
             News::Stopped => break,
         }
@@ -134,52 +155,22 @@ async fn complete(room: &Arc<Room>, request: Request) -> Result<Response, OpenAi
     Err(OpenAiError::new(StatusCode::SERVICE_UNAVAILABLE, STOPPED))
 }
 
-/// The answer in pieces, as Server-Sent Events.
-fn chunks(
+/// The answer as it comes. It begins with the first thing that happens, so that what fails before has a status of its own.
+async fn streamed(
     writer: Writer,
-    waiting: Waiting,
+    mut waiting: Waiting,
     tells_usage: bool,
-) -> impl Stream<Item = Result<Bytes, serde_json::Error>> + Send {
-    let first = writer.chunk(&json!({"role": "assistant", "content": ""}), None);
-    let rest = stream::unfold((writer, waiting), move |(writer, mut waiting)| async move {
-        let values = match waiting.next().await? {
-            News::Event(Event::Text(text)) => vec![writer.chunk(&json!({"content": text}), None)],
-            News::Event(Event::Thinking(text)) => {
-                vec![writer.chunk(&json!({"reasoning_content": text}), None)]
-            }
-            News::Event(Event::Step(_)) => Vec::new(),
-            News::Event(Event::Ended(answer)) if answer.stop_reason == StopReason::Error => {
-                vec![OpenAiError::upstream(answer.reply.text()).body()]
-            }
-            News::Event(Event::Ended(answer)) => {
-                let mut last = writer.last(&answer);
-                if tells_usage {
-                    last.push(writer.usage(&answer));
-                }
-                let mut bytes = events(&last);
-                bytes.extend_from_slice(b"data: [DONE]\n\n");
-                return Some((Ok(Bytes::from(bytes)), (writer, waiting)));
-            }
-            News::Stopped => {
-                vec![OpenAiError::new(StatusCode::SERVICE_UNAVAILABLE, STOPPED).body()]
-            }
-        };
-        Some((Ok(Bytes::from(events(&values))), (writer, waiting)))
-    });
-    stream::once(async move { Ok(Bytes::from(events(&[first]))) })
-        .chain(rest)
-        .filter(|piece| {
-            let is_empty = piece.as_ref().is_ok_and(Bytes::is_empty);
-            std::future::ready(!is_empty)
-        })
-}
-
-fn events(values: &[Value]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for value in values {
-        bytes.extend_from_slice(b"data: ");
-        bytes.extend_from_slice(value.to_string().as_bytes());
-        bytes.extend_from_slice(b"\n\n");
+) -> Result<Response, OpenAiError> {
+    let stopped = || OpenAiError::new(StatusCode::SERVICE_UNAVAILABLE, STOPPED);
+    let first = waiting.next().await.ok_or_else(stopped)?;
+    match &first {
+        News::Event(Event::Ended(answer)) if answer.stop_reason == StopReason::Error => {
+            return Err(OpenAiError::failed(answer, false));
+        }
+        News::Stopped => return Err(stopped()),
+        News::Event(_) => {}
     }
-    bytes
+    let events = stream::chunks(writer, first, waiting, tells_usage);
+    let body = Body::from_stream(events);
+    Ok(([(CONTENT_TYPE, "text/event-stream")], body).into_response())
 }

@@ -39,9 +39,9 @@ struct Body {
     top_p: Option<f64>,
     n: Option<u32>,
     stop: Option<Stop>,
-    #[serde(default)]
-    tools: Vec<Tool>,
+    tools: Option<Vec<Tool>>,
     tool_choice: Option<Value>,
+    functions: Option<Value>,
     reasoning_effort: Option<String>,
     response_format: Option<Value>,
     user: Option<String>,
@@ -110,7 +110,11 @@ impl Completion {
             let text = format!("at most {MAX_STOP_TEXTS} texts may end an answer");
             return Err(OpenAiError::param("stop", text));
         }
-        let tools = tools(body.tools)?;
+        if body.functions.is_some() {
+            let text = "functions were replaced by tools: send each as {\"type\": \"function\", \"function\": {…}} in `tools`";
+            return Err(OpenAiError::param("functions", text));
+        }
+        let tools = tools(body.tools.unwrap_or_default())?;
         let tool_choice = tool_choice(body.tool_choice.as_ref(), &tools)?;
         let (system, mut messages) = conversation(&body.messages)?;
         // `conversation` made sure that there is one, and that it is the user's or a tool's.
@@ -333,6 +337,13 @@ fn parts(content: &Value, place: &str) -> Result<Vec<Part>, OpenAiError> {
                     text: text.to_owned(),
                 },
                 None => return wrong(place, "needs its `text`"),
+            },
+            // What an assistant once said instead of an answer.
+            Some("refusal") => match part["refusal"].as_str() {
+                Some(text) => Part::Text {
+                    text: text.to_owned(),
+                },
+                None => return wrong(place, "needs its `refusal`"),
             },
             Some("image_url") => match picture(part["image_url"]["url"].as_str()) {
                 Some(picture) => picture,

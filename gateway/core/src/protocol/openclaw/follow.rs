@@ -1,13 +1,16 @@
 //! A run as OpenClaw's clients see it: events `chat` for what is said, `agent` for what is done.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::Client;
 use crate::agent::{Answer, Event, Reply, Run, Step, StopReason};
 use crate::clock::now_ms;
+use crate::model::ErrorKind;
 use crate::protocol::out::Gone;
 
 /// A run that is told to one connection.
@@ -29,12 +32,24 @@ pub(super) fn message(text: &str) -> Value {
     json!({"role": "assistant", "content": [{"type": "text", "text": text}], "timestamp": now_ms()})
 }
 
+/// The sort of a failure, of the few that the protocol has.
+fn kind(answer: &Answer) -> &'static str {
+    match answer.failure.map(|failure| failure.kind) {
+        Some(ErrorKind::RateLimit) => "rate_limit",
+        Some(ErrorKind::Timeout) => "timeout",
+        Some(ErrorKind::ContextLength) => "context_length",
+        _ => "unknown",
+    }
+}
+
 impl Client {
-    /// Tells this connection of `run`, once.
-    pub(super) fn follow(&self, run: &Arc<Run>) {
-        if !self.watched().runs.insert(run.id().to_owned()) {
-            return;
-        }
+    /// Tells this connection of `run`, once. What is returned is cancelled when all of it was told, or there is nobody to hear it.
+    pub(super) fn follow(&self, run: &Arc<Run>) -> CancellationToken {
+        let told = match self.watched().runs.entry(run.id().to_owned()) {
+            Entry::Occupied(told) => return told.get().clone(),
+            Entry::Vacant(free) => free.insert(CancellationToken::new()).clone(),
+        };
+        let guard = told.clone().drop_guard();
         let telling = Telling {
             client: self.clone(),
             name: self.0.room.sockets.asked().name(run),
@@ -51,7 +66,9 @@ impl Client {
                 _ = telling.tell(&run) => {}
             }
             client.watched().runs.remove(run.id());
+            drop(guard);
         });
+        told
     }
 }
 
@@ -69,12 +86,11 @@ impl Telling {
                     self.said.push_str(&text);
                     let said = json!({"text": self.said, "delta": text});
                     self.agent("assistant", said).await?;
-                    self.chat(json!({"state": "delta", "deltaText": text}))
-                        .await?;
+                    self.delta(&text).await?;
                 }
                 Event::Thinking(_) => {}
                 Event::Step(step) => self.step(&step).await?,
-                Event::Ended(answer) => self.end(&answer).await?,
+                Event::Ended(answer) => self.end(&answer, run.is_out_of_time()).await?,
             }
         }
         Ok(())
@@ -120,7 +136,7 @@ impl Telling {
         self.tool(told).await
     }
 
-    async fn end(&mut self, answer: &Answer) -> Result<(), Gone> {
+    async fn end(&mut self, answer: &Answer, is_out_of_time: bool) -> Result<(), Gone> {
         // A call that the message itself made ends with the run.
         if matches!(
             answer.reply,
@@ -135,8 +151,9 @@ impl Telling {
         if answer.stop_reason == StopReason::Error {
             let told = json!({"phase": "error", "error": text, "endedAt": now_ms()});
             self.agent("lifecycle", told).await?;
+            let kind = kind(answer);
             return self
-                .chat(json!({"state": "error", "errorMessage": text}))
+                .chat(json!({"state": "error", "errorMessage": text, "errorKind": kind}))
                 .await;
         }
         // What the gateway itself says comes in one piece.
@@ -144,31 +161,47 @@ impl Telling {
             self.said.clone_from(&text);
             self.agent("assistant", json!({"text": text, "delta": text}))
                 .await?;
-            self.chat(json!({"state": "delta", "deltaText": text}))
-                .await?;
+            self.delta(&text).await?;
         }
         let aborted = answer.stop_reason == StopReason::Aborted;
         let told = json!({"phase": "end", "endedAt": now_ms(), "aborted": aborted});
         self.agent("lifecycle", told).await?;
         let state = if aborted { "aborted" } else { "final" };
-        self.chat(
-            json!({"state": state, "message": message(&text), "stopReason": answer.stop_reason}),
-        )
-        .await
+        let reason = if aborted && is_out_of_time {
+            json!("timeout")
+        } else {
+            json!(answer.stop_reason)
+        };
+        self.chat(json!({"state": state, "message": message(&text), "stopReason": reason}))
+            .await
     }
 
+    /// More words; beside them everything so far, from which some clients draw.
+    async fn delta(&mut self, text: &str) -> Result<(), Gone> {
+        self.chat(json!({"state": "delta", "deltaText": text, "message": message(&self.said)}))
+            .await
+    }
+
+    /// What a tool does: with the run, to who asked for that in `connect`; else by an event of its own, to who watches sessions.
     async fn tool(&mut self, data: Value) -> Result<(), Gone> {
         if self.client.0.tool_events {
-            self.agent("tool", data).await?;
+            return self.agent("tool", data).await;
+        }
+        if self.client.watched().changes {
+            return self.by("session.tool", "tool", data).await;
         }
         Ok(())
     }
 
     async fn agent(&mut self, stream: &str, data: Value) -> Result<(), Gone> {
+        self.by("agent", stream, data).await
+    }
+
+    async fn by(&mut self, event: &'static str, stream: &str, data: Value) -> Result<(), Gone> {
         self.seq += 1;
         let told = json!({"runId": self.name, "sessionKey": self.session, "seq": self.seq, "stream": stream,
             "ts": now_ms(), "data": data});
-        self.client.0.out.event("agent", told).await
+        self.client.0.out.event(event, told).await
     }
 
     async fn chat(&mut self, mut told: Value) -> Result<(), Gone> {

@@ -38,14 +38,24 @@ impl Client {
         }))
     }
 
-    /// `models.list`: those that are known by name; a provider may have more.
+    /// `models.list`: those that are known by name, the one that is used where nobody says which among them; a provider may
+    /// have more.
     pub(super) async fn models(&self) -> Result<Value, Fault> {
-        let provider = self.0.room.agent.provider();
-        let chosen = self.0.room.agent.default_model().await?;
-        let models: Vec<Value> = chosen
-            .iter()
-            .map(|name| json!({"id": name, "name": name, "provider": provider}))
-            .collect();
+        let agent = &self.0.room.agent;
+        let mut names = agent.models();
+        if let Some(chosen) = agent.default_model().await?
+            && !names.contains(&chosen)
+        {
+            names.insert(0, chosen);
+        }
+        let model = |name: &String| {
+            let (provider, id) = match name.split_once('/') {
+                Some((provider, id)) => (Some(provider), id),
+                None => (agent.provider(), name.as_str()),
+            };
+            json!({"id": id, "name": id, "provider": provider})
+        };
+        let models: Vec<Value> = names.iter().map(model).collect();
         Ok(json!({ "models": models }))
     }
 

@@ -3,11 +3,12 @@
 //! A run that is begun here goes on when its connection goes; `agent.wait` and `chat.history` find it again. Its id is the
 //! `idempotencyKey` that it was begun with, and the same key never begins another one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
 use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
 
 mod asked;
 mod follow;
@@ -56,16 +57,17 @@ pub(super) const METHODS: [&str; 22] = [
     "sessions.delete",
 ];
 /// Events that may come.
-pub(super) const EVENTS: [&str; 6] = [
+pub(super) const EVENTS: [&str; 7] = [
     "connect.challenge",
     "tick",
     "chat",
     "agent",
+    "session.tool",
     "sessions.changed",
     "shutdown",
 ];
 /// Families of OpenClaw's methods that this version does not have: they are told apart from what nobody has.
-const ELSEWHERE: [&str; 9] = [
+const ELSEWHERE: [&str; 21] = [
     "memory.",
     "cron.",
     "terminal.",
@@ -75,6 +77,18 @@ const ELSEWHERE: [&str; 9] = [
     "skills.",
     "config.",
     "exec.",
+    "agent.",
+    "agents.",
+    "artifacts.",
+    "chat.",
+    "logs.",
+    "models.",
+    "plugins.",
+    "question.",
+    "sessions.",
+    "tools.",
+    "update.",
+    "usage.",
 ];
 
 /// Whether the gateway is well.
@@ -86,12 +100,12 @@ pub(super) fn health() -> Value {
 /// What a connection watches.
 #[derive(Default)]
 struct Watched {
-    /// Changes of any session.
+    /// Changes of any session, and tools of the runs that are followed.
     changes: bool,
     /// Whatever is said in these sessions.
     sessions: HashSet<String>,
-    /// Runs that are followed already.
-    runs: HashSet<String>,
+    /// Runs that are being told, each with what is cancelled once all of it was.
+    runs: HashMap<String, CancellationToken>,
 }
 
 struct Inner {
@@ -166,7 +180,7 @@ impl Client {
             "status" => self.status().await,
             "agent" => self.agent(id, &params).await,
             "agent.wait" => self.wait(&params).await,
-            "chat.send" => self.send(&params),
+            "chat.send" => self.send(&params).await,
             "chat.history" => self.history(&params).await,
             "chat.abort" => self.abort(&params),
             "agents.list" => Ok(lists::agents()),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::{AGENT, CHANNEL, Client, MAIN, canonical};
 use crate::agent::{Answer, Ask, Run, StopReason};
@@ -21,8 +22,8 @@ const MAX_WAIT_MS: u32 = 600_000;
 
 impl Client {
     /// `chat.send`: begins, and says so at once.
-    pub(super) fn send(&self, params: &Params) -> Result<Value, Fault> {
-        let (run, new) = self.begin(params)?;
+    pub(super) async fn send(&self, params: &Params) -> Result<Value, Fault> {
+        let (run, new, _) = self.begin(params).await?;
         let status = match (new, run.answer()) {
             (true, _) => "started",
             (false, None) => "in_flight",
@@ -33,21 +34,28 @@ impl Client {
 
     /// `agent`: says that it was accepted, and answers a second time at the end.
     pub(super) async fn agent(&self, id: &str, params: &Params) -> Result<Value, Fault> {
-        let (run, _) = self.begin(params)?;
+        let (run, _, told) = self.begin(params).await?;
         let name = self.name(&run);
         let accepted = json!({"runId": name, "status": "accepted", "acceptedAt": now_ms()});
         let gone = |_| Fault::new(Code::Internal, "the connection is gone");
         let first = frame::res(id, Ok(accepted), Dialect::OpenClaw);
         self.0.out.text(first).await.map_err(gone)?;
         let answer = run.ended().await;
+        // Clients stop listening at the answer.
+        told.cancelled().await;
         let text = answer.reply.text();
         if answer.stop_reason == StopReason::Error {
             return Err(Fault::new(Code::Model, text).with(json!({"runId": name})));
         }
+        let (status, summary) = match answer.stop_reason {
+            StopReason::Aborted => ("timeout", "aborted"),
+            _ => ("ok", "completed"),
+        };
         Ok(json!({
             "runId": name,
-            "status": "ok",
-            "summary": "completed",
+            "status": status,
+            "summary": summary,
+            "stopReason": reason(&run, &answer),
             "result": {"payloads": [{"text": text}], "meta": {"stopReason": answer.stop_reason,
                 "agentMeta": {"sessionId": run.session(), "model": answer.model, "usage": usage(&answer)}}},
         }))
@@ -67,12 +75,18 @@ impl Client {
         match waited {
             Err(_) => told["status"] = "timeout".into(),
             Ok(answer) => {
-                let failed = answer.stop_reason == StopReason::Error;
-                told["status"] = if failed { "error" } else { "ok" }.into();
-                told["stopReason"] = json!(answer.stop_reason);
+                told["status"] = match answer.stop_reason {
+                    StopReason::Aborted if run.is_out_of_time() => "timeout",
+                    StopReason::Aborted | StopReason::Error => "error",
+                    _ => "ok",
+                }
+                .into();
+                told["stopReason"] = reason(&run, &answer);
                 told["endedAt"] = now_ms().into();
-                if failed {
-                    told["error"] = answer.reply.text().into();
+                match answer.stop_reason {
+                    StopReason::Aborted => told["error"] = "the run was ended".into(),
+                    StopReason::Error => told["error"] = answer.reply.text().into(),
+                    _ => {}
                 }
             }
         }
@@ -100,16 +114,23 @@ impl Client {
         self.0.room.sockets.asked().name(run)
     }
 
-    /// Begins what `params` ask for, or finds what their key began. The gateway's stop waits for it.
-    fn begin(&self, params: &Params) -> Result<(Arc<Run>, bool), Fault> {
-        let key = params.needed(&["idempotencyKey"])?;
-        let ask = read(params)?;
+    /// Begins what `params` ask for, or finds what their key began: the run, whether it is new, and what is cancelled once all of
+    /// it was told here. The gateway's stop waits for it.
+    async fn begin(&self, params: &Params) -> Result<(Arc<Run>, bool, CancellationToken), Fault> {
+        let key = params.name("idempotencyKey")?;
+        let mut ask = read(params)?;
+        ask.model = self.wanted(params)?;
+        let time = time(params)?;
+        if let Some(label) = params.text("label")? {
+            self.label(&ask.session, label).await?;
+        }
         let room = &self.0.room;
-        let (run, new) = room
-            .sockets
-            .asked()
-            .begin(key, || room.agent.start(ask).map_err(Fault::from))?;
-        self.follow(&run);
+        let start = || room.agent.start(ask).map_err(Fault::from);
+        let (run, new) = match key {
+            Some(key) => room.sockets.asked().begin(key, start)?,
+            None => (start()?, true),
+        };
+        let told = self.follow(&run);
         if new {
             let (seat, run, stop) = (room.sockets.hold_run(), Arc::clone(&run), room.stop.clone());
             tokio::spawn(async move {
@@ -117,11 +138,65 @@ impl Client {
                 tokio::select! {
                     _ = run.ended() => {}
                     () = stop.cancelled() => run.abort(),
+                    () = sleep(time.unwrap_or(Duration::MAX)), if time.is_some() => {
+                        run.time_out();
+                        run.ended().await;
+                    }
                 }
             });
         }
-        Ok((run, new))
+        Ok((run, new, told))
     }
+
+    /// The model that is asked for; a provider alone means its first.
+    fn wanted(&self, params: &Params) -> Result<Option<String>, Fault> {
+        let model = params.text("model")?.filter(|name| !name.is_empty());
+        let Some(provider) = params.text("provider")?.filter(|name| !name.is_empty()) else {
+            return Ok(model.map(str::to_owned));
+        };
+        let start = format!("{provider}/");
+        if let Some(model) = model {
+            let whole = model.starts_with(&start);
+            return Ok(Some(if whole {
+                model.to_owned()
+            } else {
+                start + model
+            }));
+        }
+        let all = self.0.room.agent.models();
+        let first = all.iter().find(|name| name.starts_with(&start)).cloned();
+        first.map(Some).ok_or_else(|| {
+            let what = format!(
+                "there is no provider `{provider}`; the models are {}",
+                all.join(", ")
+            );
+            Fault::new(Code::Params, what)
+        })
+    }
+}
+
+/// Why a run ended, in a word.
+fn reason(run: &Run, answer: &Answer) -> Value {
+    if answer.stop_reason == StopReason::Aborted && run.is_out_of_time() {
+        return json!("timeout");
+    }
+    json!(answer.stop_reason)
+}
+
+/// How long the run may take: `timeoutMs`, or `timeout` in seconds; 0 means as long as it likes.
+fn time(params: &Params) -> Result<Option<Duration>, Fault> {
+    let number = |name: &str| match params.0.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_u64().map(Some).ok_or_else(|| {
+            let what = format!("`{name}` is a whole number; 0 means no limit");
+            Fault::new(Code::Params, what)
+        }),
+    };
+    let time = match number("timeoutMs")? {
+        Some(ms) => Some(Duration::from_millis(ms)),
+        None => number("timeout")?.map(Duration::from_secs),
+    };
+    Ok(time.filter(|time| !time.is_zero()))
 }
 
 /// What is asked. What it may carry and this version does not do is told, not left out.
@@ -152,6 +227,11 @@ fn read(params: &Params) -> Result<Ask, Fault> {
             return Err(Fault::new(Code::Unavailable, what));
         }
     }
+    if params.flag("deliver", false)? {
+        let what = "`deliver` is not available in this version of the gateway, which has no channels to send an answer to: leave \
+            it out, and read the answer here";
+        return Err(Fault::new(Code::Unavailable, what));
+    }
     let agent = params.text("agentId")?.unwrap_or(AGENT);
     if agent != AGENT {
         let what = format!("unknown agent id `{agent}`; this gateway has `{AGENT}` alone");
@@ -161,7 +241,6 @@ fn read(params: &Params) -> Result<Ask, Fault> {
         .name("sessionKey")?
         .map_or_else(|| MAIN.to_owned(), canonical);
     Ok(Ask {
-        model: params.text("model")?.map(str::to_owned),
         thinking: params.one_of("thinking", &Thinking::ALL, |level| level.name())?,
         asks: true,
         ..Ask::new(session, CHANNEL, message)

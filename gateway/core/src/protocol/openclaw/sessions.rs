@@ -185,6 +185,17 @@ impl Client {
         Ok(json!({"ok": true, "key": key, "sessionId": session.id, "entry": row(&session)}))
     }
 
+    /// Names the session of a run.
+    pub(super) async fn label(&self, key: &str, label: &str) -> Result<(), Fault> {
+        let patch = Patch {
+            label: Some(Some(label.to_owned())),
+            ..Patch::default()
+        };
+        self.sessions().patch(key, CHANNEL, patch).await?;
+        self.changed(key, "patch").await;
+        Ok(())
+    }
+
     /// `sessions.reset`.
     pub(super) async fn reset(&self, params: &Params) -> Result<Value, Fault> {
         let key = canonical(params.needed(&["key"])?);

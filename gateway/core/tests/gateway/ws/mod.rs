@@ -3,6 +3,7 @@
 mod client;
 mod limits;
 mod openclaw;
+mod openclaw_runs;
 mod parrot;
 mod simple;
 mod stopping;
