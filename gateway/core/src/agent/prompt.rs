@@ -4,7 +4,7 @@
 //! Providers keep what begins as it did the last time. So nothing in front of the conversation may change by itself; and a note
 //! that was sent once stays in the conversation as it is, and is written anew only when it says something else.
 
-use crate::model::{Message, Part, System};
+use crate::model::{Message, Part, Role, System};
 
 use super::soul::Said;
 
@@ -57,6 +57,12 @@ pub(super) fn note(messages: &[Message], now: Now<'_>) -> Option<Part> {
         _ => None,
     });
     (last != Some(&text)).then_some(Part::Note { text })
+}
+
+/// Whether a person says something in `message`, and no tool answers.
+pub(super) fn is_said(message: &Message) -> bool {
+    let answers = |part: &Part| matches!(part, Part::ToolResult { .. });
+    message.role == Role::User && !message.parts.iter().any(answers)
 }
 
 /// The note on what was said before the conversation that a model is sent.

@@ -210,12 +210,16 @@ impl Turn<'_> {
             date: &prompt::day((self.agent.clock)()),
             channel: &self.ask.channel,
         };
-        let mut parts = self.ask.parts.clone();
-        parts.extend(prompt::note(&self.request.messages, now));
+        let note = prompt::note(&self.request.messages, now);
         self.request.messages.push(Message {
             role: Role::User,
-            parts,
+            parts: self.ask.parts.clone(),
         });
+        // Words behind the results of tools are taken for a new question.
+        let words = self.request.messages.iter().rposition(prompt::is_said);
+        if let (Some(note), Some(at)) = (note, words) {
+            self.request.messages[at].parts.push(note);
+        }
         // It is kept by itself, and belongs to whatever comes first now.
         self.summarised = past.summary.is_some();
         if let (Some(text), Some(first)) = (&past.summary, self.request.messages.first_mut()) {
