@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use crate::env::Env;
 use crate::error::{ConfigError, in_plain_words};
 use crate::home::Home;
 use crate::identity::IdentityKeys;
+use crate::mcp::{self, McpSection, McpServer};
 use crate::named::in_order;
 use crate::otlp::Otlp;
 use crate::overrides::{Overrides, override_with, utf8};
@@ -35,6 +37,8 @@ pub struct Config {
     pub(crate) providers: Vec<ProviderSection>,
     /// Section `http_fetch`.
     pub http_fetch: HttpFetch,
+    /// Sections `mcp.NAME`; [`Config::mcp_servers`] tells them.
+    pub(crate) mcp: Vec<Result<McpServer, Arc<ConfigError>>>,
     /// Sections `webhooks.NAME`.
     pub webhooks: Vec<Webhook>,
     /// `AI_PROVIDER_PRIORITY`: which providers are asked first, with commas or blanks between them.
@@ -83,6 +87,8 @@ struct Document {
     providers: Vec<ProviderSection>,
     #[serde(rename = "http_fetch")]
     http_fetch: HttpFetch,
+    #[serde(deserialize_with = "in_order")]
+    mcp: Vec<McpSection>,
     #[serde(deserialize_with = "in_order")]
     webhooks: Vec<Webhook>,
     sidecar: Sidecar,
@@ -164,6 +170,7 @@ impl Config {
             })?;
         providers::check(&document.providers, &faults)?;
         tools::check(&document.webhooks, &faults)?;
+        let mcp = mcp::servers(document.mcp, &faults, env)?;
         let identity = identity(
             &faults,
             document.agent_id,
@@ -178,6 +185,7 @@ impl Config {
             agent: document.agent,
             providers: document.providers,
             http_fetch: document.http_fetch,
+            mcp,
             webhooks: document.webhooks,
             priority: settings.priority,
             sidecar: document.sidecar,

@@ -47,8 +47,8 @@ pub(crate) fn override_with(
         }
         // Keys of sections with names are a level deeper.
         let (table, key) = match (section, key.split_once("__")) {
-            ("providers" | "webhooks", Some((name, key))) => (vec![section, name], key),
-            ("providers" | "webhooks", None) => {
+            ("providers" | "webhooks" | "mcp", Some((name, key))) => (vec![section, name], key),
+            ("providers" | "webhooks" | "mcp", None) => {
                 return Err(ConfigError::Variable {
                     name: name.to_owned(),
                     problem: format!(
@@ -82,10 +82,10 @@ fn put(members: &mut Map<String, Value>, table: &[&str], key: &str, value: Value
     members.insert(key.to_owned(), value);
 }
 
-/// A variable's text as the type of its key: limits, times and sizes are numbers, packs, hosts, places and models a list with commas, tools pairs of
-/// name and level, `on_demand` a yes or no.
+/// A variable's text as the type of its key: limits, times and sizes are numbers, packs, hosts, places, models and arguments a list with commas, tools pairs
+/// of name and level, `on_demand` and `enabled` a yes or no.
 fn typed(key: &str, text: String) -> Value {
-    if ["packs", "extra_hosts", "models", "allow"].contains(&key) {
+    if ["packs", "extra_hosts", "models", "allow", "args"].contains(&key) {
         return text.split(',').map(str::trim).collect();
     }
     if key == "tools" {
@@ -96,7 +96,7 @@ fn typed(key: &str, text: String) -> Value {
         });
         return Value::Object(pairs.collect());
     }
-    if key == "on_demand"
+    if ["on_demand", "enabled"].contains(&key)
         && let Ok(yes) = text.trim().parse::<bool>()
     {
         return yes.into();

@@ -14,11 +14,12 @@ use crate::places::Places;
 use crate::toml_file;
 
 /// The sections, as in `SMOLTBOT_<SECTION>__<KEY>`.
-pub(crate) const SECTIONS: [&str; 11] = [
+pub(crate) const SECTIONS: [&str; 12] = [
     "gateway",
     "agent",
     "providers",
     "http_fetch",
+    "mcp",
     "webhooks",
     "sidecar",
     "edge",
@@ -29,7 +30,14 @@ pub(crate) const SECTIONS: [&str; 11] = [
 ];
 
 /// Keys whose values are secrets, wherever they stand.
-const SECRETS: [&str; 5] = ["token", "database_url", "headers", "api_key", "secret"];
+const SECRETS: [&str; 6] = [
+    "token",
+    "database_url",
+    "headers",
+    "env",
+    "api_key",
+    "secret",
+];
 
 /// One file's keys and where they stand.
 struct Source {

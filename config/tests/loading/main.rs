@@ -12,6 +12,7 @@ use smoltbot_config::{
 };
 
 mod identity;
+mod mcp;
 mod operator;
 mod providers;
 mod publishing;
@@ -208,7 +209,7 @@ fn errors_name_file_line_column_and_key() {
     assert_snapshot!(error("{\n  \"gateway\": {\n\n    \"listne\": \"127.0.0.1:1\"\n  }\n}", &[]),
         @r#"config.json:4:5: gateway.listne: unknown key; did you mean "listen"?; known keys are listen, token, extra_hosts, database"#);
     assert_snapshot!(error("{\"gatway\": {}}", &[]),
-        @r#"config.json:1:2: gatway: unknown key; did you mean "gateway"?; known keys are agentId, createdAt, version, gateway, agent, providers, http_fetch, webhooks, sidecar, edge, conscience, publish, spool, otlp"#);
+        @r#"config.json:1:2: gatway: unknown key; did you mean "gateway"?; known keys are agentId, createdAt, version, gateway, agent, providers, http_fetch, mcp, webhooks, sidecar, edge, conscience, publish, spool, otlp"#);
     assert_snapshot!(error("{\"publish\": {\"colour\": 1}}", &[]),
         @"config.json:1:14: publish.colour: unknown key; known keys are level, tools, pii");
     assert_snapshot!(error("{\"edge\": {\n\t\"limit_per_minute\": \"many\"}}", &[]),

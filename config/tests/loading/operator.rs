@@ -47,7 +47,7 @@ fn both_files_count_and_variables_go_before_them() {
 fn errors_name_file_line_column_and_key() {
     let wrong = |toml: &str| error(toml, None, &[]);
     assert_snapshot!(wrong("[gateway]\n\n  listne = \"127.0.0.1:1\"\n"), @r#"smoltbot.toml:3:3: gateway.listne: unknown key; did you mean "listen"?; known keys are listen, token, extra_hosts, database"#);
-    assert_snapshot!(wrong("[gatway]\nlisten = 5\n"), @r#"smoltbot.toml:1:2: gatway: unknown key; did you mean "gateway"?; known keys are gateway, agent, providers, http_fetch, webhooks, sidecar, edge, conscience, publish, spool, otlp"#);
+    assert_snapshot!(wrong("[gatway]\nlisten = 5\n"), @r#"smoltbot.toml:1:2: gatway: unknown key; did you mean "gateway"?; known keys are gateway, agent, providers, http_fetch, mcp, webhooks, sidecar, edge, conscience, publish, spool, otlp"#);
     assert_snapshot!(wrong("# é\nedge = { limit_per_minute = \"many\" }"), @r#"smoltbot.toml:2:10: edge.limit_per_minute: invalid type: string "many", expected a whole number from 0 to 4294967295"#);
     assert_snapshot!(wrong("edge = 5"), @"smoltbot.toml:1:1: edge: invalid type: integer `5`, expected a table");
     assert_snapshot!(wrong("[spool]\nmax_bytes = 2026-11-22"), @"smoltbot.toml:2:13: spool.max_bytes: is a date: write text in quotation marks");
@@ -159,8 +159,8 @@ fn the_sample_has_every_key_of_every_section() {
         known.split(", ").map(str::to_owned).collect()
     };
     let mut sections = known("zzz = 1");
-    assert_eq!(sections.len(), 11, "{sections:?}");
-    sections.retain(|section| section != "providers" && section != "webhooks");
+    assert_eq!(sections.len(), 12, "{sections:?}");
+    sections.retain(|section| !["providers", "webhooks", "mcp"].contains(&section.as_str()));
     let part = |start: &str| -> String {
         let parts = text.split("\n[").filter(|part| part.starts_with(start));
         parts.collect::<Vec<_>>().join("\n")
@@ -174,7 +174,11 @@ fn the_sample_has_every_key_of_every_section() {
             );
         }
     }
-    for (start, example) in [("providers.", "groq"), ("webhooks.", "github")] {
+    for (start, example) in [
+        ("providers.", "groq"),
+        ("webhooks.", "github"),
+        ("mcp.", "files"),
+    ] {
         let there = part(start);
         for key in known(&format!("[{start}{example}]\nzzz = 1")) {
             assert!(

@@ -1,15 +1,16 @@
 //! The chat's models: the providers of the configuration, in the order in which the gateway's router asks them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use gateway::model::{
     ALIASES, Access, Http, Key, Model, Patience, Retries, Router, Slot, Thinking, order, provider,
 };
-use gateway::tools::Settings;
+use gateway::tools::{McpProgram, McpServer, Settings};
 use gateway::{Webhook, WebhookAuth};
 use serde_json::{Value, json};
-use smoltbot_config::{Config, Process, Provider};
+use smoltbot_config::{Config, McpWay, Process, Provider, Secret};
 use trace_plugin::clock;
 
 /// How somebody comes to answer.
@@ -113,8 +114,53 @@ pub(crate) fn tools(config: &Config) -> anyhow::Result<Settings> {
     let allow = allow.map(|place| place.parse().context("http_fetch.allow"));
     Ok(Settings {
         fetch_allow: allow.collect::<anyhow::Result<_>>()?,
+        mcp_servers: mcp_servers(config)?,
         ..Settings::default()
     })
+}
+
+/// The MCP servers whose tools are the agent's.
+fn mcp_servers(config: &Config) -> anyhow::Result<Vec<McpServer>> {
+    let servers = config.mcp_servers()?.into_iter().map(|from| {
+        let exposed = |pairs: BTreeMap<String, Secret<String>>| -> BTreeMap<String, String> {
+            let pairs = pairs.into_iter();
+            pairs
+                .map(|(name, text)| (name, text.expose().clone()))
+                .collect()
+        };
+        let mut server = match from.way {
+            McpWay::Program {
+                command,
+                args,
+                env,
+                cwd,
+            } => {
+                let args = args.iter().map(|arg| arg.expose().clone()).collect();
+                let env = exposed(env);
+                McpServer::program(
+                    &from.name,
+                    McpProgram {
+                        command,
+                        args,
+                        env,
+                        cwd,
+                    },
+                )
+            }
+            McpWay::Http { url, headers } => {
+                McpServer::at(&from.name, url.expose(), &exposed(headers))
+            }
+        }
+        .with_context(|| format!("mcp.{}", from.name))?;
+        if let Some(within) = from.start_within {
+            server.start_within = within;
+        }
+        if let Some(within) = from.call_within {
+            server.call_within = within;
+        }
+        Ok(server)
+    });
+    servers.collect()
 }
 
 /// Who may send webhooks.

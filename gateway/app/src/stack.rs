@@ -151,12 +151,18 @@ impl Stack {
         let address = listener.local_addr()?;
         let models = Models::of(&agent.config)?;
         output::line(&format!("model      {}", models.told()))?;
+        let tools = models::tools(&agent.config)?;
+        if !tools.mcp_servers.is_empty() {
+            let names = tools.mcp_servers.iter().map(|server| server.name());
+            let names: Vec<&str> = names.collect();
+            self.say(&format!("mcp        {}", names.join(", ")))?;
+        }
         let options = gateway::Options {
             extra_hosts: agent.config.gateway.extra_hosts.clone(),
             model: models.router()?,
             thinking: models::thinking(&agent.config),
             webhooks: models::webhooks(&agent.config),
-            tools: models::tools(&agent.config)?,
+            tools,
             database: Some(agent::conversations(&agent.config)),
             context_tokens: agent.config.agent.context_tokens,
             ..gateway::Options::new(&token, workspace, dashboard)

@@ -1,9 +1,13 @@
 //! Time and ids of the gateway.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aap::Timestamp;
 use uuid::{Builder, Uuid};
+
+/// Tells the milliseconds since 1970.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {

@@ -10,6 +10,7 @@ pub mod agent;
 mod clock;
 mod http;
 pub mod limits;
+pub mod metrics;
 pub mod model;
 mod options;
 mod protocol;
@@ -18,7 +19,9 @@ pub mod sessions;
 pub mod tools;
 mod webhook;
 
+pub use clock::Clock;
 pub use http::router;
+pub use metrics::Metrics;
 pub use options::Options;
 pub use serve::{ServeError, page_url, serve};
 pub use webhook::{Webhook, WebhookAuth};

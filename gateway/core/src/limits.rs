@@ -19,8 +19,13 @@ pub const DEFAULT_DRAIN: Duration = Duration::from_secs(5);
 /// How long connections get to say goodbye once their calls were ended.
 pub const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Bytes kept of a command's standard output, and as many of its standard error.
-pub const MAX_OUTPUT_BYTES: usize = 32 * 1024;
+/// Bytes of a tool's answer that a model is told: 48 KiB, about 12 000 tokens. Tools cut what they bring to [`MAX_RESULT_BYTES`], so
+/// that this cuts only what has no such text, such as long lists.
+pub const MAX_TOLD_BYTES: usize = 48 * 1024;
+/// Bytes of the text that a tool brings: what a model is told, less 5 KiB for what stands around it, a path of 4096 bytes included.
+pub const MAX_RESULT_BYTES: usize = MAX_TOLD_BYTES - 5 * 1024;
+/// Bytes kept of a command's standard output, and as many of its standard error: both together are one answer.
+pub const MAX_OUTPUT_BYTES: usize = MAX_RESULT_BYTES / 2;
 /// Milliseconds that a command may run when it does not ask for another time: two minutes.
 pub const DEFAULT_TIMEOUT_MS: u64 = 120_000;
 /// Milliseconds that a command may ask for: ten minutes.
@@ -32,7 +37,7 @@ pub const DRAIN_AFTER_EXIT: Duration = Duration::from_secs(1);
 pub const MAX_SHELLS: usize = 8;
 /// How long a shell stays open that nobody uses.
 pub const SHELL_IDLE: Duration = Duration::from_mins(30);
-/// How long a shell may take to open.
+/// How long a shell may take to open, unless configured.
 pub const SHELL_START: Duration = Duration::from_secs(10);
 /// How long a line whose time is up has to end once it is interrupted.
 pub const INTERRUPT_GRACE: Duration = Duration::from_secs(2);
@@ -47,14 +52,22 @@ pub const MAX_OFFERED_NAME_CHARS: usize = 64;
 pub const MAX_MCP_TOOLS: usize = 128;
 /// Bytes of one such tool's schema: 64 KiB. One with a larger schema is left out.
 pub const MAX_MCP_SCHEMA_BYTES: usize = 64 * 1024;
+/// Objects and lists within one another in such a schema: providers take no deeper ones.
+pub const MAX_MCP_SCHEMA_DEPTH: usize = 32;
+/// Pages on which one MCP server tells its tools. What it would tell on further ones is left out.
+pub const MAX_MCP_PAGES: usize = 64;
 /// Bytes of one such tool's description, cut in the middle.
 pub const MAX_MCP_DESCRIPTION_BYTES: usize = 4 * 1024;
 /// Bytes of one message of an MCP server: 16 MiB. A larger one is dropped.
 pub const MAX_MCP_LINE_BYTES: usize = 16 * 1024 * 1024;
-/// How long an MCP server may take to start and tell its tools: npx may have to fetch it first.
+/// How long an MCP server may take to start and tell its tools, unless configured: npx may have to fetch it first.
 pub const MCP_START_TIME: Duration = Duration::from_mins(1);
-/// How long an MCP server may take for one call.
+/// How long after the gateway's start a message waits for MCP servers that have not told their tools yet. Later ones wait for nobody.
+pub const MCP_FIRST_WAIT: Duration = Duration::from_secs(3);
+/// How long an MCP server may take for one call, unless configured.
 pub const MCP_CALL_TIME: Duration = Duration::from_mins(5);
+/// How long a connection to an MCP server on the web may take to be made.
+pub const MCP_CONNECT_TIME: Duration = Duration::from_secs(10);
 /// How long an MCP server that ended is left alone before it is started again; twice as long each time.
 pub const MCP_FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// How long at most.
@@ -63,14 +76,16 @@ pub const MCP_LONGEST_PAUSE: Duration = Duration::from_mins(1);
 pub const MCP_STEADY_TIME: Duration = Duration::from_mins(1);
 
 /// Bytes of a file's text in one answer.
-pub const MAX_FILE_BYTES: usize = 64 * 1024;
+pub const MAX_FILE_BYTES: usize = MAX_RESULT_BYTES;
 /// Bytes of a file that are read for one answer, skipped lines included: 64 MiB.
 pub const MAX_FILE_SCAN_BYTES: u64 = 64 * 1024 * 1024;
 /// Lines of a file in one answer when no limit is asked for.
 pub const DEFAULT_FILE_LINES: u64 = 2000;
 /// Entries of a directory in one answer, the first by name.
 pub const MAX_LIST_ENTRIES: usize = 1000;
-/// Entries of a directory that are read before the rest is left alone.
+/// Levels that a listing may be asked to go down; it holds a directory of each open.
+pub const MAX_LIST_DEPTH: u64 = 16;
+/// Entries of a directory, and of those below it, that are read before the rest is left alone.
 pub const MAX_LIST_SCAN: usize = 20_000;
 
 /// Bytes of a file that `patch_file` changes: 8 MiB. It is held in memory twice.
@@ -90,7 +105,7 @@ pub const MAX_SEARCH_DEPTH: usize = 64;
 pub const SEARCH_TIME: Duration = Duration::from_secs(20);
 /// Bytes that a compiled search pattern may take: 1 MiB.
 pub const MAX_PATTERN_SIZE: usize = 1024 * 1024;
-/// Bytes of a `.gitignore` that are read: 256 KiB.
+/// Bytes of a `.gitignore` that are read: 256 KiB. A line that goes on behind them counts for nothing.
 pub const MAX_IGNORE_BYTES: u64 = 256 * 1024;
 
 /// Bytes of an answer that `http_fetch` takes unless asked for another number: 256 KiB.
@@ -111,6 +126,17 @@ pub const MAX_TOOL_INPUT_BYTES: usize = 1024 * 1024;
 /// Bytes of everything that one answer of a model may stream: 16 MiB.
 pub const MAX_REPLY_BYTES: usize = 16 * 1024 * 1024;
 
+/// Models that have a place of their own in the metrics; requests to others are counted together. Clients may name any model.
+pub const MAX_METRIC_MODELS: usize = 64;
+/// Tools that have a place of their own in the metrics: those of the gateway and of a few MCP servers.
+pub const MAX_METRIC_TOOLS: usize = 256;
+/// Bytes of a name that has a place of its own in the metrics.
+pub const MAX_METRIC_LABEL_BYTES: usize = 128;
+/// Events that wait for the metrics' recorder before a thread makes it: what a start brings is less.
+pub const METRICS_WAITING: usize = 64;
+/// Events of the metrics, with samples at eight bytes and a little more each, that are kept one by one before they are folded into buckets.
+pub const METRICS_FOLD_AFTER: u32 = 4096;
+
 /// Conversations that are kept; the one that was silent longest goes first.
 pub const MAX_SESSIONS: usize = 10_000;
 /// Rounds of a model and its tools in one run. After the last one it must answer without tools.
@@ -119,8 +145,6 @@ pub const MAX_ROUNDS: usize = 25;
 pub const MAX_SAME_CALLS: usize = 3;
 /// How many repeated calls are held back before the model must answer without tools.
 pub const MAX_HELD_BACK: usize = 3;
-/// Bytes of a tool's answer that a model is told, cut in the middle: 48 KiB, about 12 000 tokens.
-pub const MAX_TOLD_BYTES: usize = 48 * 1024;
 /// Ended runs whose answer can still be waited for.
 pub const MAX_ENDED_RUNS: usize = 256;
 /// Runs that are under way at the same time.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::{Clock, now_ms};
 use crate::limits::{DEFAULT_ANSWER_WITHIN, DEFAULT_CONTEXT_TOKENS, DEFAULT_DRAIN};
+use crate::metrics::Metrics;
 use crate::model::{Model, Thinking};
 use crate::tools::Settings;
 use crate::webhook::Webhook;
@@ -38,6 +40,10 @@ pub struct Options {
     pub webhooks: Vec<Webhook>,
     /// How the tools are set up.
     pub tools: Settings,
+    /// What is counted and measured.
+    pub metrics: Arc<Metrics>,
+    /// The time of day, which the agent is told.
+    pub clock: Clock,
 }
 
 impl Options {
@@ -60,6 +66,8 @@ impl Options {
             context_tokens: DEFAULT_CONTEXT_TOKENS,
             webhooks: Vec::new(),
             tools: Settings::default(),
+            metrics: Arc::default(),
+            clock: Arc::new(now_ms),
         }
     }
 }
@@ -79,6 +87,6 @@ impl fmt::Debug for Options {
             .field("context_tokens", &self.context_tokens)
             .field("webhooks", &self.webhooks)
             .field("tools", &self.tools)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -16,13 +16,13 @@ const KEY: &str = "sk-canary-7f3a9c51e2d84b60";
 const SHOWN_WITHIN: Duration = Duration::from_secs(5);
 
 /// How a chat is configured.
-struct Configured<'a> {
-    toml: String,
-    vars: Vec<(&'a str, String)>,
+pub(super) struct Configured<'a> {
+    pub(super) toml: String,
+    pub(super) vars: Vec<(&'a str, String)>,
 }
 
 impl Configured<'_> {
-    fn smoltbot(&self, home: &Home, arguments: &[&str]) -> Command {
+    pub(super) fn smoltbot(&self, home: &Home, arguments: &[&str]) -> Command {
         let mut command = home.smoltbot(arguments);
         for (name, value) in &self.vars {
             command.env(name, value);
@@ -31,7 +31,7 @@ impl Configured<'_> {
     }
 
     /// Writes the operator's file, and starts everything with its log in a file.
-    fn up(&self, home: &Home) -> Up {
+    pub(super) fn up(&self, home: &Home) -> Up {
         fs::create_dir_all(home.path().join("workspace")).unwrap();
         fs::write(home.path().join("workspace/notes.txt"), "hello").unwrap();
         if !self.toml.is_empty() {
@@ -47,7 +47,7 @@ impl Configured<'_> {
 }
 
 /// The lines of the answer to a message.
-async fn say(up: &Up, message: &str) -> Vec<Value> {
+pub(super) async fn say(up: &Up, message: &str) -> Vec<Value> {
     let answer = reqwest::Client::new()
         .post(format!("{}/api/chat", up.gateway))
         .bearer_auth(&up.token)
@@ -64,12 +64,12 @@ async fn say(up: &Up, message: &str) -> Vec<Value> {
         .collect()
 }
 
-fn called<'a>(lines: &'a [Value], tool: &str) -> &'a Value {
+pub(super) fn called<'a>(lines: &'a [Value], tool: &str) -> &'a Value {
     let mut calls = lines.iter().filter(|line| line["event"] == "called");
     calls.find(|line| line["tool"] == tool).unwrap()
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap()
 }
 

@@ -112,6 +112,23 @@ pub enum StopReason {
     Error,
 }
 
+impl StopReason {
+    /// Its name, as it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EndTurn => "end_turn",
+            Self::MaxTokens => "max_tokens",
+            Self::StopSequence => "stop_sequence",
+            Self::ToolUse => "tool_use",
+            Self::Refusal => "refusal",
+            Self::MaxRounds => "max_rounds",
+            Self::Command => "command",
+            Self::Aborted => "aborted",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// What an answer says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -1,5 +1,7 @@
 //! One tool call: judged, perhaps put to a person, run, told.
 
+use std::time::Duration;
+
 use aap::{ApprovalStatus, Decision, OutcomeKind, ToolCall};
 use serde_json::Value;
 
@@ -28,6 +30,8 @@ impl Agent {
             ..ToolCall::new(RUNTIME, tool.clone(), params.clone())
         };
         call.cwd = Some(self.toolbox.directory(&call));
+        let known = self.toolbox.find(&tool).is_some();
+        let mut counted = self.metrics.call(&tool, known);
         run.step(Step::Judging {
             call_id: call_id.clone(),
             tool: tool.clone(),
@@ -59,6 +63,8 @@ impl Agent {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 let judged = refusal.judged;
+                counted.judged(judged.verdict.decision);
+                counted.refused();
                 let approval = judged.approval.map(|approval| approval.status);
                 return Reply::Refusal(Box::new(told(judged.trace_id, judged.verdict, approval)));
             }
@@ -69,10 +75,13 @@ impl Agent {
             trace_id: admitted.trace_id(),
         });
         let verdict = admitted.verdict().clone();
+        counted.judged(verdict.decision);
         // Of what runs, an ask is one that was approved.
         let approval = (verdict.decision == Decision::Ask).then_some(ApprovalStatus::Approved);
         let executed = self.toolbox.execute(admitted).await;
         let outcome = executed.outcome;
+        let well = outcome.kind == OutcomeKind::Completed;
+        counted.ran(well, Duration::from_millis(outcome.duration_ms));
         let reply = Box::new(CallReply {
             result: outcome.result,
             error: outcome.error,
@@ -80,7 +89,7 @@ impl Agent {
             duration_ms: outcome.duration_ms,
             ..told(executed.trace_id, verdict, approval)
         });
-        if outcome.kind == OutcomeKind::Completed {
+        if well {
             Reply::Result(reply)
         } else {
             Reply::Failure(reply)

@@ -26,7 +26,7 @@ pub(super) fn tokens(past: &Past) -> usize {
 
 fn bytes(message: &Message) -> usize {
     let bytes = |part: &Part| match part {
-        Part::Text { text } | Part::Thinking { text, .. } => text.len(),
+        Part::Text { text } | Part::Note { text } | Part::Thinking { text, .. } => text.len(),
         Part::Image { data, .. } | Part::RedactedThinking { data } => data.len(),
         Part::ToolUse { input, name, .. } => input.to_string().len() + name.len(),
         Part::ToolResult { content, .. } => content.len(),
@@ -113,7 +113,7 @@ fn shown(message: &Message, text: &mut String) {
         let line = match part {
             Part::Text { text } => format!("{who}: {text}"),
             Part::Image { .. } => format!("{who}: [a picture]"),
-            Part::Thinking { .. } | Part::RedactedThinking { .. } => continue,
+            Part::Note { .. } | Part::Thinking { .. } | Part::RedactedThinking { .. } => continue,
             Part::ToolUse { name, input, .. } => {
                 format!("Agent calls {name} {}", head(&input.to_string()))
             }

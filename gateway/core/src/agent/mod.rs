@@ -33,8 +33,9 @@ pub use questions::{Decision, Question};
 pub use run::{Event, Following, Run};
 pub use runs::Busy;
 
-use crate::clock::unique;
+use crate::clock::{Clock, unique};
 use crate::limits::MAX_CONCURRENT_CALLS;
+use crate::metrics::Metrics;
 use crate::model::{Model, Thinking};
 use crate::sessions::{Sessions, SessionsError};
 use crate::tools::Toolbox;
@@ -70,6 +71,10 @@ pub struct Setup {
     pub answer_within: Duration,
     /// Tokens of a conversation from which on its older part is summarised.
     pub context_tokens: usize,
+    /// What is counted and measured.
+    pub metrics: Arc<Metrics>,
+    /// The time of day.
+    pub clock: Clock,
 }
 
 /// An agent.
@@ -85,6 +90,8 @@ pub struct Agent {
     context_tokens: usize,
     places: Arc<Semaphore>,
     runs: Runs,
+    metrics: Arc<Metrics>,
+    clock: Clock,
 }
 
 /// Ends a run that its task left without an answer.
@@ -101,6 +108,9 @@ impl Drop for Ends {
                 stop_reason: StopReason::Error,
                 ..Answer::command(&self.run, words::error(text))
             });
+        }
+        if let Some(answer) = self.run.answer() {
+            self.agent.metrics.run_ended(answer.stop_reason.name());
         }
         self.agent.runs.end(&self.run);
     }
@@ -121,6 +131,8 @@ impl Agent {
             context_tokens: setup.context_tokens,
             places: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
             runs: Runs::new(),
+            metrics: setup.metrics,
+            clock: setup.clock,
         }
     }
 
@@ -162,6 +174,7 @@ impl Agent {
         };
         let run = Arc::new(Run::new(ask.session.clone(), ask.channel.clone()));
         self.runs.begin(&run)?;
+        self.metrics.run_begun();
         let ends = Ends {
             agent: Arc::clone(self),
             run: Arc::clone(&run),
@@ -188,6 +201,11 @@ impl Agent {
     /// The runs under way, the oldest first.
     pub fn under_way(&self) -> Vec<Arc<Run>> {
         self.runs.under_way()
+    }
+
+    /// How many runs are under way.
+    pub(crate) fn runs_under_way(&self) -> usize {
+        self.runs.number()
     }
 
     /// Every run that begins from now on.

@@ -92,6 +92,11 @@ impl Runs {
         runs
     }
 
+    /// How many are under way.
+    pub(super) fn number(&self) -> usize {
+        *self.count.borrow()
+    }
+
     pub(super) fn listen(&self) -> broadcast::Receiver<Arc<Run>> {
         self.begun.subscribe()
     }

@@ -1,6 +1,7 @@
 //! One message on its way through the model and its tools, round after round.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -12,7 +13,6 @@ use super::prompt::{self, Now};
 use super::run::Run;
 use super::soul::For;
 use super::{Agent, compact, told, words};
-use crate::clock::now_ms;
 use crate::limits::MAX_ROUNDS;
 use crate::model::{
     Delta, ErrorKind, Message, Model, ModelError, Part, Request, Role, Stop, ToolChoice, Usage,
@@ -41,12 +41,17 @@ struct Turn<'a> {
     request: Request,
     /// Where in the request's messages this turn begins.
     from: usize,
+    /// The first of them begins with the summary of what was before.
+    summarised: bool,
     /// Everything that was said in words.
     said: String,
     /// What the model said in words in this round.
     round: String,
     model: String,
     usage: Usage,
+    since: Instant,
+    /// When the first word or thought came.
+    first: Option<Duration>,
 }
 
 /// Answers `ask` with `model`.
@@ -57,10 +62,13 @@ pub(super) async fn talk(agent: &Agent, run: &Run, ask: &Ask, model: &Arc<dyn Mo
         ask,
         request: Request::default(),
         from: 0,
+        summarised: false,
         said: String::new(),
         round: String::new(),
         model: String::new(),
         usage: Usage::default(),
+        since: Instant::now(),
+        first: None,
     };
     let ended = tokio::select! {
         biased;
@@ -68,7 +76,10 @@ pub(super) async fn talk(agent: &Agent, run: &Run, ask: &Ask, model: &Arc<dyn Mo
         ended = turn.go(model.as_ref()) => Some(ended),
     };
     turn.keep(ended.as_ref()).await;
-    turn.answer(ended)
+    let (whole, first) = (turn.since.elapsed(), turn.first);
+    let answer = turn.answer(ended);
+    agent.metrics.turn(whole, first, answer.stop_reason.name());
+    answer
 }
 
 impl Turn<'_> {
@@ -186,13 +197,8 @@ impl Turn<'_> {
         });
         let files = files.await.map_err(|_| Halt::Reading)?;
         let given = self.ask.given.as_deref().cloned().unwrap_or_default();
-        let now = Now {
-            date: &prompt::day(now_ms()),
-            channel: &self.ask.channel,
-            workspace: self.agent.toolbox.workspace().root(),
-            summary: past.summary.as_deref(),
-        };
-        self.request.system = prompt::system(&files, &given.system, now);
+        let workspace = self.agent.toolbox.workspace().root();
+        self.request.system = prompt::system(&files, &given.system, workspace);
         self.request.messages = past
             .messages
             .iter()
@@ -200,12 +206,27 @@ impl Turn<'_> {
             .chain(given.messages)
             .collect();
         self.from = self.request.messages.len();
+        let now = Now {
+            date: &prompt::day((self.agent.clock)()),
+            channel: &self.ask.channel,
+        };
+        let note = prompt::note(&self.request.messages, now);
         self.request.messages.push(Message {
             role: Role::User,
             parts: self.ask.parts.clone(),
         });
+        // Words behind the results of tools are taken for a new question.
+        let words = self.request.messages.iter().rposition(prompt::is_said);
+        if let (Some(note), Some(at)) = (note, words) {
+            self.request.messages[at].parts.push(note);
+        }
+        // It is kept by itself, and belongs to whatever comes first now.
+        self.summarised = past.summary.is_some();
+        if let (Some(text), Some(first)) = (&past.summary, self.request.messages.first_mut()) {
+            first.parts.insert(0, prompt::summary(text));
+        }
         self.request.tools = if given.tools.is_empty() {
-            self.agent.toolbox.specs()
+            self.agent.toolbox.specs().await
         } else {
             given.tools
         };
@@ -220,19 +241,25 @@ impl Turn<'_> {
     /// One answer of the model, told as it comes.
     async fn listen(&mut self, model: &dyn Model) -> Result<crate::model::Reply, ModelError> {
         let (run, said, round) = (self.run, &mut self.said, &mut self.round);
-        let mut sink = |delta| match delta {
-            Delta::Text(text) => {
-                if round.is_empty() && !said.is_empty() {
-                    // What was said before a tool ran is a paragraph of its own.
-                    said.push_str("\n\n");
-                    run.text("\n\n");
-                }
-                said.push_str(&text);
-                round.push_str(&text);
-                run.text(&text);
+        let (since, first) = (self.since, &mut self.first);
+        let mut sink = |delta| {
+            if matches!(delta, Delta::Text(_) | Delta::Thinking(_)) {
+                first.get_or_insert_with(|| since.elapsed());
             }
-            Delta::Thinking(text) => run.thinking(&text),
-            Delta::ToolUse { .. } | Delta::ToolInput { .. } => {}
+            match delta {
+                Delta::Text(text) => {
+                    if round.is_empty() && !said.is_empty() {
+                        // What was said before a tool ran is a paragraph of its own.
+                        said.push_str("\n\n");
+                        run.text("\n\n");
+                    }
+                    said.push_str(&text);
+                    round.push_str(&text);
+                    run.text(&text);
+                }
+                Delta::Thinking(text) => run.thinking(&text),
+                Delta::ToolUse { .. } | Delta::ToolInput { .. } => {}
+            }
         };
         model.answer(&self.request, &mut sink).await
     }
@@ -315,6 +342,9 @@ impl Turn<'_> {
         if !self.round.is_empty() {
             let text = std::mem::take(&mut self.round);
             self.request.messages.push(Message::assistant(text));
+        }
+        if self.summarised && self.from == 0 {
+            self.request.messages[0].parts.remove(0);
         }
         let mut messages = self.request.messages.split_off(self.from);
         match messages.last() {

@@ -13,6 +13,7 @@ mod approvals;
 mod chat;
 pub(crate) mod door;
 pub(crate) mod hosts;
+mod measure;
 mod openai;
 mod page;
 mod sessions;
@@ -21,6 +22,7 @@ mod webhooks;
 
 use crate::agent::{Agent, Setup};
 use crate::limits::{MAX_BODY_BYTES, MAX_COMPLETION_BODY_BYTES};
+use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::protocol::{self, Sockets};
 use crate::serve::ServeError;
@@ -40,6 +42,7 @@ pub(crate) struct Room {
     pub(crate) stop: CancellationToken,
     /// The open sockets of `/ws`.
     pub(crate) sockets: Sockets,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// The gateway's routes for a listener on `port`.
@@ -75,6 +78,10 @@ pub(crate) fn stoppable_router(
         Some(path) => Sessions::open(path),
         None => Sessions::in_memory(),
     };
+    let metrics = Arc::clone(&options.metrics);
+    if let Some(model) = &options.model {
+        model.observe(Arc::clone(&metrics) as _);
+    }
     let toolbox = Arc::new(Toolbox::new(workspace, &options.tools));
     let agent = Agent::new(Setup {
         gate,
@@ -86,6 +93,8 @@ pub(crate) fn stoppable_router(
         dashboard_url: url.clone(),
         answer_within: options.answer_within,
         context_tokens: options.context_tokens,
+        metrics: Arc::clone(&metrics),
+        clock: Arc::clone(&options.clock),
     });
     let room = Arc::new(Room {
         agent: Arc::new(agent),
@@ -94,6 +103,7 @@ pub(crate) fn stoppable_router(
         webhooks: Webhooks::new(&options.webhooks)?,
         stop,
         sockets,
+        metrics,
     });
     let openai = Router::new()
         .route("/v1/models", get(openai::models))
@@ -116,6 +126,7 @@ pub(crate) fn stoppable_router(
         )
         .route("/api/approvals", get(approvals::list))
         .route("/api/approvals/{id}", post(approvals::answer))
+        .route("/metrics", get(measure::metrics))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&room),
             door::require,
@@ -136,6 +147,10 @@ pub(crate) fn stoppable_router(
             hosts::guard,
         ))
         .layer(middleware::map_response(answer::harden))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&room),
+            measure::measure,
+        ))
         .with_state(room);
     Ok((router, toolbox))
 }

@@ -46,6 +46,22 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Its name in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Billing => "billing",
+            Self::RateLimit => "rate_limit",
+            Self::Overloaded => "overloaded",
+            Self::Network => "network",
+            Self::Timeout => "timeout",
+            Self::ContextLength => "context_length",
+            Self::UnknownModel => "unknown_model",
+            Self::Invalid => "invalid",
+            Self::Protocol => "protocol",
+        }
+    }
+
     /// Whether the same request may work with the same provider in a moment.
     pub const fn is_passing(self) -> bool {
         matches!(

@@ -31,6 +31,11 @@ pub enum Part {
         /// The words.
         text: String,
     },
+    /// What the gateway adds to the user's words, such as the day. It was not said by anybody: people are not shown it.
+    Note {
+        /// The words.
+        text: String,
+    },
     /// A picture that the user sent.
     Image {
         /// `image/png` and the like.
@@ -42,7 +47,7 @@ pub enum Part {
     Thinking {
         /// The thoughts.
         text: String,
-        /// The provider's seal over them: Anthropic's as it is, Google's after `google:`.
+        /// The provider's seal over them: Anthropic's as it is, Google's after `google:`, OpenRouter's details after `openrouter:`.
         signature: Option<String>,
     },
     /// Thoughts that the provider keeps to itself.
@@ -75,6 +80,15 @@ pub enum Part {
 /// How the seals of Google's models begin here, so that no other provider is shown them.
 pub(super) const GOOGLE_SEAL: &str = "google:";
 
+/// How the details begin here that OpenRouter tells of thoughts; the model that they are of follows, and a line feed.
+pub(super) const OPENROUTER_SEAL: &str = "openrouter:";
+
+/// A seal that is Anthropic's own.
+pub(super) fn anthropic_seal(signature: Option<&str>) -> Option<&str> {
+    let others = [GOOGLE_SEAL, OPENROUTER_SEAL];
+    signature.filter(|seal| !others.iter().any(|other| seal.starts_with(other)))
+}
+
 impl Message {
     /// Words of the user.
     pub fn user(text: impl Into<String>) -> Self {
@@ -92,7 +106,26 @@ impl Message {
         }
     }
 
-    /// All words of it, one after the other.
+    /// All words of it with the gateway's notes among them, for providers that take plain text.
+    pub(super) fn text_and_notes(&self) -> String {
+        let mut all = String::new();
+        let mut noted = false;
+        for part in &self.parts {
+            let (text, note) = match part {
+                Part::Text { text } => (text, false),
+                Part::Note { text } => (text, true),
+                _ => continue,
+            };
+            if (note || noted) && !all.is_empty() {
+                all.push_str("\n\n");
+            }
+            all.push_str(text);
+            noted = note;
+        }
+        all
+    }
+
+    /// All words of it, one after the other; notes are none.
     pub fn text(&self) -> String {
         self.parts
             .iter()

@@ -18,6 +18,7 @@ mod gather;
 mod http;
 mod key;
 mod message;
+mod observer;
 mod ollama;
 mod openai;
 mod reply;
@@ -27,8 +28,9 @@ pub use anthropic::Anthropic;
 pub use error::{ErrorKind, ModelError};
 pub use http::{Access, Http, Patience};
 pub use key::Key;
-use message::GOOGLE_SEAL;
+use message::{GOOGLE_SEAL, OPENROUTER_SEAL, anthropic_seal};
 pub use message::{Message, Part, Role};
+pub use observer::{Asked, Observer, Outcome};
 pub use ollama::Ollama;
 pub use openai::{Dialect, OpenAi};
 pub use reply::{Delta, Reply, Stop, Usage};
@@ -190,6 +192,10 @@ pub trait Model: Send + Sync + 'static {
     fn resolve(&self, name: &str) -> Option<String> {
         Some(name.to_owned())
     }
+
+    /// Tells `observer` from now on how it is asked. A [`Router`] does so for all of its models, and for the first observer that
+    /// it is given; others have nothing to tell.
+    fn observe(&self, _observer: std::sync::Arc<dyn Observer>) {}
 
     /// Answers `request`, telling `sink` each piece when it comes, and everything at the end.
     fn answer<'a>(&'a self, request: &'a Request, sink: Sink<'a>) -> Answering<'a>;

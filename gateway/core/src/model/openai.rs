@@ -1,5 +1,6 @@
 //! OpenAI's chat completions, and everybody who speaks them.
 
+mod details;
 mod dialect;
 mod request;
 mod stream;
@@ -49,7 +50,8 @@ impl Model for OpenAi {
                 body: &request::body(request, self.dialect),
                 model: &request.model,
             };
-            self.caller.ask(post, Completions::default(), sink).await
+            let wire = Completions::new(self.dialect.returns_details);
+            self.caller.ask(post, wire, sink).await
         })
     }
 }

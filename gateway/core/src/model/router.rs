@@ -13,12 +13,13 @@ mod names;
 mod state;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::fault::short;
+use super::observer::{Asking, Observer};
 use super::{Answering, ErrorKind, Model, ModelError, Reply, Request, Sink};
 use crate::limits::{MODEL_RETRIES, RETRY_BASE, RETRY_CAP};
 pub use names::{ALIASES, order};
@@ -139,6 +140,7 @@ pub struct Router {
     retries: Retries,
     random: AtomicU64,
     state: Mutex<State>,
+    observer: OnceLock<Arc<dyn Observer>>,
 }
 
 impl Router {
@@ -161,6 +163,7 @@ impl Router {
             retries,
             random: AtomicU64::new(seed),
             state: Mutex::default(),
+            observer: OnceLock::new(),
         })
     }
 
@@ -297,11 +300,19 @@ impl Router {
         request: &Request,
         sink: Sink<'_>,
     ) -> Result<Reply, ModelError> {
-        let provider = &self.slots[candidate.0].provider;
+        let slot = &self.slots[candidate.0];
+        let (provider, listed) = (&slot.provider, slot.lists(&candidate.1));
         let mut most = self.retries.base;
         let mut tries = 0;
         loop {
-            let mut error = match provider.answer(request, &mut *sink).await {
+            let mut asking = Asking::new(self.observer.get(), slot.name(), &candidate.1, listed);
+            let mut told = |delta| {
+                asking.came();
+                sink(delta);
+            };
+            let answer = provider.answer(request, &mut told).await;
+            asking.ended(&answer);
+            let mut error = match answer {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
@@ -314,13 +325,20 @@ impl Router {
                 && asked_for <= self.retries.cap
                 && tries <= self.retries.times;
             if !again {
-                self.state().failed(candidate, &error, Instant::now());
+                if self.state().failed(candidate, &error, Instant::now())
+                    && let Some(observer) = self.observer.get()
+                {
+                    observer.cools(slot.name(), error.kind);
+                }
                 if tries > 1 {
                     error.message = short(&format!("{} (asked {tries} times)", error.message));
                 }
                 return Err(error);
             }
             tracing::debug!(provider = provider.provider(), %error, "asked again");
+            if let Some(observer) = self.observer.get() {
+                observer.again(slot.name(), error.kind);
+            }
             tokio::time::sleep(asked_for + self.jitter(most)).await;
             most = (most * 2).min(self.retries.cap);
         }
@@ -379,6 +397,11 @@ impl Model for Router {
 
     fn resolve(&self, name: &str) -> Option<String> {
         Self::resolve(self, "", name)
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        // Who came first stays.
+        let _ = self.observer.set(observer);
     }
 
     fn answer<'a>(&'a self, request: &'a Request, sink: Sink<'a>) -> Answering<'a> {

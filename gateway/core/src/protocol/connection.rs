@@ -50,7 +50,7 @@ pub(super) async fn attend(
     let Some(accepted) = greet(&mut socket, &room, visitor).await else {
         return;
     };
-    seat.known();
+    seat.known(accepted.dialect);
     serve(socket, room, accepted).await;
 }
 
@@ -121,7 +121,7 @@ async fn serve(socket: WebSocket, room: Arc<Room>, accepted: Accepted) {
     };
     let (sink, mut stream) = socket.split();
     let gone = CancellationToken::new();
-    let out = Out::by(sink, gone.clone());
+    let out = Out::by(sink, gone.clone(), Arc::clone(&room.metrics));
     let client = match dialect {
         Dialect::Simple => Speaker::Simple(simple::Client::new(Arc::clone(&room), out.clone())),
         Dialect::OpenClaw => Speaker::OpenClaw(openclaw::Client::new(

@@ -1,8 +1,9 @@
 //! The way out of a connection: one frame after the other, each within its time.
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use futures_util::SinkExt as _;
-use futures_util::stream::SplitSink;
+use std::sync::Arc;
+
+use axum::extract::ws::{CloseFrame, Message};
+use futures_util::{Sink, SinkExt as _};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -10,6 +11,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::frame;
 use crate::limits::WRITE_WITHIN;
+use crate::metrics::Metrics;
 
 /// Frames that wait for the one being written. Who has more to say waits itself, and says it in larger pieces.
 const WAITING: usize = 8;
@@ -33,7 +35,10 @@ pub(super) struct Gone;
 
 impl Out {
     /// The way out by `sink`; `gone` tells when it is closed.
-    pub(super) fn by(sink: SplitSink<WebSocket, Message>, gone: CancellationToken) -> Self {
+    pub(super) fn by<S>(sink: S, gone: CancellationToken, metrics: Arc<Metrics>) -> Self
+    where
+        S: Sink<Message, Error = axum::Error> + Send + Unpin + 'static,
+    {
         let (sender, queue) = mpsc::channel(WAITING);
         let out = Self {
             queue: sender,
@@ -42,7 +47,7 @@ impl Out {
         tokio::spawn(async move {
             let over = gone.clone().drop_guard();
             tokio::select! {
-                () = write(sink, queue) => {}
+                () = write(sink, queue, &metrics) => {}
                 () = gone.cancelled() => {}
             }
             drop(over);
@@ -77,7 +82,10 @@ impl Out {
     }
 }
 
-async fn write(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receiver<Item>) {
+async fn write<S>(mut sink: S, mut queue: mpsc::Receiver<Item>, metrics: &Metrics)
+where
+    S: Sink<Message, Error = axum::Error> + Unpin,
+{
     let mut seq = 0;
     while let Some(item) = queue.recv().await {
         let last = matches!(item, Item::Close(..));
@@ -89,6 +97,10 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receive
             }
             Item::Close(code, reason) => closing(code, &reason),
         };
+        let bytes = match &message {
+            Message::Text(text) => text.len(),
+            _ => 0,
+        };
         match timeout(WRITE_WITHIN, sink.send(message)).await {
             Ok(Ok(())) if !last => {}
             Ok(Ok(())) => return,
@@ -97,7 +109,10 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receive
                 return;
             }
             Err(_) => {
+                let dropped = bytes + rest(&mut queue);
+                metrics.slow_reader(dropped);
                 tracing::warn!(
+                    dropped,
                     within = ?WRITE_WITHIN,
                     "gateway: a WebSocket does not read what it is sent, closing it"
                 );
@@ -107,6 +122,20 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receive
     }
 }
 
+/// Bytes of what still waits, and of nothing that comes after it.
+fn rest(queue: &mut mpsc::Receiver<Item>) -> usize {
+    queue.close();
+    let mut bytes = 0;
+    while let Ok(item) = queue.try_recv() {
+        bytes += match item {
+            Item::Text(text) => text.len(),
+            Item::Event(name, payload) => frame::event(name, &payload, None).len(),
+            Item::Close(..) => 0,
+        };
+    }
+    bytes
+}
+
 /// A closing frame; its reason has at most 123 bytes.
 pub(super) fn closing(code: u16, reason: &str) -> Message {
     let end = reason.floor_char_boundary(123);
@@ -114,4 +143,63 @@ pub(super) fn closing(code: u16, reason: &str) -> Message {
         code,
         reason: reason[..end].into(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use super::*;
+    use crate::metrics::Open;
+
+    /// Somebody who never reads.
+    struct Deaf;
+
+    impl Sink<Message> for Deaf {
+        type Error = axum::Error;
+
+        fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn start_send(self: Pin<&mut Self>, _: Message) -> Result<(), axum::Error> {
+            Ok(())
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+            Poll::Pending
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_reader_who_does_not_read_is_not_sent_is_counted() {
+        let metrics = Arc::new(Metrics::new());
+        let gone = CancellationToken::new();
+        let out = Out::by(Deaf, gone.clone(), Arc::clone(&metrics));
+        let before = tokio::time::Instant::now();
+        out.text("x".repeat(1000)).await.unwrap();
+        out.text("y".repeat(234)).await.unwrap();
+        gone.cancelled().await;
+        assert_eq!(before.elapsed(), WRITE_WITHIN);
+        assert!(out.text("more".to_owned()).await.is_err());
+        let text = metrics.render(Open {
+            strangers: 0,
+            simple: 0,
+            openclaw: 0,
+            runs: 0,
+        });
+        assert!(
+            text.contains("smoltbot_gateway_slow_readers_total 1\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("smoltbot_gateway_dropped_bytes_total 1234\n"),
+            "{text}"
+        );
+    }
 }

@@ -6,17 +6,34 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::fault::Dialect;
 use crate::limits::{MAX_SOCKETS, MAX_STRANGERS};
+use crate::metrics::Open;
 
 /// How many there are.
 #[derive(Debug, Clone, Copy, Default)]
 struct Count {
     /// That have not shown the token yet.
     strangers: usize,
-    /// That have.
-    clients: usize,
+    /// That have, and speak the simple dialect.
+    simple: usize,
+    /// That have, and speak OpenClaw's.
+    openclaw: usize,
     /// Runs that go on without anybody connected.
     runs: usize,
+}
+
+impl Count {
+    fn clients(self) -> usize {
+        self.simple + self.openclaw
+    }
+
+    fn of(&mut self, dialect: Dialect) -> &mut usize {
+        match dialect {
+            Dialect::Simple => &mut self.simple,
+            Dialect::OpenClaw => &mut self.openclaw,
+        }
+    }
 }
 
 struct Shared {
@@ -49,7 +66,7 @@ impl Sockets {
         }
         let got = self.0.count.send_if_modified(|count| {
             let free =
-                count.strangers < MAX_STRANGERS && count.strangers + count.clients < MAX_SOCKETS;
+                count.strangers < MAX_STRANGERS && count.strangers + count.clients() < MAX_SOCKETS;
             count.strangers += usize::from(free);
             free
         });
@@ -70,7 +87,18 @@ impl Sockets {
 
     /// How many have shown the token.
     pub(crate) fn clients(&self) -> usize {
-        self.0.count.borrow().clients
+        self.0.count.borrow().clients()
+    }
+
+    /// How many there are, by dialect.
+    pub(crate) fn open(&self) -> Open {
+        let count = *self.0.count.borrow();
+        Open {
+            strangers: count.strangers,
+            simple: count.simple,
+            openclaw: count.openclaw,
+            runs: count.runs,
+        }
     }
 
     /// Tells all of them that the gateway stops.
@@ -95,7 +123,7 @@ impl Sockets {
 
     /// Waits until all are closed, and nothing goes on that was begun by one.
     pub(crate) async fn closed(&self) {
-        let none = |count: &Count| count.strangers + count.clients + count.runs == 0;
+        let none = |count: &Count| count.strangers + count.clients() + count.runs == 0;
         // The sender lives in this very struct.
         let _ = self.0.count.subscribe().wait_for(none).await;
     }
@@ -104,7 +132,7 @@ impl Sockets {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Stranger,
-    Client,
+    Client(Dialect),
     Run,
 }
 
@@ -115,13 +143,13 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// The stranger has shown the token.
-    pub(super) fn known(&mut self) {
+    /// The stranger has shown the token, and speaks `dialect`.
+    pub(super) fn known(&mut self, dialect: Dialect) {
         if self.kind == Kind::Stranger {
-            self.kind = Kind::Client;
+            self.kind = Kind::Client(dialect);
             self.sockets.0.count.send_modify(|count| {
                 count.strangers -= 1;
-                count.clients += 1;
+                *count.of(dialect) += 1;
             });
         }
     }
@@ -132,7 +160,7 @@ impl Drop for Seat {
         self.sockets.0.count.send_modify(|count| {
             let of = match self.kind {
                 Kind::Stranger => &mut count.strangers,
-                Kind::Client => &mut count.clients,
+                Kind::Client(dialect) => count.of(dialect),
                 Kind::Run => &mut count.runs,
             };
             *of -= 1;
@@ -151,8 +179,9 @@ mod tests {
             .map(|_| sockets.seat().unwrap())
             .collect();
         assert!(sockets.seat().is_none());
-        seats[0].known();
+        seats[0].known(Dialect::OpenClaw);
         assert_eq!(sockets.clients(), 1);
+        assert_eq!((sockets.open().simple, sockets.open().openclaw), (0, 1));
         seats.push(sockets.seat().unwrap());
         assert!(sockets.seat().is_none());
         seats.clear();

@@ -41,7 +41,8 @@ impl Sessions {
         .await
     }
 
-    /// The last `limit` messages of `key` before message `before`, oldest first, whether the model is still sent them or not.
+    /// The last `limit` messages of `key` before message `before`, oldest first, whether the model is still sent them or not. The
+    /// gateway's notes are left out: nobody said them.
     ///
     /// # Errors
     /// [`SessionsError`] when the database fails or holds what is no message.
@@ -52,8 +53,15 @@ impl Sessions {
         limit: u32,
     ) -> Result<Vec<Said>, SessionsError> {
         let key = key.to_owned();
-        self.with(move |db| said(db, &key, 0, before.unwrap_or(i64::MAX), limit))
-            .await
+        self.with(move |db| {
+            let mut all = said(db, &key, 0, before.unwrap_or(i64::MAX), limit)?;
+            for one in &mut all {
+                let parts = &mut one.message.parts;
+                parts.retain(|part| !matches!(part, Part::Note { .. }));
+            }
+            Ok(all)
+        })
+        .await
     }
 
     /// The session `key`.

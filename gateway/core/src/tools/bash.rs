@@ -7,6 +7,7 @@
 //! lines have set: a variable of theirs is unknown to it. There is no sandbox here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aap::{Admitted, ToolCall};
 use serde::Deserialize;
@@ -30,6 +31,7 @@ const MAIN: &str = "main";
 /// Runs lines in shells that stay open.
 pub struct Bash {
     shells: Arc<Shells>,
+    start_within: Duration,
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,9 +43,12 @@ struct Arguments {
 }
 
 impl Bash {
-    /// Lines for `shells`, whose owner ends them.
-    pub(crate) fn new(shells: Arc<Shells>) -> Self {
-        Self { shells }
+    /// Lines for `shells`, whose owner ends them, and each of which may take `start_within` to open.
+    pub(crate) fn new(shells: Arc<Shells>, start_within: Duration) -> Self {
+        Self {
+            shells,
+            start_within,
+        }
     }
 
     async fn line(&self, call: &ToolCall, workspace: &Workspace) -> Result<Output, Failure> {
@@ -71,7 +76,8 @@ impl Bash {
             if call.cwd.as_deref() != Some(real.as_str()) {
                 return Err(moved(&name));
             }
-            (Shell::start(&directory, &real).await?, real)
+            let shell = Shell::start(&directory, &real, self.start_within).await?;
+            (shell, real)
         };
         if call.cwd.as_deref() != Some(judged.as_str()) {
             place.give_back(shell);

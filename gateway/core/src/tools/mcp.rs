@@ -1,53 +1,69 @@
-//! Tools of MCP servers: programs that the operator names, started by the gateway and spoken to over their standard input
-//! and output. The protocol is `rmcp`'s.
+//! Tools of MCP servers that the operator names: programs that the gateway starts and speaks to over their standard input and
+//! output, and servers on the web. The protocol is `rmcp`'s.
 //!
 //! **In scope.** Which tools they have ([`Servers::tools`]), one call ([`McpTool`]), and keeping them running
 //! ([`server::Server`]). A call is judged as any other, by the name `mcp__SERVER__TOOL`.
 //!
-//! A server is not trusted more than a command: it gets no more of the gateway's environment, and ends with the gateway.
+//! A server is not trusted more than a command: it gets no more of the gateway's environment, and ends with the gateway. What it
+//! says of its tools is looked at ([`schema`]) before a model is told.
 
 use std::sync::Arc;
 
 use aap::{Admitted, ToolCall};
+use futures_util::future::join_all;
 use rmcp::model::CallToolRequestParams;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 mod answer;
+mod schema;
 mod server;
 mod settings;
 mod starting;
+mod web;
 
-pub use settings::{McpServer, OddServer};
+pub use settings::{McpEndpoint, McpProgram, McpServer, McpWay, OddServer};
 
 use super::{Failure, Output, Running, Tool, Workspace};
-use crate::limits::{MCP_CALL_TIME, MCP_START_TIME};
+use crate::limits::MCP_FIRST_WAIT;
 use server::Server;
 
 /// What every name of these tools begins with.
 const PREFIX: &str = "mcp__";
 
 /// All servers of a gateway. They end with it.
-#[derive(Default)]
-pub(super) struct Servers(Vec<Arc<Server>>);
+pub(super) struct Servers {
+    all: Vec<Arc<Server>>,
+    since: Instant,
+}
 
 impl Servers {
     /// Starts `servers` in the background; without a runtime there is nothing that could.
     pub(super) fn start(servers: &[McpServer], workspace: &Workspace) -> Self {
         let start = |settings: &McpServer| Server::start(settings.clone(), workspace.root());
-        Self(servers.iter().map(start).collect())
+        Self {
+            all: servers.iter().map(start).collect(),
+            since: Instant::now(),
+        }
+    }
+
+    /// Waits until all have told their tools or could not be started, but no longer than [`MCP_FIRST_WAIT`] after their start:
+    /// whoever says something at once has their tools, and whoever hangs holds nobody up.
+    pub(super) async fn begun(&self) {
+        let all = join_all(self.all.iter().map(|server| server.settled()));
+        // Who takes longer is told of later.
+        let _ = timeout_at(self.since + MCP_FIRST_WAIT, all).await;
     }
 
     /// The tools that they told of, also of those that are being started again.
     pub(super) fn tools(&self) -> Vec<Arc<dyn Tool>> {
-        self.0.iter().flat_map(|server| server.tools()).collect()
+        self.all.iter().flat_map(|server| server.tools()).collect()
     }
 
     /// Waits until the server that a tool of this name would belong to has told its tools, or could not be started.
     pub(super) async fn settled(&self, tool: &str) {
         if let Some(server) = self.of(tool) {
-            // A server that takes longer is told by `why_not`.
-            let _ = timeout(MCP_START_TIME, server.settled()).await;
+            server.settled().await;
         }
     }
 
@@ -58,14 +74,14 @@ impl Servers {
 
     /// Ends all servers, with everything that they started.
     pub(super) fn close(&self) {
-        for server in &self.0 {
+        for server in &self.all {
             server.close();
         }
     }
 
     fn of(&self, tool: &str) -> Option<&Arc<Server>> {
         let rest = tool.strip_prefix(PREFIX)?;
-        self.0.iter().find(|server| {
+        self.all.iter().find(|server| {
             let rest = rest.strip_prefix(server.name());
             rest.is_some_and(|rest| rest.starts_with("__"))
         })
@@ -103,13 +119,19 @@ impl McpTool {
         let mut request = CallToolRequestParams::new(self.own.clone());
         request.arguments = Some(arguments);
         // Letting go of this tells the server that nobody waits any more.
-        let answered = timeout(MCP_CALL_TIME, peer.call_tool_once(request)).await;
+        let within = self.server.call_within();
+        let answered = timeout(within, peer.call_tool_once(request)).await;
         match answered {
             Ok(Ok(answer)) => answer::read(name, answer),
-            Ok(Err(error)) => Err(Failure::new(answer::trouble(name, &error))),
+            Ok(Err(error)) => {
+                if answer::is_gone(&error) {
+                    self.server.lost(answer::trouble(name, &error));
+                }
+                Err(Failure::new(answer::trouble(name, &error)))
+            }
             Err(_) => Err(Failure::new(format!(
                 "the MCP server `{name}` did not answer within {} s; it was told to stop",
-                MCP_CALL_TIME.as_secs()
+                within.as_secs_f64()
             ))),
         }
     }

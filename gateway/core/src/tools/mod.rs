@@ -34,7 +34,7 @@ pub(crate) use capped::cut;
 pub use execute_command::ExecuteCommand;
 pub use http_fetch::{Allowed, HttpFetch, OddAllowance};
 pub use list_files::ListFiles;
-pub use mcp::{McpServer, OddServer};
+pub use mcp::{McpEndpoint, McpProgram, McpServer, McpWay, OddServer};
 pub use patch_file::PatchFile;
 pub use read_file::ReadFile;
 pub use search_files::SearchFiles;

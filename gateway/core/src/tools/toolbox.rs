@@ -43,7 +43,7 @@ impl Toolbox {
                 Arc::new(WriteFile),
                 Arc::new(PatchFile),
                 Arc::new(ExecuteCommand),
-                Arc::new(Bash::new(Arc::clone(&shells))),
+                Arc::new(Bash::new(Arc::clone(&shells), settings.shell_start)),
                 Arc::new(HttpFetch::new(settings.fetch_allow.clone())),
             ],
             workspace,
@@ -64,8 +64,9 @@ impl Toolbox {
         tools
     }
 
-    /// All of them, as a model is told.
-    pub fn specs(&self) -> Vec<ToolSpec> {
+    /// All of them, as a model is told. Just after the start this waits a little for MCP servers.
+    pub async fn specs(&self) -> Vec<ToolSpec> {
+        self.servers.begun().await;
         self.tools()
             .iter()
             .map(|tool| ToolSpec {

@@ -64,7 +64,7 @@ impl Rules {
     }
 
     /// Whether `path`, from the root, is to be left out. The nearest rule decides, as for git.
-    fn ignores(&self, path: &Path, is_directory: bool) -> bool {
+    pub(super) fn ignores(&self, path: &Path, is_directory: bool) -> bool {
         match self.own.matched(Path::new("/").join(path), is_directory) {
             Match::Ignore(_) => true,
             Match::Whitelist(_) => false,
@@ -85,6 +85,11 @@ fn read_rules(directory: &OwnedFd, at: &Path) -> Option<Gitignore> {
         .take(MAX_IGNORE_BYTES)
         .read_to_end(&mut bytes)
         .ok()?;
+    // Half a pattern may name much more than a whole one.
+    if bytes.len() as u64 == MAX_IGNORE_BYTES {
+        let last = bytes.iter().rposition(|byte| *byte == b'\n');
+        bytes.truncate(last.unwrap_or(0));
+    }
     let mut builder = GitignoreBuilder::new(Path::new("/").join(at));
     for line in String::from_utf8_lossy(&bytes).lines() {
         let _ = builder.add_line(None, line);

@@ -4,7 +4,10 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gateway::limits::{MAX_FILE_BYTES, MAX_FILE_SCAN_BYTES, MAX_LIST_ENTRIES, MAX_LIST_SCAN};
+use gateway::limits::{
+    MAX_FILE_BYTES, MAX_FILE_SCAN_BYTES, MAX_IGNORE_BYTES, MAX_LIST_DEPTH, MAX_LIST_ENTRIES,
+    MAX_LIST_SCAN,
+};
 use serde_json::json;
 
 use crate::house::House;
@@ -225,4 +228,93 @@ async fn long_listings_say_that_they_are_cut() {
         answer["result"]["truncated"],
         "1000 of more than 20000 entries"
     );
+}
+
+#[tokio::test]
+async fn of_a_long_gitignore_whole_lines_count_up_to_the_limit() {
+    let house = House::open().await;
+    let most = usize::try_from(MAX_IGNORE_BYTES).unwrap();
+    // The limit falls behind the first letter of `*.txt`, which alone would name everything.
+    let mut rules = "first.txt\n".to_owned();
+    rules.push('#');
+    rules.push_str(&"x".repeat(most - rules.len() - 2));
+    rules.push_str("\n*.txt\nlast.txt\n");
+    assert_eq!(&rules[most - 1..=most], "*.");
+    std::fs::write(house.path(".gitignore"), rules).unwrap();
+    for name in ["first.txt", "last.txt", "other.md"] {
+        std::fs::write(house.path(name), "needle").unwrap();
+    }
+    let answer = house
+        .run("search_files", json!({"pattern": "needle"}))
+        .await;
+    let told = answer["result"].to_string();
+    assert!(!told.contains("first.txt"), "{told}");
+    assert!(
+        told.contains("last.txt") && told.contains("other.md"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_listing_goes_down_as_far_as_it_is_asked_to() {
+    let house = House::open().await;
+    for (path, text) in [
+        (".git/config", ""),
+        (".gitignore", "target/\n"),
+        ("a/b/c/deep", "x"),
+        ("a/file", "xy"),
+        ("target/out", ""),
+        ("z", ""),
+    ] {
+        let path = house.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("secret"), "").unwrap();
+    std::os::unix::fs::symlink(outside.path(), house.path("a/link")).unwrap();
+    let names = async |params: serde_json::Value| -> Vec<String> {
+        let answer = house.run("list_files", params).await;
+        let entries = answer["result"]["entries"].as_array().unwrap().clone();
+        let names = entries.iter().map(|entry| entry["name"].as_str().unwrap());
+        names.map(str::to_owned).collect()
+    };
+    let one = [".git", ".gitignore", "a", "target", "z"];
+    assert_eq!(names(json!({})).await, one);
+    assert_eq!(names(json!({"depth": 1})).await, one);
+    assert_eq!(
+        names(json!({"depth": 2})).await,
+        [
+            ".git",
+            ".gitignore",
+            "a",
+            "a/b",
+            "a/file",
+            "a/link",
+            "target",
+            "z"
+        ]
+    );
+    assert_eq!(
+        names(json!({"path": "a", "depth": 16})).await,
+        ["b", "b/c", "b/c/deep", "file", "link"]
+    );
+    for depth in [0, MAX_LIST_DEPTH + 1] {
+        let answer = house.run("list_files", json!({ "depth": depth })).await;
+        assert!(
+            answer["error"].as_str().unwrap().contains("from 1 to 16"),
+            "{answer}"
+        );
+    }
+    // Directories are read as far as there is room, wherever they are.
+    for number in 0..=MAX_LIST_ENTRIES {
+        std::fs::write(house.path(format!("a/b/c/{number:05}")), "").unwrap();
+    }
+    let answer = house.run("list_files", json!({"depth": 4})).await;
+    assert_eq!(
+        answer["result"]["entries"].as_array().unwrap().len(),
+        MAX_LIST_ENTRIES
+    );
+    let told = answer["result"]["truncated"].as_str().unwrap();
+    assert_eq!(told, "the first 1000 of 1011 entries");
 }

@@ -2,7 +2,7 @@
 
 use aap::OutcomeKind;
 use gateway::limits::{MAX_MCP_SCHEMA_BYTES, MAX_MCP_TOOLS};
-use gateway::tools::McpServer;
+use gateway::tools::{McpProgram, McpServer};
 use serde_json::{Value, json};
 
 use crate::house::{House, closed, opened};
@@ -46,9 +46,13 @@ async fn house(tools: String, prepare: impl FnOnce(&std::path::Path)) -> House {
         std::fs::write(root.join("server.sh"), SERVER).unwrap();
         std::fs::write(root.join("tools.json"), tools).unwrap();
         prepare(root);
-        let mut server = McpServer::new("t", "sh", vec!["server.sh".to_owned()]).unwrap();
-        server.env.insert("KEY".to_owned(), "its own".to_owned());
-        options.tools.mcp_servers = vec![server];
+        let program = McpProgram {
+            command: "sh".to_owned(),
+            args: vec!["server.sh".to_owned()],
+            env: [("KEY".to_owned(), "its own".to_owned())].into(),
+            cwd: None,
+        };
+        options.tools.mcp_servers = vec![McpServer::program("t", program).unwrap()];
     })
     .await
 }

@@ -1,8 +1,10 @@
 //! Shells that stay open: what they keep, how they end, and that only what was judged runs in them.
 
+use std::time::Duration;
+
 use aap::OutcomeKind;
 use gateway::limits::{
-    MAX_OUTPUT_BYTES, MAX_SHELL_NAME_CHARS, MAX_SHELLS, MAX_TIMEOUT_MS, SHELL_IDLE,
+    MAX_OUTPUT_BYTES, MAX_SHELL_NAME_CHARS, MAX_SHELLS, MAX_TIMEOUT_MS, SHELL_IDLE, SHELL_START,
 };
 use serde_json::{Value, json};
 
@@ -297,4 +299,14 @@ async fn shells_end_with_the_gateway() {
     house.shutdown.cancel();
     house.serving.await.unwrap().unwrap();
     closed(held).await;
+}
+
+#[tokio::test]
+async fn a_shell_that_takes_too_long_to_open_is_told() {
+    let house = House::with(|options| options.tools.shell_start = Duration::from_nanos(1)).await;
+    let answer = house.run("bash", json!({"command": "echo hello"})).await;
+    assert_eq!(answer["kind"], "failure", "{answer}");
+    let error = answer["error"].as_str().unwrap();
+    assert!(error.contains("it took more than 0.000000001 s"), "{error}");
+    assert_eq!(gateway::tools::Settings::default().shell_start, SHELL_START);
 }

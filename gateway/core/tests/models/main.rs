@@ -8,5 +8,6 @@
 mod faults;
 mod house;
 mod requests;
+mod returned;
 mod routing;
 mod streams;

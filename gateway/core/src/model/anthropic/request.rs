@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::version;
-use crate::model::{GOOGLE_SEAL, Message, Part, Request, Role, Thinking, ToolChoice};
+use crate::model::{Message, Part, Request, Role, Thinking, ToolChoice, anthropic_seal};
 
 /// Tokens that are left for the answer itself when only the thinking has a budget.
 const ANSWER_TOKENS: u32 = 8192;
@@ -123,15 +123,10 @@ fn unthought(messages: &[Message]) -> bool {
             .any(|part| matches!(part, Part::ToolUse { .. }))
     });
     calls.any(|message| match message.parts.first() {
-        Some(Part::Thinking { signature, .. }) => seal(signature.as_deref()).is_none(),
+        Some(Part::Thinking { signature, .. }) => anthropic_seal(signature.as_deref()).is_none(),
         Some(Part::RedactedThinking { .. }) => false,
         _ => true,
     })
-}
-
-/// A seal that is Anthropic's.
-fn seal(signature: Option<&str>) -> Option<&str> {
-    signature.filter(|signature| !signature.starts_with(GOOGLE_SEAL))
 }
 
 fn mark(block: &mut Value) {
@@ -174,6 +169,8 @@ fn specs(request: &Request) -> Value {
 
 fn messages(messages: &[Message], tools: bool) -> Value {
     let mut written: Vec<Value> = Vec::with_capacity(messages.len());
+    // The last block of the user's that is no note: whoever keeps the conversation may not keep our notes.
+    let mut last = None;
     for message in messages {
         let mut content: Vec<Value> = Vec::with_capacity(message.parts.len());
         // Results stand before words in their message.
@@ -195,16 +192,17 @@ fn messages(messages: &[Message], tools: bool) -> Value {
                 Role::User => "user",
                 Role::Assistant => "assistant",
             };
+            let notes = message.parts.iter().rev();
+            let notes = notes.take_while(|part| matches!(part, Part::Note { .. }));
+            if message.role == Role::User {
+                let said = content.len().saturating_sub(notes.count());
+                last = Some((written.len(), said.max(1) - 1));
+            }
             written.push(json!({"role": role, "content": content}));
         }
     }
-    let last = written
-        .iter_mut()
-        .rev()
-        .find(|message| message["role"] == "user");
-    let content = last.and_then(|message| message["content"].as_array_mut());
-    if let Some(block) = content.and_then(|content| content.last_mut()) {
-        mark(block);
+    if let Some((message, block)) = last {
+        mark(&mut written[message]["content"][block]);
     }
     Value::Array(written)
 }
@@ -212,15 +210,15 @@ fn messages(messages: &[Message], tools: bool) -> Value {
 /// A part in the API's words; none for what it does not take. Without tools, calls are told in words: it takes no others then.
 fn block(part: &Part, tools: bool) -> Option<Value> {
     Some(match part {
-        Part::Text { text } if text.trim().is_empty() => return None,
-        Part::Text { text } => json!({"type": "text", "text": text}),
+        Part::Text { text } | Part::Note { text } if text.trim().is_empty() => return None,
+        Part::Text { text } | Part::Note { text } => json!({"type": "text", "text": text}),
         Part::Image { media_type, data } => json!({
             "type": "image",
             "source": {"type": "base64", "media_type": media_type, "data": data},
         }),
         Part::Thinking { text, signature } => {
             // Without its seal they are another provider's thoughts.
-            let signature = seal(signature.as_deref())?;
+            let signature = anthropic_seal(signature.as_deref())?;
             json!({"type": "thinking", "thinking": text, "signature": signature})
         }
         Part::RedactedThinking { data } => json!({"type": "redacted_thinking", "data": data}),

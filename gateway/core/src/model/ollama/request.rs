@@ -82,10 +82,10 @@ fn write(message: &Message, written: &mut Vec<Value>) {
                 "function": {"name": name, "arguments": crate::model::arguments(input)},
             })),
             Part::Thinking { text, .. } => thoughts.push_str(text),
-            Part::Text { .. } | Part::RedactedThinking { .. } => {}
+            Part::Text { .. } | Part::Note { .. } | Part::RedactedThinking { .. } => {}
         }
     }
-    let text = message.text();
+    let text = message.text_and_notes();
     if text.is_empty() && images.is_empty() && calls.is_empty() {
         return;
     }

@@ -41,6 +41,8 @@ pub struct Dialect {
     pub(super) returns_thoughts: bool,
     /// Whether a call carries a seal over the thoughts that led to it, and is refused without.
     pub(super) seals_calls: bool,
+    /// Whether it tells details of thoughts that must come back unchanged.
+    pub(super) returns_details: bool,
 }
 
 /// What most servers do.
@@ -55,6 +57,7 @@ const PLAIN: Dialect = Dialect {
     short_ids: false,
     returns_thoughts: false,
     seals_calls: false,
+    returns_details: false,
 };
 
 const fn hosted(name: &'static str, base_url: &'static str) -> Dialect {
@@ -83,6 +86,7 @@ static DIALECTS: [Dialect; 12] = [
     },
     Dialect {
         effort: Effort::Reasoning,
+        returns_details: true,
         ..hosted("openrouter", "https://openrouter.ai/api/v1")
     },
     Dialect {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::details;
 use super::dialect::{Dialect, Effort, effort};
 use crate::model::{GOOGLE_SEAL, Message, Part, Request, Role, Thinking, ToolChoice};
 
@@ -80,7 +81,7 @@ fn user(message: &Message, dialect: &Dialect, written: &mut Vec<Value>) {
             Part::ToolResult { id, content, .. } => written.push(json!({
                 "role": "tool", "tool_call_id": call_id(id, dialect), "content": content,
             })),
-            Part::Text { text } if !text.is_empty() => {
+            Part::Text { text } | Part::Note { text } if !text.is_empty() => {
                 content.push(json!({"type": "text", "text": text}));
             }
             Part::Image { media_type, data } => {
@@ -90,6 +91,7 @@ fn user(message: &Message, dialect: &Dialect, written: &mut Vec<Value>) {
             }
             // The model's, not the user's.
             Part::Text { .. }
+            | Part::Note { .. }
             | Part::Thinking { .. }
             | Part::RedactedThinking { .. }
             | Part::ToolUse { .. } => {}
@@ -99,13 +101,14 @@ fn user(message: &Message, dialect: &Dialect, written: &mut Vec<Value>) {
         written.push(json!({"role": "user", "content": content}));
     } else if !content.is_empty() {
         // Plain words: not every server takes lists.
-        written.push(json!({"role": "user", "content": message.text()}));
+        written.push(json!({"role": "user", "content": message.text_and_notes()}));
     }
 }
 
 fn assistant(message: &Message, request: &Request, dialect: &Dialect, written: &mut Vec<Value>) {
     let mut calls = Vec::new();
     let mut thoughts = String::new();
+    let mut details = Vec::new();
     // Only the first of several calls has a seal.
     let mut seal = dialect
         .seals_calls
@@ -126,6 +129,9 @@ fn assistant(message: &Message, request: &Request, dialect: &Dialect, written: &
             }
             Part::Thinking { text, signature } => {
                 thoughts.push_str(text);
+                if dialect.returns_details {
+                    details.extend(details::of(signature.as_deref(), &request.model));
+                }
                 let google = signature
                     .as_deref()
                     .and_then(|s| s.strip_prefix(GOOGLE_SEAL));
@@ -151,6 +157,9 @@ fn assistant(message: &Message, request: &Request, dialect: &Dialect, written: &
         if dialect.returns_thoughts && !thoughts.is_empty() {
             said["reasoning_content"] = json!(thoughts);
         }
+    }
+    if !details.is_empty() {
+        said["reasoning_details"] = Value::Array(details);
     }
     written.push(said);
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::details::Reasoning;
 use crate::model::caller::{Wire, told_in_stream};
 use crate::model::fault::Fault;
 use crate::model::frames::Framing;
@@ -33,6 +34,7 @@ struct Said {
     content: Option<Content>,
     reasoning_content: Option<Value>,
     reasoning: Option<Value>,
+    reasoning_details: Option<Vec<Value>>,
     refusal: Option<String>,
     tool_calls: Option<Vec<CallPiece>>,
 }
@@ -109,6 +111,10 @@ pub(super) struct Completions {
     began: bool,
     whole: bool,
     done: bool,
+    /// What OpenRouter tells of thoughts; of others it is left alone.
+    details: Option<Reasoning>,
+    /// The model that was asked.
+    asked: Option<String>,
 }
 
 fn usage(tokens: &Tokens) -> Usage {
@@ -137,6 +143,24 @@ fn stop(reason: &str) -> Stop {
 }
 
 impl Completions {
+    /// A stream that nothing came of yet; whether it has details of thoughts that are wanted back.
+    pub(super) fn new(keeps_details: bool) -> Self {
+        Self {
+            details: keeps_details.then(Reasoning::default),
+            ..Self::default()
+        }
+    }
+
+    /// Seals the thoughts with the details that came.
+    fn seal(&mut self, gather: &mut Gather<'_>) {
+        let asked = self.asked.as_deref().unwrap_or_default();
+        let seal = self.details.as_mut().and_then(|of| of.seal(asked));
+        if let Some(seal) = seal {
+            gather.block();
+            gather.sign(&seal);
+        }
+    }
+
     fn said(&mut self, said: Said, gather: &mut Gather<'_>) -> Result<(), Fault> {
         // Some send their thoughts under both names.
         let thoughts = [said.reasoning_content, said.reasoning]
@@ -147,6 +171,9 @@ impl Completions {
             _ => None,
         });
         gather.thinking(thoughts.next().unwrap_or_default());
+        if let (Some(details), Some(more)) = (&mut self.details, said.reasoning_details) {
+            details.take(more);
+        }
         match said.content {
             Some(Content::Words(text)) => gather.text(text),
             Some(Content::List(pieces)) => {
@@ -221,6 +248,7 @@ impl Wire for Completions {
 
     fn take(&mut self, data: &[u8], gather: &mut Gather<'_>) -> Result<(), Fault> {
         if data.trim_ascii() == b"[DONE]" {
+            self.seal(gather);
             self.done = true;
             self.whole = self.began;
             return if self.began {
@@ -234,6 +262,8 @@ impl Wire for Completions {
         if let Some(error) = chunk.error {
             return Err(told_in_stream(&error));
         }
+        // Until a chunk tells who answers, it is who was asked.
+        self.asked.get_or_insert_with(|| gather.model.clone());
         if let Some(model) = chunk.model.filter(|model| !model.is_empty()) {
             gather.model = model;
         }
@@ -260,6 +290,7 @@ impl Wire for Completions {
                     "it failed in the middle of its answer",
                 ));
             }
+            self.seal(gather);
             gather.stop = gather.stop.or(Some(stop(&reason)));
             self.whole = true;
         }

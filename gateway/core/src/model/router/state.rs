@@ -26,9 +26,15 @@ impl State {
         cooling.max_by_key(|of| of.until)
     }
 
-    pub(super) fn failed(&mut self, candidate: &Candidate, error: &ModelError, now: Instant) {
+    /// Whether it is left alone for a while now.
+    pub(super) fn failed(
+        &mut self,
+        candidate: &Candidate,
+        error: &ModelError,
+        now: Instant,
+    ) -> bool {
         let Some(time) = cooling::time(error) else {
-            return;
+            return false;
         };
         let cooling = Cooling {
             until: now + time,
@@ -42,6 +48,7 @@ impl State {
             self.models.retain(|_, of| of.until > now);
             self.models.insert(candidate.clone(), cooling);
         }
+        true
     }
 
     pub(super) fn answered(&mut self, session: &str, candidate: &Candidate) {

@@ -39,7 +39,7 @@ fn messages(said: &Said) -> Vec<Value> {
                 content.push(json!({"type": "image", "mimeType": media_type, "omitted": true}));
             }
             Part::Thinking { text, .. } => content.push(json!({"type": "thinking", "thinking": text})),
-            Part::RedactedThinking { .. } => {}
+            Part::Note { .. } | Part::RedactedThinking { .. } => {}
             Part::ToolUse { id, name, input } => {
                 content.push(json!({"type": "toolCall", "id": id, "name": name, "arguments": input}));
             }

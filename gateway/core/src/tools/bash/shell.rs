@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::screen::Screen;
 use super::session;
-use crate::limits::{DRAIN_AFTER_EXIT, INTERRUPT_GRACE, MAX_OUTPUT_BYTES, SHELL_START};
+use crate::limits::{DRAIN_AFTER_EXIT, INTERRUPT_GRACE, MAX_OUTPUT_BYTES};
 use crate::tools::process::passed_on;
 use crate::tools::{Failure, descriptor_path};
 
@@ -62,16 +62,20 @@ impl Drop for Shell {
 }
 
 impl Shell {
-    /// Opens a shell in the open `directory`, whose path is `real`.
-    pub(super) async fn start(directory: &OwnedFd, real: &str) -> Result<Self, Failure> {
+    /// Opens a shell in the open `directory`, whose path is `real`; it may take `within` for that.
+    pub(super) async fn start(
+        directory: &OwnedFd,
+        real: &str,
+        within: Duration,
+    ) -> Result<Self, Failure> {
         match Self::spawn("bash", directory, real) {
             // Else bash would take `!` for a word of its history.
-            Ok(shell) => shell.ready("set +H").await,
+            Ok(shell) => shell.ready("set +H", within).await,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let spawned = Self::spawn("sh", directory, real);
                 spawned
                     .map_err(|error| not_started(&error))?
-                    .ready(":")
+                    .ready(":", within)
                     .await
             }
             Err(error) => Err(not_started(&error)),
@@ -79,8 +83,8 @@ impl Shell {
     }
 
     /// The shell, once it has run its first line.
-    async fn ready(mut self, first: &str) -> Result<Self, Failure> {
-        match timeout(SHELL_START, self.run(first, u64::MAX)).await {
+    async fn ready(mut self, first: &str, within: Duration) -> Result<Self, Failure> {
+        match timeout(within, self.run(first, u64::MAX)).await {
             Ok(Ok(ran)) => match ran.ended {
                 Ended::Exited(0) => Ok(self),
                 _ => Err(not_started(&ran.output.trim())),
@@ -88,7 +92,7 @@ impl Shell {
             Ok(Err(failure)) => Err(failure),
             Err(_) => Err(not_started(&format!(
                 "it took more than {} s",
-                SHELL_START.as_secs()
+                within.as_secs_f64()
             ))),
         }
     }
@@ -289,6 +293,7 @@ async fn drain(terminal: &mut Pty, screen: &mut Screen) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::SHELL_START;
 
     #[tokio::test]
     async fn where_there_is_no_bash_sh_will_do() {
@@ -296,7 +301,7 @@ mod tests {
         let real = directory.path().canonicalize().unwrap();
         let opened = std::fs::File::open(&real).unwrap().into();
         let shell = Shell::spawn("sh", &opened, real.to_str().unwrap()).unwrap();
-        let mut shell = shell.ready(":").await.unwrap();
+        let mut shell = shell.ready(":", SHELL_START).await.unwrap();
         let ran = shell
             .run("X='a b'; mkdir sub; cd sub", 60_000)
             .await

@@ -6,6 +6,7 @@ use rmcp::model::{CallToolResponse, ContentBlock, ResourceContents};
 use rmcp::service::ServiceError;
 use serde_json::json;
 
+use super::web;
 use crate::limits::{MAX_ERROR_BYTES, MAX_OUTPUT_BYTES};
 use crate::tools::{Failure, Output, cut};
 
@@ -99,11 +100,20 @@ pub(super) fn trouble(name: &str, error: &ServiceError) -> String {
             let (message, _) = cut(&error.message, MAX_ERROR_BYTES);
             format!("the MCP server `{name}` refused: {message}")
         }
+        ServiceError::TransportSend(error) if web::is_web(error.error.as_ref()) => format!(
+            "the MCP server `{name}` failed: {}; whether the call did anything is not known",
+            web::words(error.error.as_ref())
+        ),
         ServiceError::TransportClosed | ServiceError::TransportSend(_) => format!(
             "the MCP server `{name}` ended during the call; it is started again, and whether the call did anything is not known"
         ),
         other => format!("the MCP server `{name}` failed: {other}"),
     }
+}
+
+/// Whether the server has to be greeted anew before anybody can call it again.
+pub(super) fn is_gone(error: &ServiceError) -> bool {
+    matches!(error, ServiceError::TransportSend(error) if web::is_gone(error.error.as_ref()))
 }
 
 #[cfg(test)]

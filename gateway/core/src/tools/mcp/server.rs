@@ -10,9 +10,10 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
 use super::McpTool;
-use super::settings::McpServer;
-use super::starting::{self, Listener, Program};
-use crate::limits::{MCP_FIRST_PAUSE, MCP_LONGEST_PAUSE, MCP_START_TIME, MCP_STEADY_TIME};
+use super::settings::{McpProgram, McpServer, McpWay};
+use super::starting::{self, Listener, Program, Running};
+use super::web;
+use crate::limits::{MCP_FIRST_PAUSE, MCP_LONGEST_PAUSE, MCP_STEADY_TIME};
 use crate::tools::Tool;
 use crate::tools::process::Group;
 
@@ -23,6 +24,8 @@ pub(super) struct Server {
     now: Mutex<Now>,
     /// Whether a first attempt has come to its end, good or bad.
     settled: watch::Sender<bool>,
+    /// Why there is nobody any more at the other end, once somebody has found that out.
+    lost: watch::Sender<Option<String>>,
 }
 
 #[derive(Default)]
@@ -44,6 +47,7 @@ impl Server {
             root: root.to_owned(),
             now: Mutex::default(),
             settled: watch::Sender::new(false),
+            lost: watch::Sender::new(None),
         });
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             // Weak: tools hold their server, and the server holds its tools, until it is closed.
@@ -65,10 +69,22 @@ impl Server {
         tools.map(|tool| tool as Arc<dyn Tool>).collect()
     }
 
-    /// Waits for the end of the first attempt to start it.
+    /// How long it may take for one call.
+    pub(super) fn call_within(&self) -> Duration {
+        self.settings.call_within
+    }
+
+    /// Waits for the end of the first attempt to start it. One that takes longer than it may is told by [`Self::trouble`].
     pub(super) async fn settled(&self) {
         // The sender is ours: it does not go before.
-        let _ = self.settled.subscribe().wait_for(|settled| *settled).await;
+        let mut settled = self.settled.subscribe();
+        let settled = settled.wait_for(|settled| *settled);
+        let _ = timeout(self.settings.start_within, settled).await;
+    }
+
+    /// Has it greeted anew: nobody is there any more.
+    pub(super) fn lost(&self, why: String) {
+        self.lost.send_replace(Some(why));
     }
 
     /// Why it does not run, if it does not.
@@ -86,7 +102,7 @@ impl Server {
 
     /// Whom to call.
     pub(super) async fn peer(&self) -> Result<Peer<RoleClient>, String> {
-        let _ = timeout(MCP_START_TIME, self.settled()).await;
+        self.settled().await;
         let peer = self.now().peer.clone();
         peer.ok_or_else(|| self.trouble().unwrap_or_default())
     }
@@ -109,9 +125,22 @@ impl Server {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the program once and follows it to its end, which is told.
+    /// Greets it once and follows it to its end, which is told.
     async fn live(self: &Arc<Self>) -> String {
-        let (mut program, group) = match Program::start(&self.settings, &self.root) {
+        self.lost.send_replace(None);
+        match &self.settings.way {
+            McpWay::Program(program) => Box::pin(self.run(program)).await,
+            McpWay::Http(endpoint) => {
+                let listener = Listener::default();
+                let greeting = web::greet(endpoint, listener.clone());
+                Box::pin(self.follow(greeting, &listener)).await
+            }
+        }
+    }
+
+    /// The same with a program, which is started for it.
+    async fn run(self: &Arc<Self>, program: &McpProgram) -> String {
+        let (mut program, group) = match Program::start(program, &self.root) {
             Ok(started) => started,
             Err(trouble) => return trouble,
         };
@@ -122,16 +151,22 @@ impl Server {
             }
             now.group = Some(group);
         }
-        let ended = self.follow(&mut program).await;
+        let listener = Listener::default();
+        let greeting = program.greet(listener.clone());
+        let ended = Box::pin(self.follow(greeting, &listener)).await;
         // Before the program, which would be reaped then.
         drop(self.now().group.take());
         ended + &program.last_words().await
     }
 
-    async fn follow(self: &Arc<Self>, program: &mut Program) -> String {
-        let listener = Listener::default();
-        let greeted = timeout(MCP_START_TIME, async {
-            let running = program.greet(listener.clone()).await?;
+    async fn follow(
+        self: &Arc<Self>,
+        greeting: impl Future<Output = Result<Running, String>>,
+        listener: &Listener,
+    ) -> String {
+        let start_within = self.settings.start_within;
+        let greeted = timeout(start_within, async {
+            let running = greeting.await?;
             let tools = starting::tools(self, running.peer()).await?;
             Ok::<_, String>((running, tools))
         });
@@ -139,7 +174,7 @@ impl Server {
             Ok(Ok(greeted)) => greeted,
             Ok(Err(trouble)) => return trouble,
             Err(_) => {
-                return format!("it did not start within {} s", MCP_START_TIME.as_secs());
+                return format!("it did not start within {} s", start_within.as_secs_f64());
             }
         };
         let peer = running.peer().clone();
@@ -150,12 +185,14 @@ impl Server {
             now.peer = Some(peer.clone());
         }
         self.settled.send_replace(true);
+        let mut lost = self.lost.subscribe();
         let mut ending = std::pin::pin!(running.waiting());
         loop {
             tokio::select! {
                 _ = &mut ending => break,
+                why = found_out(&mut lost) => return why,
                 () = listener.changed.notified() => {
-                    match timeout(MCP_START_TIME, starting::tools(self, &peer)).await {
+                    match timeout(start_within, starting::tools(self, &peer)).await {
                         Ok(Ok(tools)) => self.now().tools = tools,
                         Ok(Err(trouble)) => tracing::warn!(server = self.name(), trouble, "gateway: new tools of an MCP server are not known"),
                         Err(_) => tracing::warn!(server = self.name(), "gateway: an MCP server did not tell its new tools in time"),
@@ -167,6 +204,15 @@ impl Server {
     }
 }
 
+/// Waits until somebody has found out that nobody is there any more, and why.
+async fn found_out(lost: &mut watch::Receiver<Option<String>>) -> String {
+    match lost.wait_for(Option::is_some).await {
+        Ok(why) => why.clone().unwrap_or_default(),
+        // The sender is the server's, which follows itself.
+        Err(_) => String::new(),
+    }
+}
+
 /// Keeps a server running until it is closed or nobody has it any more.
 async fn keep(server: Weak<Server>) {
     let mut pause = MCP_FIRST_PAUSE;
@@ -175,7 +221,8 @@ async fn keep(server: Weak<Server>) {
             return;
         };
         let start = Instant::now();
-        let trouble = server.live().await;
+        // Boxed: greeting takes much room, and most of the time nobody is greeted.
+        let trouble = Box::pin(server.live()).await;
         if start.elapsed() >= MCP_STEADY_TIME {
             pause = MCP_FIRST_PAUSE;
         }

@@ -5,12 +5,13 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
-use rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
-use rmcp::service::{NotificationContext, RoleClient, RunningService};
+use rmcp::model::{
+    ClientCapabilities, ClientConfig, Implementation, PaginatedRequestParams, Tool as Told,
+};
+use rmcp::service::{NotificationContext, RoleClient, RunningService, ServiceError};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{ClientHandler, Peer, serve_client};
 use rustix::process::Pid;
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
@@ -19,11 +20,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::server::Server;
-use super::settings::McpServer;
-use super::{McpTool, PREFIX, example_of};
+use super::settings::McpProgram;
+use super::{McpTool, PREFIX, example_of, schema};
 use crate::limits::{
     DRAIN_AFTER_EXIT, MAX_ERROR_BYTES, MAX_MCP_DESCRIPTION_BYTES, MAX_MCP_LINE_BYTES,
-    MAX_MCP_SCHEMA_BYTES, MAX_MCP_TOOLS, MAX_OFFERED_NAME_CHARS,
+    MAX_MCP_PAGES, MAX_MCP_TOOLS, MAX_OFFERED_NAME_CHARS,
 };
 use crate::tools::capped::Capped;
 use crate::tools::cut;
@@ -47,6 +48,9 @@ impl ClientHandler for Listener {
     }
 }
 
+/// A server that has been greeted.
+pub(super) type Running = RunningService<RoleClient, Listener>;
+
 /// A server's program, and what it says on its standard error.
 pub(super) struct Program {
     child: Child,
@@ -56,7 +60,7 @@ pub(super) struct Program {
 
 impl Program {
     /// Starts it in a process group of its own, which ends with the [`Group`].
-    pub(super) fn start(settings: &McpServer, root: &str) -> Result<(Self, Group), String> {
+    pub(super) fn start(settings: &McpProgram, root: &str) -> Result<(Self, Group), String> {
         let mut child = Command::new(&settings.command)
             .args(&settings.args)
             .env_clear()
@@ -92,10 +96,7 @@ impl Program {
     }
 
     /// Greets it.
-    pub(super) async fn greet(
-        &mut self,
-        listener: Listener,
-    ) -> Result<RunningService<RoleClient, Listener>, String> {
+    pub(super) async fn greet(&mut self, listener: Listener) -> Result<Running, String> {
         let (Some(output), Some(input)) = (self.child.stdout.take(), self.child.stdin.take())
         else {
             return Err("it has no pipes".to_owned());
@@ -131,7 +132,7 @@ pub(super) async fn tools(
     server: &Arc<Server>,
     peer: &Peer<RoleClient>,
 ) -> Result<Vec<Arc<McpTool>>, String> {
-    let listing: BoxFuture<'_, _> = peer.list_all_tools().boxed();
+    let listing: BoxFuture<'_, _> = listed(peer).boxed();
     let told = listing
         .await
         .map_err(|error| super::answer::trouble(server.name(), &error))?;
@@ -139,20 +140,20 @@ pub(super) async fn tools(
     let mut tools = Vec::new();
     for tool in told {
         let offered = offered_name(server.name(), &tool.name);
-        let schema = Value::Object((*tool.input_schema).clone());
+        let schema = schema::told(&tool.input_schema);
         let trouble = if tools.len() == MAX_MCP_TOOLS {
             Some("there are more tools than a server may have")
-        } else if schema.to_string().len() > MAX_MCP_SCHEMA_BYTES {
-            Some("its schema is too large")
+        } else if let Err(trouble) = schema {
+            Some(trouble)
         } else if !seen.insert(offered.clone()) {
             Some("another of the server's tools has that name")
         } else {
             None
         };
-        if let Some(trouble) = trouble {
+        let (None, Ok(schema)) = (trouble, schema) else {
             tracing::warn!(server = server.name(), tool = %offered, trouble, "gateway: a tool of an MCP server is left out");
             continue;
-        }
+        };
         let description = tool
             .description
             .or(tool.title.map(Into::into))
@@ -166,6 +167,27 @@ pub(super) async fn tools(
             schema,
         }));
     }
+    Ok(tools)
+}
+
+/// What it tells, page by page; no more than can be used, however many pages it has.
+async fn listed(peer: &Peer<RoleClient>) -> Result<Vec<Told>, ServiceError> {
+    let mut tools = Vec::new();
+    let mut cursor = None;
+    for _ in 0..MAX_MCP_PAGES {
+        let mut page = PaginatedRequestParams::default();
+        page.cursor = cursor;
+        let told = peer.list_tools(Some(page)).await?;
+        tools.extend(told.tools);
+        cursor = told.next_cursor;
+        if cursor.is_none() || tools.len() > 2 * MAX_MCP_TOOLS {
+            return Ok(tools);
+        }
+    }
+    tracing::warn!(
+        pages = MAX_MCP_PAGES,
+        "gateway: an MCP server tells its tools on too many pages, the rest is left out"
+    );
     Ok(tools)
 }
 

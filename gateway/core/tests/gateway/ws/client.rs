@@ -14,7 +14,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::house::{House, TOKEN};
 
-pub(super) struct Client {
+pub(crate) struct Client {
     pub(super) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub(super) challenge: Value,
 }
@@ -51,7 +51,7 @@ impl Client {
     }
 
     /// A client of the simple dialect.
-    pub(super) async fn simple(house: &House) -> Self {
+    pub(crate) async fn simple(house: &House) -> Self {
         let mut client = Self::stranger(house).await;
         let auth = json!({"auth": {"mode": "token", "token": TOKEN}});
         let answer = client.ask("connect", auth).await;
@@ -60,7 +60,7 @@ impl Client {
     }
 
     /// A client of OpenClaw's dialect, as a program on this machine.
-    pub(super) async fn backend(house: &House) -> Self {
+    pub(crate) async fn backend(house: &House) -> Self {
         let mut client = Self::stranger(house).await;
         let answer = client.ask("connect", hello()).await;
         assert_eq!(answer["payload"]["type"], "hello-ok", "{answer}");

@@ -1,6 +1,6 @@
 //! The gateway's WebSocket, over real sockets.
 
-mod client;
+pub(crate) mod client;
 mod limits;
 mod openclaw;
 mod openclaw_runs;
