@@ -20,6 +20,8 @@ mod key;
 mod message;
 mod ollama;
 mod openai;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod probe;
 mod reply;
 mod router;
 

@@ -2,7 +2,7 @@
 
 mod dialect;
 mod request;
-mod stream;
+pub(super) mod stream;
 
 use reqwest::header::HeaderMap;
 

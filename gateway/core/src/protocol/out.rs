@@ -1,14 +1,16 @@
 //! The way out of a connection: one frame after the other, each within its time.
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::SinkExt as _;
 use futures_util::stream::SplitSink;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::frame;
+use super::upgrade::Socket;
 use crate::limits::WRITE_WITHIN;
 
 /// Frames that wait for the one being written. Who has more to say waits itself, and says it in larger pieces.
@@ -33,7 +35,7 @@ pub(super) struct Gone;
 
 impl Out {
     /// The way out by `sink`; `gone` tells when it is closed.
-    pub(super) fn by(sink: SplitSink<WebSocket, Message>, gone: CancellationToken) -> Self {
+    pub(super) fn by(sink: SplitSink<Socket, Message>, gone: CancellationToken) -> Self {
         let (sender, queue) = mpsc::channel(WAITING);
         let out = Self {
             queue: sender,
@@ -77,7 +79,7 @@ impl Out {
     }
 }
 
-async fn write(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receiver<Item>) {
+async fn write(mut sink: SplitSink<Socket, Message>, mut queue: mpsc::Receiver<Item>) {
     let mut seq = 0;
     while let Some(item) = queue.recv().await {
         let last = matches!(item, Item::Close(..));
@@ -111,7 +113,7 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receive
 pub(super) fn closing(code: u16, reason: &str) -> Message {
     let end = reason.floor_char_boundary(123);
     Message::Close(Some(CloseFrame {
-        code,
+        code: code.into(),
         reason: reason[..end].into(),
     }))
 }
