@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use aap::card::AlignmentCard;
 use anyhow::{Context as _, bail};
+use gateway::limits::MIN_TOKEN_BYTES;
 use redact::{Level, Redactor};
 use smoltbot_config::{Config, Home, IdentityKeys};
 use trace_plugin::world::Machine;
@@ -193,21 +194,42 @@ pub(crate) fn judge(
 /// The gateway's token: the configured one, else the one in its file, which the first call makes.
 pub(crate) fn token(config: &Config) -> anyhow::Result<String> {
     if let Some(token) = &config.gateway.token {
-        return Ok(token.expose().clone());
-    }
-    let path = config.home.token_file();
-    if let Ok(token) = fs::read_to_string(&path) {
-        let token = token.trim().to_owned();
-        if token.len() >= MIN_TOKEN_CHARS {
-            return Ok(token);
+        let token = token.expose();
+        // Told before anything listens, and not by the gateway once everything runs.
+        if token.len() < MIN_TOKEN_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            bail!(
+                "gateway.token, in {} or SMOLTBOT_GATEWAY__TOKEN, needs at least {MIN_TOKEN_BYTES} visible ASCII characters without \
+                 blanks; without the key a good token is made",
+                config.home.operator_file().display()
+            );
         }
+        return Ok(token.clone());
+    }
+    if config.home.token_file().exists() {
+        return token_in(&config.home);
+    }
+    new_token(&config.home)
+}
+
+/// The token in the home's file.
+pub(crate) fn token_in(home: &Home) -> anyhow::Result<String> {
+    let path = home.token_file();
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let token = text.trim();
+    if token.len() < MIN_TOKEN_CHARS {
         bail!(
-            "{} does not hold a gateway token; delete it and a new one is made",
+            "{} does not hold a gateway token; `smoltbot token rotate` makes a new one",
             path.display()
         );
     }
+    Ok(token.to_owned())
+}
+
+/// Makes another one, and keeps it in the home's file.
+pub(crate) fn new_token(home: &Home) -> anyhow::Result<String> {
     let token = clock::salt() + &clock::salt();
-    write_private(&path, &token)?;
+    write_private(&home.token_file(), &token)?;
     Ok(token)
 }
 

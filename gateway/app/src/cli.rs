@@ -8,6 +8,7 @@ mod mcp_proxy;
 mod quarantine;
 mod redact;
 mod service;
+mod token;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub(crate) use mcp_proxy::McpProxy;
 pub(crate) use quarantine::{QuarantineTask, Which};
 pub(crate) use redact::Redact;
 pub(crate) use service::{How, Manager, ServiceTask};
+pub(crate) use token::TokenTask;
 
 /// See what an AI agent did, what it refused and why, and check it.
 ///
@@ -139,6 +141,11 @@ pub(crate) enum Command {
     Card {
         #[command(subcommand)]
         task: CardTask,
+    },
+    /// Change the token that clients of the gateway must show
+    Token {
+        #[command(subcommand)]
+        task: TokenTask,
     },
     /// Show when each agent was last heard, what waits to be shipped and what was lost
     Status {

@@ -18,6 +18,7 @@ mod reset;
 mod roles;
 mod service;
 mod status;
+mod token;
 mod uninstall;
 mod verify;
 
@@ -54,6 +55,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::McpProxy(asked) => mcp_proxy::run(&asked),
         Command::Check(check) => check::run(check),
         Command::Conscience { task } => conscience::run(task),
+        Command::Token { task } => token::run(task),
         Command::Status { json } => status::run(json),
         Command::Quarantine { task } => quarantine::run(task),
         Command::Logs(logs) => logs::run(&logs),

@@ -2,6 +2,7 @@
 
 mod exporting;
 mod resting;
+mod token;
 mod watch;
 
 pub(crate) use resting::{Doze, Listeners};
@@ -51,6 +52,9 @@ pub(crate) struct Stack {
     goes_on: bool,
     roles: Vec<Role>,
     recorder: Option<Arc<Recorder>>,
+    /// What clients of the gateway must show, once somebody has asked for it.
+    tokens: Option<told::Receiver<String>>,
+    token_changed: Arc<Notify>,
     interrupt: Signal,
     terminate: Signal,
 }
@@ -63,6 +67,8 @@ impl Stack {
             goes_on: false,
             roles: Vec::new(),
             recorder: None,
+            tokens: None,
+            token_changed: Arc::default(),
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
@@ -124,8 +130,8 @@ impl Stack {
             let listener = self.listen_for_http(listen).await?;
             line = format!("{line}, http://{}", listener.local_addr()?);
             let stop = CancellationToken::new();
-            let token = agent::token(&agent.config)?;
-            let serving = intake::serve_tcp(listener, Arc::clone(&recorder), token, stop.clone());
+            let tokens = self.tokens(agent)?;
+            let serving = intake::serve_tcp(listener, Arc::clone(&recorder), tokens, stop.clone());
             self.add("sidecar.listen", async move { Ok(serving.await?) }, stop);
         }
         self.say(&line)?;
@@ -142,7 +148,8 @@ impl Stack {
         dashboard: &str,
         behind: &Behind,
     ) -> anyhow::Result<()> {
-        let token = agent::token(&agent.config)?;
+        let tokens = self.tokens(agent)?;
+        let token = tokens.borrow().clone();
         let workspace = agent::workspace(&agent.config);
         std::fs::create_dir_all(&workspace)
             .with_context(|| format!("{} cannot be made", workspace.display()))?;
@@ -158,6 +165,7 @@ impl Stack {
             self.say(&format!("mcp        {}", names.join(", ")))?;
         }
         let options = gateway::Options {
+            tokens: Some(tokens),
             extra_hosts: agent.config.gateway.extra_hosts.clone(),
             model: models.router()?,
             thinking: models::thinking(&agent.config),
@@ -224,7 +232,8 @@ impl Stack {
         );
         let stop = CancellationToken::new();
         let home = agent.config.home.clone();
-        let watching = watch::watch(home, Arc::clone(recorder), changed, stop.clone());
+        let (judging, token) = (Arc::clone(recorder), Arc::clone(&self.token_changed));
+        let watching = watch::watch(home, judging, changed, token, stop.clone());
         self.add(
             "watch",
             async move {

@@ -8,6 +8,8 @@
 
 pub mod agent;
 mod clock;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod http;
 pub mod limits;
 pub mod metrics;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::clock::{Clock, now_ms};
 use crate::limits::{DEFAULT_ANSWER_WITHIN, DEFAULT_CONTEXT_TOKENS, DEFAULT_DRAIN};
 use crate::metrics::Metrics;
@@ -17,6 +19,9 @@ use crate::webhook::Webhook;
 pub struct Options {
     /// What clients must show; at least [`crate::limits::MIN_TOKEN_BYTES`] long. Never printed.
     pub token: String,
+    /// Tells another token when there is one: the gateway takes that one alone from then on, and closes what the one before has
+    /// opened. One that is too short or not plain changes nothing, and is told in the log.
+    pub tokens: Option<watch::Receiver<String>>,
     /// The existing directory that the tools work in.
     pub workspace: PathBuf,
     /// Base URL of the dashboard, for links to traces, such as `http://127.0.0.1:8787`.
@@ -55,6 +60,7 @@ impl Options {
     ) -> Self {
         Self {
             token: token.into(),
+            tokens: None,
             workspace: workspace.into(),
             dashboard_url: dashboard_url.into(),
             extra_hosts: Vec::new(),
@@ -76,6 +82,7 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("token", &"…")
+            .field("follows_the_token", &self.tokens.is_some())
             .field("workspace", &self.workspace)
             .field("dashboard_url", &self.dashboard_url)
             .field("extra_hosts", &self.extra_hosts)

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use aap::Gate;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -67,10 +68,14 @@ pub async fn serve(
     let drain = options.drain;
     let stop = CancellationToken::new();
     let sockets = Sockets::default();
-    let (router, toolbox) =
-        http::stoppable_router(gate, &options, port, stop.clone(), sockets.clone())?;
+    let stoppable = http::stoppable_router(gate, &options, port, stop.clone(), sockets.clone())?;
     // Connections that do not go away keep the toolbox: what it has open must not wait for them.
-    let _closing = Closing(toolbox);
+    let _closing = Closing(stoppable.toolbox);
+    let door = stoppable.door;
+    let mut following = JoinSet::new();
+    if let Some(tokens) = options.tokens.clone() {
+        following.spawn(async move { door.follow(tokens).await });
+    }
     // Each step of an answer goes out when it happens.
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
@@ -79,7 +84,9 @@ pub async fn serve(
     });
     let serving = axum::serve(
         listener,
-        router.into_make_service_with_connect_info::<SocketAddr>(),
+        stoppable
+            .router
+            .into_make_service_with_connect_info::<SocketAddr>(),
     )
     .with_graceful_shutdown(shutdown.clone().cancelled_owned())
     .into_future();

@@ -270,11 +270,16 @@ fn is_conscience(parts: &[String]) -> bool {
         && above
             .iter()
             .any(|part| RUNTIME_HOMES.contains(&part.as_str()));
-    parts.iter().any(|part| {
-        part == ".smoltbot" || part.starts_with(".smoltbot") && !part.ends_with(".toml")
-    }) || installed
-        || service
-        || plugin
+    let folder = parts.iter().enumerate().any(|(at, part)| {
+        let own = part == ".smoltbot" || part.starts_with(".smoltbot") && !part.ends_with(".toml");
+        own && !is_workspace(&parts[at..])
+    });
+    folder || installed || service || plugin
+}
+
+/// Whether `parts`, from smoltbot's home on, lead into the directory in it that is the agent's to work in, and not only to it.
+pub(crate) fn is_workspace(parts: &[String]) -> bool {
+    matches!(parts, [home, workspace, _, ..] if home == ".smoltbot" && workspace == "workspace")
 }
 
 /// What sort of place it would be to delete or overwrite `path`. `roots` are the workspaces.

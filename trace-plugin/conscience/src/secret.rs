@@ -1,6 +1,7 @@
 //! Which files and variables hold secrets.
 
 use crate::path::{Base, Path};
+use crate::place::is_workspace;
 
 /// A store of keys, tokens or passwords: nothing an agent's task needs in clear text.
 pub(crate) const STORE: &str = "store";
@@ -159,7 +160,8 @@ pub(crate) fn secret_of(path: &Path) -> Option<&'static str> {
     if path.base() == Base::Root && in_system(parts) {
         return Some(STORE);
     }
-    if parts.iter().any(|part| part == ".smoltbot") {
+    let own = parts.iter().rposition(|part| part == ".smoltbot");
+    if own.is_some_and(|at| !is_workspace(&parts[at..])) {
         return (last.starts_with("identity")
             || last.contains("token")
             || last.contains("key")

@@ -82,6 +82,7 @@ const WRITES: &[&str] = &[
     "update_file",
     "save_file",
     "insert_edit_into_file",
+    "patch_file",
 ];
 const DELETES: &[&str] = &[
     "delete",

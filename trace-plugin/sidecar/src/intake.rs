@@ -21,6 +21,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::dialect::{Dialect, Reply};
@@ -93,23 +94,27 @@ pub async fn serve_unix(
         .await
 }
 
-/// Serves loopback TCP until `shutdown`; every request must show `token`.
+/// Serves loopback TCP until `shutdown`; every request must show the token that `tokens` tells at that moment.
 ///
 /// # Errors
 /// What the operating system says.
 pub async fn serve_tcp(
     listener: TcpListener,
     recorder: Arc<Recorder>,
-    token: String,
+    tokens: watch::Receiver<String>,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let app = router(recorder).layer(middleware::from_fn_with_state(Arc::new(token), authorised));
+    let app = router(recorder).layer(middleware::from_fn_with_state(tokens, authorised));
     axum::serve(listener, app)
         .with_graceful_shutdown(shutdown.cancelled_owned())
         .await
 }
 
-async fn authorised(State(token): State<Arc<String>>, request: Request, next: Next) -> Response {
+async fn authorised(
+    State(tokens): State<watch::Receiver<String>>,
+    request: Request,
+    next: Next,
+) -> Response {
     // A page in a browser must not reach us, token or not.
     let foreign = request.headers().contains_key(header::ORIGIN);
     let shown = request
@@ -117,7 +122,7 @@ async fn authorised(State(token): State<Arc<String>>, request: Request, next: Ne
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "));
-    if foreign || !shown.is_some_and(|shown| same(shown, &token)) {
+    if foreign || !shown.is_some_and(|shown| same(shown, &tokens.borrow())) {
         return (
             StatusCode::UNAUTHORIZED,
             Json(json!({"error": "show the token of ~/.smoltbot as `Authorization: Bearer …`"})),

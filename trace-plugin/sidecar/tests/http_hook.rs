@@ -31,7 +31,7 @@ async fn an_agent_that_posts_its_hooks_is_answered_plainly() {
     tokio::spawn(intake::serve_tcp(
         listener,
         Arc::clone(&recorder),
-        token.clone(),
+        tokio::sync::watch::Sender::new(token.clone()).subscribe(),
         stop.clone(),
     ));
     let client = reqwest::Client::new();

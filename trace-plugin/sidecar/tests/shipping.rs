@@ -404,7 +404,7 @@ async fn the_intake_takes_hooks_from_its_owner_alone() {
     tokio::spawn(trace_plugin::intake::serve_tcp(
         tcp,
         Arc::clone(&recorder),
-        token.clone(),
+        tokio::sync::watch::Sender::new(token.clone()).subscribe(),
         stop.clone(),
     ));
     let event = r#"{"hook_event_name":"PreToolUse","tool_name":"Bash","tool_use_id":"t","tool_input":{"command":"rm -rf /"}}"#;

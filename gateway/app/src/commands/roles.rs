@@ -33,6 +33,7 @@ pub(crate) fn up(database_url: Option<String>, behind: &Behind) -> anyhow::Resul
     let config = agent::config()?;
     let database = Database::of(&config, database_url)?;
     let agent = Agent::load_or_make(config)?;
+    agent::token(&agent.config)?;
     let _lock = background::take_home(&agent.config.home, "up", behind)?;
     block_on(async move {
         let mut stack = Stack::new()?;
@@ -57,6 +58,7 @@ pub(crate) fn up(database_url: Option<String>, behind: &Behind) -> anyhow::Resul
 /// The gateway alone.
 pub(crate) fn gateway() -> anyhow::Result<ExitCode> {
     let agent = Agent::load_or_make(agent::config()?)?;
+    agent::token(&agent.config)?;
     let _lock = background::take_home(&agent.config.home, "gateway", &Behind::default())?;
     block_on(async move {
         let mut stack = Stack::new()?;

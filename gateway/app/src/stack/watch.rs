@@ -1,4 +1,5 @@
-//! What other processes do in the home: a hook that records by itself, a card that is edited, by whatever editor.
+//! What other processes do in the home: a hook that records by itself, a card that is edited, by whatever
+//! editor, a token that is changed.
 //!
 //! The system tells, so that nobody has to look while nothing happens. Where it does not tell, the files are looked at every
 //! few seconds, and that is said.
@@ -18,14 +19,22 @@ const TOGETHER: Duration = Duration::from_millis(100);
 /// How often files are looked at where the system does not tell of changes.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// Tells `recorder` and `card` of changes, until `stop`.
+/// How many files are watched.
+const FILES: usize = 3;
+
+/// Tells `recorder`, `card` and `token` of changes, until `stop`.
 pub(super) async fn watch(
     home: Home,
     recorder: Arc<Recorder>,
     card: Arc<Notify>,
+    token: Arc<Notify>,
     stop: CancellationToken,
 ) {
-    let files = [home.spool_file().with_extension("db-wal"), home.card_file()];
+    let files = [
+        home.spool_file().with_extension("db-wal"),
+        home.card_file(),
+        home.token_file(),
+    ];
     let mut changes = match Changes::of(&home, &files) {
         Ok(changes) => changes,
         Err(error) => {
@@ -36,8 +45,9 @@ pub(super) async fn watch(
     // What happened before is not told.
     recorder.look();
     card.notify_one();
+    token.notify_one();
     loop {
-        let [spool, another_card] = tokio::select! {
+        let [spool, another_card, another_token] = tokio::select! {
             () = stop.cancelled() => return,
             changed = changes.next(&files) => changed,
         };
@@ -46,6 +56,9 @@ pub(super) async fn watch(
         }
         if another_card {
             card.notify_one();
+        }
+        if another_token {
+            token.notify_one();
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -57,9 +70,9 @@ pub(super) async fn watch(
 /// What tells one state of a file from another.
 type Seen = Option<(u64, u64, i64, i64)>;
 
-fn look(files: &[PathBuf; 2]) -> [Seen; 2] {
-    [0, 1].map(|which| {
-        let found = std::fs::metadata(&files[which]).ok()?;
+fn look(files: &[PathBuf; FILES]) -> [Seen; FILES] {
+    files.each_ref().map(|file| {
+        let found = std::fs::metadata(file).ok()?;
         Some((found.ino(), found.len(), found.mtime(), found.mtime_nsec()))
     })
 }
@@ -68,12 +81,12 @@ fn look(files: &[PathBuf; 2]) -> [Seen; 2] {
 enum Changes {
     #[cfg(target_os = "linux")]
     Told(tokio::io::unix::AsyncFd<linux::Told>),
-    Looked([PathBuf; 2], [Seen; 2]),
+    Looked([PathBuf; FILES], [Seen; FILES]),
 }
 
 impl Changes {
     #[cfg(target_os = "linux")]
-    fn of(home: &Home, _files: &[PathBuf; 2]) -> std::io::Result<Self> {
+    fn of(home: &Home, _files: &[PathBuf; FILES]) -> std::io::Result<Self> {
         Ok(Self::Told(linux::Told::of(home.path())?))
     }
 
@@ -84,14 +97,14 @@ impl Changes {
     }
 
     /// Waits for a change, and tells which of the files may have changed.
-    async fn next(&mut self, names: &[PathBuf; 2]) -> [bool; 2] {
+    async fn next(&mut self, names: &[PathBuf; FILES]) -> [bool; FILES] {
         match self {
             #[cfg(target_os = "linux")]
             Self::Told(told) => linux::next(told, names.each_ref().map(PathBuf::as_path)).await,
             Self::Looked(files, seen) => loop {
                 tokio::time::sleep(LOOK_EVERY).await;
                 let now = look(files);
-                let changed = [0, 1].map(|which| now[which] != seen[which]);
+                let changed = std::array::from_fn(|which| now[which] != seen[which]);
                 *seen = now;
                 if changed.contains(&true) {
                     return changed;
@@ -109,7 +122,7 @@ mod linux {
     use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
     use tokio::io::unix::AsyncFd;
 
-    use super::Path;
+    use super::{FILES, Path};
 
     /// The system's notices of one directory.
     pub(super) struct Told(Inotify);
@@ -138,13 +151,13 @@ mod linux {
     }
 
     /// Waits for a notice, and tells which of `files` are named by all that are there.
-    pub(super) async fn next(told: &AsyncFd<Told>, files: [&Path; 2]) -> [bool; 2] {
+    pub(super) async fn next(told: &AsyncFd<Told>, files: [&Path; FILES]) -> [bool; FILES] {
         loop {
             let Ok(mut ready) = told.readable().await else {
                 // The runtime ends.
                 return std::future::pending().await;
             };
-            let mut changed = [false; 2];
+            let mut changed = [false; FILES];
             while let Ok(events) = told.get_ref().0.read_events() {
                 for event in events {
                     // Without a name: more happened than could be told.
@@ -152,7 +165,7 @@ mod linux {
                         event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW)
                             || event.name.as_deref() == file.file_name()
                     };
-                    changed = [changed[0] || is(files[0]), changed[1] || is(files[1])];
+                    changed = std::array::from_fn(|which| changed[which] || is(files[which]));
                 }
             }
             ready.clear_ready();

@@ -1,15 +1,20 @@
 //! Who may come in: whoever shows the token, as a bearer or as the cookie that the token was once exchanged for.
 
 use std::hint::black_box;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, COOKIE, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::Room;
 use super::answer::problem;
@@ -21,16 +26,16 @@ const COOKIE_SECONDS: u32 = 30 * 24 * 60 * 60;
 /// Sets the cookie's value apart from every other digest of the token.
 const COOKIE_PURPOSE: &[u8] = b"smoltbot gateway cookie v1\0";
 
-/// The lock of a gateway. Holds digests, not the token.
-pub(crate) struct Door {
+/// What opens the door at the moment. Holds digests, not the token.
+struct Lock {
     token: [u8; 32],
-    cookie_name: String,
     cookie_value: String,
+    /// Cancelled when another lock takes this one's place.
+    valid: CancellationToken,
 }
 
-impl Door {
-    /// A door for `token`. Cookies don't know ports, so their name does: gateways on one machine don't log each other out.
-    pub(super) fn new(token: &str, port: u16) -> Result<Self, ServeError> {
+impl Lock {
+    fn new(token: &str) -> Result<Self, ServeError> {
         if token.len() < MIN_TOKEN_BYTES {
             return Err(ServeError::ShortToken(token.len()));
         }
@@ -43,36 +48,86 @@ impl Door {
             .finalize();
         Ok(Self {
             token: Sha256::digest(token).into(),
-            cookie_name: format!("smoltbot_gateway_{port}"),
             cookie_value: BASE64_URL_SAFE_NO_PAD.encode(session),
+            valid: CancellationToken::new(),
         })
+    }
+}
+
+/// The door of a gateway. Its lock can be changed while people are inside.
+pub(crate) struct Door {
+    lock: RwLock<Lock>,
+    cookie_name: String,
+}
+
+impl Door {
+    /// A door for `token`. Cookies don't know ports, so their name does: gateways on one machine don't log each other out.
+    pub(super) fn new(token: &str, port: u16) -> Result<Self, ServeError> {
+        Ok(Self {
+            lock: RwLock::new(Lock::new(token)?),
+            cookie_name: format!("smoltbot_gateway_{port}"),
+        })
+    }
+
+    fn look<T>(&self, at: impl FnOnce(&Lock) -> T) -> T {
+        at(&self.lock.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes another token from now on. Whoever came in with the one before is shown out; its cookies are worth nothing.
+    fn change(&self, token: &str) -> Result<(), ServeError> {
+        let new = Lock::new(token)?;
+        let mut lock = self.lock.write().unwrap_or_else(PoisonError::into_inner);
+        if lock.token != new.token {
+            let old = std::mem::replace(&mut *lock, new);
+            drop(lock);
+            old.valid.cancel();
+        }
+        Ok(())
+    }
+
+    /// Changes the lock whenever another token is told; ends when none can come any more.
+    pub(crate) async fn follow(&self, mut tokens: watch::Receiver<String>) {
+        loop {
+            let told = tokens.borrow_and_update().clone();
+            if let Err(error) = self.change(&told) {
+                tracing::error!(%error, "gateway: the token stays as it was");
+            }
+            if tokens.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Ends with the token of this moment. Whoever looks at a token and goes on for longer asks for it first.
+    pub(crate) fn valid(&self) -> CancellationToken {
+        self.look(|lock| lock.valid.clone())
     }
 
     /// Whether `token` is the gateway's.
     pub(crate) fn opens(&self, token: &str) -> bool {
-        same(&Sha256::digest(token), &self.token)
+        let shown = Sha256::digest(token);
+        self.look(|lock| same(&shown, &lock.token))
     }
 
     /// The header that logs a browser in. A page on this machine has no TLS, so the cookie cannot be `Secure`.
     pub(super) fn set_cookie(&self) -> String {
+        let value = self.look(|lock| lock.cookie_value.clone());
         format!(
-            "{}={}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Strict",
-            self.cookie_name, self.cookie_value
+            "{}={value}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Strict",
+            self.cookie_name
         )
     }
 
     /// Whether these headers hold our cookie.
     pub(super) fn knows(&self, headers: &HeaderMap) -> bool {
+        let wanted = self.look(|lock| Sha256::digest(&lock.cookie_value));
         headers
             .get_all(COOKIE)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
-            .any(|(name, value)| {
-                name == self.cookie_name
-                    && same(&Sha256::digest(value), &Sha256::digest(&self.cookie_value))
-            })
+            .any(|(name, value)| name == self.cookie_name && same(&Sha256::digest(value), &wanted))
     }
 
     fn bearer(&self, headers: &HeaderMap) -> Option<bool> {
@@ -113,9 +168,46 @@ pub(super) async fn require(
     request: Request,
     next: Next,
 ) -> Response {
-    if room.door.admits(request.method(), request.headers()) {
-        return next.run(request).await;
+    pass(&room.door, request, next, refuse).await
+}
+
+/// Lets `request` through if it shows the token. What is still being answered when the token changes is broken off, and with it
+/// whatever runs for it: a part must not look like the whole.
+pub(super) async fn pass(
+    door: &Door,
+    request: Request,
+    next: Next,
+    refuse: fn() -> Response,
+) -> Response {
+    // Before the token is looked at: one that changes in between counts.
+    let valid = door.valid();
+    if !door.admits(request.method(), request.headers()) {
+        return refuse();
     }
+    let response = tokio::select! {
+        response = next.run(request) => response,
+        () = valid.cancelled() => return refuse(),
+    };
+    if response.body().size_hint().exact().is_some() {
+        return response;
+    }
+    response.map(|body| {
+        let pieces = Some((body.into_data_stream(), valid));
+        Body::from_stream(stream::unfold(pieces, async |pieces| {
+            let (mut body, valid) = pieces?;
+            tokio::select! {
+                biased;
+                () = valid.cancelled() => {
+                    let changed = std::io::Error::other("the gateway's token has changed");
+                    Some((Err(axum::Error::new(changed)), None))
+                }
+                piece = body.next() => Some((piece?, Some((body, valid)))),
+            }
+        }))
+    })
+}
+
+fn refuse() -> Response {
     let mut refused = problem(
         StatusCode::UNAUTHORIZED,
         "show the gateway's token as `Authorization: Bearer …`, or open the URL that `smoltbot up` printed \
@@ -152,7 +244,24 @@ mod tests {
         let cookie = door.set_cookie();
         assert!(cookie.starts_with("smoltbot_gateway_7="));
         assert!(!cookie.contains(TOKEN));
-        assert!(!door.opens(&door.cookie_value), "a cookie is not a token");
+        let value = door.look(|lock| lock.cookie_value.clone());
+        assert!(!door.opens(&value), "a cookie is not a token");
+    }
+
+    #[test]
+    fn a_new_token_ends_the_old_one_and_a_bad_one_changes_nothing() {
+        let door = Door::new(TOKEN, 7).unwrap();
+        let (cookie, valid) = (door.set_cookie(), door.valid());
+        assert!(matches!(
+            door.change("short"),
+            Err(ServeError::ShortToken(5))
+        ));
+        door.change(TOKEN).unwrap();
+        assert!(door.opens(TOKEN) && !valid.is_cancelled() && door.set_cookie() == cookie);
+        door.change("fedcba9876543210").unwrap();
+        assert!(door.opens("fedcba9876543210") && !door.opens(TOKEN));
+        assert!(valid.is_cancelled() && !door.valid().is_cancelled());
+        assert_ne!(door.set_cookie(), cookie);
     }
 
     #[test]

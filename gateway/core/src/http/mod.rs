@@ -16,6 +16,8 @@ pub(crate) mod hosts;
 mod measure;
 mod openai;
 mod page;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod probe;
 mod sessions;
 mod waiting;
 mod webhooks;
@@ -35,7 +37,7 @@ use webhooks::Webhooks;
 /// What every handler shares.
 pub(crate) struct Room {
     pub(crate) agent: Arc<Agent>,
-    pub(crate) door: Door,
+    pub(crate) door: Arc<Door>,
     pub(crate) hosts: Hosts,
     webhooks: Webhooks,
     /// Ends running calls when a stop has waited long enough.
@@ -57,17 +59,26 @@ pub fn router(gate: Gate, options: &Options, port: u16) -> Result<Router, ServeE
         CancellationToken::new(),
         Sockets::default(),
     )
-    .map(|(router, _)| router)
+    .map(|stoppable| stoppable.router)
 }
 
-/// [`router`], whose running calls end with `stop`, and its tools, to be closed after it.
+/// Routes, and what goes on beside them.
+pub(crate) struct Stoppable {
+    pub(crate) router: Router,
+    /// To be closed after it.
+    pub(crate) toolbox: Arc<Toolbox>,
+    /// Its lock can be changed.
+    pub(crate) door: Arc<Door>,
+}
+
+/// [`router`], whose running calls end with `stop`.
 pub(crate) fn stoppable_router(
     gate: Gate,
     options: &Options,
     port: u16,
     stop: CancellationToken,
     sockets: Sockets,
-) -> Result<(Router, Arc<Toolbox>), ServeError> {
+) -> Result<Stoppable, ServeError> {
     let workspace = Workspace::open(&options.workspace)
         .map_err(|error| ServeError::Workspace(options.workspace.clone(), error))?;
     let url = &options.dashboard_url;
@@ -96,9 +107,10 @@ pub(crate) fn stoppable_router(
         metrics: Arc::clone(&metrics),
         clock: Arc::clone(&options.clock),
     });
+    let door = Arc::new(Door::new(&options.token, port)?);
     let room = Arc::new(Room {
         agent: Arc::new(agent),
-        door: Door::new(&options.token, port)?,
+        door: Arc::clone(&door),
         hosts: Hosts::new(port, &options.extra_hosts)?,
         webhooks: Webhooks::new(&options.webhooks)?,
         stop,
@@ -152,5 +164,9 @@ pub(crate) fn stoppable_router(
             measure::measure,
         ))
         .with_state(room);
-    Ok((router, toolbox))
+    Ok(Stoppable {
+        router,
+        toolbox,
+        door,
+    })
 }

@@ -1,7 +1,7 @@
 //! Anthropic's Messages API.
 
 mod request;
-mod stream;
+pub(super) mod stream;
 mod version;
 
 use reqwest::header::{HeaderMap, HeaderValue};

@@ -21,6 +21,8 @@ mod message;
 mod observer;
 mod ollama;
 mod openai;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod probe;
 mod reply;
 mod router;
 

@@ -1,7 +1,7 @@
 //! Ollama's own chat API, which knows thinking and the size of a context where its compatible one doesn't.
 
 mod request;
-mod stream;
+pub(super) mod stream;
 
 use reqwest::header::HeaderMap;
 

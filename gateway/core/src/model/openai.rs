@@ -3,7 +3,7 @@
 mod details;
 mod dialect;
 mod request;
-mod stream;
+pub(super) mod stream;
 
 use reqwest::header::HeaderMap;
 

@@ -1,34 +1,36 @@
 //! One WebSocket from its challenge to its end.
 
-use std::error::Error as _;
 use std::sync::Arc;
 
-use axum::extract::ws::{Message, WebSocket};
-use futures_util::StreamExt as _;
-use futures_util::stream::SplitStream;
+use futures_util::stream::Stream;
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
 use super::Visitor;
 use super::fault::{Code, Dialect, Fault};
 use super::frame::{self, Frame, Req};
 use super::handshake::{self, Accepted, POLICY};
+use super::measured::Limit;
 use super::out::{Gone, Out, closing};
 use super::sockets::Seat;
+use super::upgrade::Socket;
 use super::{openclaw, simple};
 use crate::clock::{now_ms, unique};
 use crate::http::Room;
 use crate::limits::{
-    GOODBYE, HANDSHAKE_WITHIN, MAX_FRAME_BYTES, MAX_GREETING_BYTES, MAX_SIMPLE_FRAME_BYTES,
-    MAX_SOCKET_REQUESTS, TICK_EVERY, WRITE_WITHIN,
+    GOODBYE, HANDSHAKE_WITHIN, MAX_FRAME_BYTES, MAX_SIMPLE_FRAME_BYTES, MAX_SOCKET_REQUESTS,
+    TICK_EVERY, WRITE_WITHIN,
 };
 
 /// Codes that a WebSocket is closed with (RFC 6455).
 const TOO_LARGE: u16 = 1009;
 const RESTART: u16 = 1012;
+/// Why a connection ends whose token is not the gateway's any more.
+const CHANGED: &str = "the gateway's token has changed, connect with the new one";
 
 /// What came by a connection.
 enum Came {
@@ -40,29 +42,42 @@ enum Came {
     End,
 }
 
-/// Attends to a WebSocket.
+/// Attends to a WebSocket. `valid` ends with the token that was shown when it was opened, if one was.
 pub(super) async fn attend(
-    mut socket: WebSocket,
+    mut socket: Socket,
+    limit: Limit,
     room: Arc<Room>,
     visitor: Visitor,
+    valid: CancellationToken,
     mut seat: Seat,
 ) {
-    let Some(accepted) = greet(&mut socket, &room, visitor).await else {
+    let Some((accepted, valid)) = greet(&mut socket, &limit, &room, visitor, valid).await else {
         return;
     };
     seat.known(accepted.dialect);
-    serve(socket, room, accepted).await;
+    serve(socket, limit, room, accepted, valid).await;
 }
 
-/// Puts the challenge and waits for `connect`, which the answer goes out to. None when the connection is over.
-async fn greet(socket: &mut WebSocket, room: &Arc<Room>, visitor: Visitor) -> Option<Accepted> {
+/// Puts the challenge and waits for `connect`, which the answer goes out to; tells what ends with the token that was shown. None
+/// when the connection is over.
+async fn greet(
+    socket: &mut Socket,
+    limit: &Limit,
+    room: &Arc<Room>,
+    visitor: Visitor,
+    mut valid: CancellationToken,
+) -> Option<(Accepted, CancellationToken)> {
     let until = Instant::now() + HANDSHAKE_WITHIN;
     let nonce = unique().simple().to_string();
     let challenge = json!({"nonce": nonce, "ts": now_ms()});
     say(socket, frame::event("connect.challenge", &challenge, None)).await?;
     loop {
         let came = tokio::select! {
-            came = timeout_at(until, socket.recv()) => came,
+            came = timeout_at(until, next(socket, limit)) => came,
+            () = valid.cancelled(), if visitor.shown => {
+                part(socket, POLICY, CHANGED).await;
+                return None;
+            }
             () = room.sockets.stopping().cancelled() => {
                 part(socket, RESTART, "the gateway is stopping").await;
                 return None;
@@ -73,25 +88,32 @@ async fn greet(socket: &mut WebSocket, room: &Arc<Room>, visitor: Visitor) -> Op
             part(socket, POLICY, &reason).await;
             return None;
         };
-        let answer = match sort(came, MAX_GREETING_BYTES) {
-            None => continue,
-            Some(Came::End) => return None,
-            Some(Came::TooLarge) => {
-                let fault = too_large(MAX_GREETING_BYTES);
+        let answer = match came {
+            Came::End => return None,
+            Came::TooLarge => {
+                let fault = too_large(limit.bytes());
                 say(socket, frame::res("", Err(fault), Dialect::Simple)).await?;
                 part(socket, TOO_LARGE, "payload too large").await;
                 return None;
             }
-            Some(Came::Binary) => frame::res("", Err(binary()), Dialect::Simple),
-            Some(Came::Text(text)) => match frame::read(&text) {
+            Came::Binary => frame::res("", Err(binary()), Dialect::Simple),
+            Came::Text(text) => match frame::read(&text) {
                 Ok(Frame::Event) => continue,
                 Err(bad) => frame::res(&bad.id, Err(bad.fault), Dialect::Simple),
                 Ok(Frame::Req(Req { id, method, params })) if method == "connect" => {
+                    if !visitor.shown {
+                        // Before the token is looked at: one that changes in between ends the connection.
+                        valid = room.door.valid();
+                    }
                     match handshake::connect(room, visitor, &nonce, params) {
                         Ok(mut accepted) => {
                             let payload = accepted.payload.take();
+                            limit.set(match accepted.dialect {
+                                Dialect::Simple => MAX_SIMPLE_FRAME_BYTES,
+                                Dialect::OpenClaw => MAX_FRAME_BYTES,
+                            });
                             say(socket, frame::res(&id, Ok(payload), accepted.dialect)).await?;
-                            return Some(accepted);
+                            return Some((accepted, valid));
                         }
                         Err(refused) => {
                             let reason = refused.fault.message().to_owned();
@@ -113,12 +135,14 @@ async fn greet(socket: &mut WebSocket, room: &Arc<Room>, visitor: Visitor) -> Op
 }
 
 /// Answers requests until either side has enough.
-async fn serve(socket: WebSocket, room: Arc<Room>, accepted: Accepted) {
+async fn serve(
+    socket: Socket,
+    limit: Limit,
+    room: Arc<Room>,
+    accepted: Accepted,
+    valid: CancellationToken,
+) {
     let dialect = accepted.dialect;
-    let limit = match dialect {
-        Dialect::Simple => MAX_SIMPLE_FRAME_BYTES,
-        Dialect::OpenClaw => MAX_FRAME_BYTES,
-    };
     let (sink, mut stream) = socket.split();
     let gone = CancellationToken::new();
     let out = Out::by(sink, gone.clone(), Arc::clone(&room.metrics));
@@ -136,11 +160,15 @@ async fn serve(socket: WebSocket, room: Arc<Room>, accepted: Accepted) {
     let mut stopping = false;
     let ended: Result<Option<(u16, &str)>, Gone> = async {
         loop {
+            if valid.is_cancelled() {
+                return Ok(Some((POLICY, CHANGED)));
+            }
             if stopping && requests.is_empty() {
                 return Ok(Some((RESTART, "the gateway is stopping")));
             }
             tokio::select! {
                 () = gone.cancelled() => return Err(Gone),
+                () = valid.cancelled() => {}
                 () = room.stop.cancelled() => return Ok(Some((RESTART, "the gateway is stopping"))),
                 () = room.sockets.stopping().cancelled(), if !stopping => {
                     stopping = true;
@@ -149,15 +177,14 @@ async fn serve(socket: WebSocket, room: Arc<Room>, accepted: Accepted) {
                 }
                 _ = ticks.tick() => out.event("tick", json!({"ts": now_ms()})).await?,
                 Some(_) = requests.join_next(), if !requests.is_empty() => {}
-                came = stream.next() => match sort(came, limit) {
-                    None => {}
-                    Some(Came::End) => return Ok(None),
-                    Some(Came::TooLarge) => {
-                        out.text(frame::res("", Err(too_large(limit)), dialect)).await?;
+                came = next(&mut stream, &limit) => match came {
+                    Came::End => return Ok(None),
+                    Came::TooLarge => {
+                        out.text(frame::res("", Err(too_large(limit.bytes())), dialect)).await?;
                         return Ok(Some((TOO_LARGE, "payload too large")));
                     }
-                    Some(Came::Binary) => out.text(frame::res("", Err(binary()), dialect)).await?,
-                    Some(Came::Text(text)) => match frame::read(&text) {
+                    Came::Binary => out.text(frame::res("", Err(binary()), dialect)).await?,
+                    Came::Text(text) => match frame::read(&text) {
                         Ok(Frame::Event) => {}
                         Err(bad) => out.text(frame::res(&bad.id, Err(bad.fault), dialect)).await?,
                         Ok(Frame::Req(req)) => match refusal(&req, stopping, under_way(&mut requests)) {
@@ -226,25 +253,25 @@ fn refusal(req: &Req, stopping: bool, under_way: usize) -> Option<Fault> {
     })
 }
 
-/// What came; nothing where the WebSocket itself has dealt with it.
-fn sort(came: Option<Result<Message, axum::Error>>, limit: usize) -> Option<Came> {
-    match came {
-        Some(Ok(Message::Text(text))) if text.len() <= limit => {
-            Some(Came::Text(text.as_str().to_owned()))
+/// What comes next. What came before something too large is told first.
+async fn next<S>(stream: &mut S, limit: &Limit) -> Came
+where
+    S: Stream<Item = Result<Message, Error>> + Unpin,
+{
+    loop {
+        let came = tokio::select! {
+            biased;
+            came = stream.next() => came,
+            () = limit.exceeded() => return Came::TooLarge,
+        };
+        match came {
+            Some(Ok(Message::Text(text))) => return Came::Text(text.as_str().to_owned()),
+            Some(Ok(Message::Binary(_))) => return Came::Binary,
+            // The WebSocket itself has dealt with it.
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+            Some(Ok(Message::Close(_)) | Err(_)) | None => return Came::End,
         }
-        Some(Ok(Message::Binary(bytes))) if bytes.len() <= limit => Some(Came::Binary),
-        Some(Ok(Message::Text(_) | Message::Binary(_))) => Some(Came::TooLarge),
-        Some(Ok(Message::Ping(_) | Message::Pong(_))) => None,
-        Some(Err(error)) if is_too_large(&error) => Some(Came::TooLarge),
-        Some(Ok(Message::Close(_)) | Err(_)) | None => Some(Came::End),
     }
-}
-
-fn is_too_large(error: &axum::Error) -> bool {
-    error
-        .source()
-        .and_then(|source| source.downcast_ref::<tungstenite::Error>())
-        .is_some_and(|error| matches!(error, tungstenite::Error::Capacity(_)))
 }
 
 fn too_large(limit: usize) -> Fault {
@@ -264,7 +291,7 @@ fn binary() -> Fault {
 }
 
 /// Sends a frame of the handshake.
-async fn say(socket: &mut WebSocket, text: String) -> Option<()> {
+async fn say(socket: &mut Socket, text: String) -> Option<()> {
     timeout(WRITE_WITHIN, socket.send(Message::text(text)))
         .await
         .ok()?
@@ -272,17 +299,17 @@ async fn say(socket: &mut WebSocket, text: String) -> Option<()> {
 }
 
 /// Closes, and lets the other side say goodbye.
-async fn part(socket: &mut WebSocket, code: u16, reason: &str) {
+async fn part(socket: &mut Socket, code: u16, reason: &str) {
     if let Ok(Ok(())) = timeout(GOODBYE, socket.send(closing(code, reason))).await {
-        let _ = timeout(GOODBYE, async {
-            while let Some(Ok(_)) = socket.recv().await {}
-        })
-        .await;
+        leave(socket).await;
     }
 }
 
 /// Reads what still comes until the other side has closed: an end with something unread would take our last words away.
-async fn leave(stream: &mut SplitStream<WebSocket>) {
+async fn leave<S>(stream: &mut S)
+where
+    S: Stream<Item = Result<Message, Error>> + Unpin,
+{
     let _ = timeout(GOODBYE, async {
         while let Some(Ok(_)) = stream.next().await {}
     })

@@ -93,6 +93,21 @@ struct Auth {
     device_token: Option<String>,
 }
 
+/// Reads `params` without a gateway.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn probe(params: Value) {
+    if let Some(auth) = params.get("auth") {
+        let _ = serde_json::from_value::<Mode>(auth.clone());
+    }
+    if let Ok(hello) = serde_json::from_value::<Hello>(params) {
+        let visitor = Visitor {
+            local: false,
+            shown: true,
+        };
+        assert!(device(visitor, "nonce", "operator", &hello).is_err());
+    }
+}
+
 /// Answers `connect`.
 pub(super) fn connect(
     room: &Room,

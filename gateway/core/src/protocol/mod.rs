@@ -12,8 +12,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{ConnectInfo, Request, State, WebSocketUpgrade};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
@@ -23,18 +22,24 @@ mod device;
 mod fault;
 mod frame;
 mod handshake;
+mod measured;
 mod openclaw;
 mod out;
 mod params;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod probe;
+mod sieve;
 mod simple;
 mod sockets;
+mod upgrade;
 
 pub(crate) use sockets::Sockets;
 
 use crate::http::Room;
 use crate::http::answer::problem;
 use crate::http::hosts::Hosts;
-use crate::limits::{MAX_FRAME_BYTES, MAX_SOCKETS, MAX_STRANGERS};
+use crate::limits::{MAX_SOCKETS, MAX_STRANGERS};
+use upgrade::Upgrading;
 
 /// What is known of who opens a WebSocket before they say anything.
 #[derive(Debug, Clone, Copy)]
@@ -46,23 +51,17 @@ struct Visitor {
 }
 
 /// `GET /ws`.
-pub(crate) async fn open(
-    State(room): State<Arc<Room>>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-    request: Request,
-) -> Response {
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
-        Err(rejected) => {
-            return problem(
-                rejected.status(),
-                format!(
-                    "this is the gateway's WebSocket, open it with a WebSocket client: {}",
-                    rejected.body_text()
-                ),
-            );
+pub(crate) async fn open(State(room): State<Arc<Room>>, mut request: Request) -> Response {
+    let upgrading = match Upgrading::of(&mut request) {
+        Ok(upgrading) => upgrading,
+        Err(not) => {
+            let what =
+                format!("this is the gateway's WebSocket, open it with a WebSocket client: {not}");
+            return problem(not.status(), what);
         }
     };
+    // Before the token is looked at: one that changes in between ends the connection.
+    let valid = room.door.valid();
     let shown = room.door.shown(request.headers());
     if shown == Some(false) {
         return problem(
@@ -89,8 +88,6 @@ pub(crate) async fn open(
             .insert(RETRY_AFTER, HeaderValue::from_static("1"));
         return refused;
     };
-    upgrade
-        .max_message_size(MAX_FRAME_BYTES)
-        .max_frame_size(MAX_FRAME_BYTES)
-        .on_upgrade(move |socket| connection::attend(socket, room, visitor, seat))
+    upgrading
+        .agree(move |socket, limit| connection::attend(socket, limit, room, visitor, valid, seat))
 }

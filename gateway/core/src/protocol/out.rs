@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::{CloseFrame, Message};
 use futures_util::{Sink, SinkExt as _};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::frame;
@@ -37,7 +38,7 @@ impl Out {
     /// The way out by `sink`; `gone` tells when it is closed.
     pub(super) fn by<S>(sink: S, gone: CancellationToken, metrics: Arc<Metrics>) -> Self
     where
-        S: Sink<Message, Error = axum::Error> + Send + Unpin + 'static,
+        S: Sink<Message, Error = tungstenite::Error> + Send + Unpin + 'static,
     {
         let (sender, queue) = mpsc::channel(WAITING);
         let out = Self {
@@ -84,7 +85,7 @@ impl Out {
 
 async fn write<S>(mut sink: S, mut queue: mpsc::Receiver<Item>, metrics: &Metrics)
 where
-    S: Sink<Message, Error = axum::Error> + Unpin,
+    S: Sink<Message, Error = tungstenite::Error> + Unpin,
 {
     let mut seq = 0;
     while let Some(item) = queue.recv().await {
@@ -140,7 +141,7 @@ fn rest(queue: &mut mpsc::Receiver<Item>) -> usize {
 pub(super) fn closing(code: u16, reason: &str) -> Message {
     let end = reason.floor_char_boundary(123);
     Message::Close(Some(CloseFrame {
-        code,
+        code: code.into(),
         reason: reason[..end].into(),
     }))
 }
@@ -157,21 +158,21 @@ mod tests {
     struct Deaf;
 
     impl Sink<Message> for Deaf {
-        type Error = axum::Error;
+        type Error = tungstenite::Error;
 
-        fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+        fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), tungstenite::Error>> {
             Poll::Ready(Ok(()))
         }
 
-        fn start_send(self: Pin<&mut Self>, _: Message) -> Result<(), axum::Error> {
+        fn start_send(self: Pin<&mut Self>, _: Message) -> Result<(), tungstenite::Error> {
             Ok(())
         }
 
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), tungstenite::Error>> {
             Poll::Pending
         }
 
-        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), tungstenite::Error>> {
             Poll::Ready(Ok(()))
         }
     }

@@ -20,8 +20,8 @@ mod request;
 mod response;
 mod stream;
 
-use super::Room;
 use super::waiting::{News, Waiting};
+use super::{Room, door};
 use crate::agent::{Event, Step, StopReason};
 use crate::clock::now_ms;
 use crate::limits::BODY_TIMEOUT;
@@ -41,9 +41,10 @@ pub(super) async fn require(
     request: Request,
     next: Next,
 ) -> Response {
-    if room.door.admits(request.method(), request.headers()) {
-        return next.run(request).await;
-    }
+    door::pass(&room.door, request, next, refuse).await
+}
+
+fn refuse() -> Response {
     let mut refused = OpenAiError::new(
         StatusCode::UNAUTHORIZED,
         "the API key is missing or wrong: send the gateway's token as `Authorization: Bearer …`",

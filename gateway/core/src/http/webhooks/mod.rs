@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-mod proof;
+pub(super) mod proof;
 mod seen;
 
 use super::Room;

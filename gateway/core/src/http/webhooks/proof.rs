@@ -10,7 +10,7 @@ use crate::webhook::WebhookAuth;
 
 /// Why it is not believed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     #[error(
         "no proof was sent: sign the body with HMAC-SHA-256 and send `X-Hub-Signature-256: sha256=…`, or `webhook-id`, `webhook-timestamp` and `webhook-signature` as Standard Webhooks has it"
     )]
@@ -24,7 +24,7 @@ pub(super) enum Refused {
 }
 
 /// Checks the proof at `now`, in seconds since 1970. Tells what makes this delivery the same as a repeated one, if anything.
-pub(super) fn check(
+pub(crate) fn check(
     auth: &WebhookAuth,
     headers: &HeaderMap,
     body: &[u8],

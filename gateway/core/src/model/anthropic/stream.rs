@@ -63,7 +63,7 @@ struct Tokens {
 }
 
 #[derive(Default)]
-pub(super) struct Messages {
+pub(in crate::model) struct Messages {
     /// Which call each block is.
     calls: HashMap<u64, usize>,
     began: bool,

@@ -42,7 +42,7 @@ struct Function {
 }
 
 #[derive(Default)]
-pub(super) struct Lines {
+pub(in crate::model) struct Lines {
     began: bool,
     done: bool,
 }

@@ -106,7 +106,7 @@ struct Open {
 }
 
 #[derive(Default)]
-pub(super) struct Completions {
+pub(in crate::model) struct Completions {
     open: Vec<Open>,
     began: bool,
     whole: bool,

@@ -8,6 +8,7 @@ use gateway::limits::{
     TICK_EVERY,
 };
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 
@@ -157,4 +158,51 @@ async fn who_does_not_read_at_all_is_let_go() {
     assert!(matches!(last, Some(Err(_)) | None), "without an answer");
     let health = house.client.get(house.url("/health")).send().await.unwrap();
     assert!(health.text().await.unwrap().contains(r#""ws_clients":0"#));
+}
+
+/// The first bytes of a frame: its kind, and a length that its payload never has.
+fn header(first: u8, payload: usize) -> Vec<u8> {
+    let mut header = vec![first, 0x80 | 127];
+    header.extend((payload as u64).to_be_bytes());
+    header.extend([0; 4]);
+    header
+}
+
+#[tokio::test]
+async fn a_frame_that_is_too_large_is_told_by_its_header() {
+    let house = House::open().await;
+    for (known, limit) in [(false, MAX_GREETING_BYTES), (true, MAX_SIMPLE_FRAME_BYTES)] {
+        for huge in [limit + 1, MAX_FRAME_BYTES, usize::MAX >> 1] {
+            let mut client = if known {
+                Client::simple(&house).await
+            } else {
+                Client::stranger(&house).await
+            };
+            // Nothing of the payload is sent: whoever waited for it, or made room for it, would not answer.
+            let text = header(0x81, huge);
+            client.socket.get_mut().write_all(&text).await.unwrap();
+            assert_eq!(client.next().await["error"]["code"], "PAYLOAD_TOO_LARGE");
+            assert_eq!(client.closed().await, 1009, "{huge}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pieces_of_a_message_are_counted_together() {
+    let house = House::open().await;
+    let mut client = Client::stranger(&house).await;
+    let mut first = header(0x01, MAX_GREETING_BYTES);
+    first.resize(first.len() + MAX_GREETING_BYTES, b'x');
+    client.socket.get_mut().write_all(&first).await.unwrap();
+    let ping = [0x89, 0x80, 0, 0, 0, 0];
+    client.socket.get_mut().write_all(&ping).await.unwrap();
+    let pong = client.socket.next().await.unwrap().unwrap();
+    assert!(
+        pong.is_pong(),
+        "a message that is not whole is no error: {pong}"
+    );
+    let more = header(0x00, 1);
+    client.socket.get_mut().write_all(&more).await.unwrap();
+    assert_eq!(client.next().await["error"]["code"], "PAYLOAD_TOO_LARGE");
+    assert_eq!(client.closed().await, 1009);
 }
