@@ -9,6 +9,7 @@ mod bench;
 mod browser;
 mod command;
 mod counts;
+mod dist;
 mod edge;
 mod health;
 mod lint;
@@ -71,7 +72,12 @@ enum Task {
         /// What to measure.
         #[arg(default_value = "all", value_parser = bench::names())]
         name: String,
+        /// Measure what is shipped instead: builds it as `dist` does.
+        #[arg(long)]
+        dist: bool,
     },
+    /// Build the binary that is shipped, `target/dist/smoltbot`, with the functions that a start runs through side by side.
+    Dist,
     /// Break the way from hook to edge, seed after seed, and look what became of every call; exit code 1 when one is missing.
     Oracle {
         /// For the oracle: `--minutes N`, `--seed S`, `--fault NAME`, `--rounds N`, `--postgres`, `--list`.
@@ -96,7 +102,8 @@ fn main() -> Result<ExitCode> {
         } => test::all(peers, &edge, &site, filter.as_deref())?,
         Task::Screenshots { docs } => browser::screenshots(docs).map(|()| true)?,
         Task::Lint => lint::all(),
-        Task::Bench { name } => bench::all(&name)?,
+        Task::Bench { name, dist } => bench::all(&name, dist)?,
+        Task::Dist => dist::build().map(|_| true)?,
         Task::Oracle { arguments } => oracle::run(&arguments)?,
         Task::Worker { task } => worker::run(&task).map(|()| true)?,
     };

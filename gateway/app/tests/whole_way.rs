@@ -303,3 +303,35 @@ async fn metrics_tell_what_an_operator_watches() {
         assert!(metrics.contains(line), "{line} is not in {metrics}");
     }
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_thousand_open_files_are_no_limit() {
+    let home = Home::new();
+    let plain = home.smoltbot(&["up"]);
+    // As a login shell of most systems would start it.
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", "ulimit -S -n 512; exec \"$0\" up"])
+        .arg(plain.get_program())
+        .env_clear()
+        .envs(
+            plain
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+    let up = support::Up::start(command);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", up.pid())).expect("Linux");
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let mut figures = line.expect("a limit").split_whitespace().skip(3);
+    let soft = figures.next().and_then(|figure| figure.parse::<u64>().ok());
+    let hard = figures.next().and_then(|figure| figure.parse::<u64>().ok());
+    assert_eq!(
+        soft,
+        Some(hard.map_or(16_384, |hard| hard.min(16_384))),
+        "{line:?}"
+    );
+    assert_eq!(up.stop(Signal::SIGTERM), Some(0));
+}

@@ -34,6 +34,8 @@ impl Figure {
         let unit = match self.unit.as_str() {
             "µs" => "µs",
             "ms" => "ms",
+            "MB" => "MB",
+            "requests/s" => "requests/s",
             _ => "traces/s",
         };
         Metric {
@@ -53,7 +55,12 @@ pub(crate) fn call(_: &Bench) -> Result<Vec<Metric>> {
 
 /// The figures of an example that takes no arguments.
 pub(crate) fn figures(package: &str, name: &str) -> Result<Vec<Metric>> {
-    let figures = run(package, name, &[])?;
+    figures_of(package, name, &[])
+}
+
+/// The figures of an example with these arguments.
+pub(crate) fn figures_of(package: &str, name: &str, arguments: &[String]) -> Result<Vec<Metric>> {
+    let figures = run(package, name, arguments)?;
     Ok(figures.into_iter().map(Figure::into_metric).collect())
 }
 

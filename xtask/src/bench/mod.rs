@@ -8,6 +8,7 @@ mod conscience;
 mod drain;
 mod edge;
 mod example;
+mod gateway;
 mod hook;
 mod http;
 mod idle;
@@ -25,9 +26,10 @@ use clap::builder::PossibleValuesParser;
 
 use crate::command::Line;
 use crate::run::Run;
-use crate::tree;
+use crate::{dist, tree};
 
 pub(crate) use report::Metric;
+pub(crate) use up::free_port;
 
 /// What a bench measures with.
 pub(crate) struct Bench {
@@ -38,7 +40,7 @@ pub(crate) struct Bench {
 type Measure = fn(&Bench) -> Result<Vec<Metric>>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Measure); 12] = [
+const BENCHES: [(&str, &str, Measure); 13] = [
     (
         "browser",
         "pages in a real browser: a live call until it is painted, a session of 20 000 calls until it can be used",
@@ -68,6 +70,11 @@ const BENCHES: [(&str, &str, Measure); 12] = [
         "drain",
         "a backlog to an edge: how fast beside what it takes, in how much memory; SMOLTBOT_BENCH_EVENTS says another number",
         drain::measure,
+    ),
+    (
+        "gateway",
+        "the gateway: start, idle memory and CPU, /health, first word of an answer, 1000 streams; OpenClaw's start and memory beside it",
+        gateway::measure,
     ),
     (
         "hook",
@@ -106,16 +113,18 @@ pub(crate) fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(BENCHES.iter().map(|(name, ..)| *name).chain(["all"]))
 }
 
-/// Runs the bench `name`, or all of them; true when each gave its figures.
-pub(crate) fn all(name: &str) -> Result<bool> {
+/// Runs the bench `name`, or all of them, on the release build or on what is shipped; true when each gave its figures.
+pub(crate) fn all(name: &str, shipped: bool) -> Result<bool> {
     let mut run = Run::default();
     let build = Line::cargo().args(["build", "--release", "--package", "smoltbot"]);
-    if !run.step("build", "the release binary", &build) {
+    let smoltbot = if shipped {
+        dist::build()?
+    } else if run.step("build", "the release binary", &build) {
+        tree::target().join("release/smoltbot")
+    } else {
         return Ok(run.conclude());
-    }
-    let bench = Bench {
-        smoltbot: tree::target().join("release/smoltbot"),
     };
+    let bench = Bench { smoltbot };
     ensure!(
         bench.smoltbot.is_file(),
         "{} is not there",

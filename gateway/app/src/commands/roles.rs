@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::agent::{self, Agent};
 use crate::background;
@@ -16,6 +17,10 @@ mod sidecar;
 
 pub(crate) use sidecar::sidecar;
 
+/// Files that a role may have open at once, where the system allows it: 16 384. A thousand is what most systems give unasked; a gateway
+/// alone may have 4096 WebSockets and 2048 runs, each with a connection to a model.
+const OPEN_FILES: u64 = 16 * 1024;
+
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // What waits is I/O; what computes is short. More threads only cost memory.
@@ -23,8 +28,27 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<Ex
         .enable_all()
         .build()
         .context("no threads for the runtime")?;
+    may_open_many_files();
     runtime.block_on(work)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Raises how many files may be open to what the system allows, at most to [`OPEN_FILES`].
+fn may_open_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit
+        .maximum
+        .map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
+    if limit.current.is_none_or(|now| now >= wanted) {
+        return;
+    }
+    let raised = Rlimit {
+        current: Some(wanted),
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "no more than {:?} files may be open at once", limit.current);
+    }
 }
 
 /// Everything on this machine.
