@@ -160,7 +160,10 @@ impl Stack {
         output::line(&format!("model      {}", models.told()))?;
         let tools = models::tools(&agent.config)?;
         if !tools.mcp_servers.is_empty() {
-            let names = tools.mcp_servers.iter().map(|server| server.name());
+            let names = tools
+                .mcp_servers
+                .iter()
+                .map(gateway::tools::McpServer::name);
             let names: Vec<&str> = names.collect();
             self.say(&format!("mcp        {}", names.join(", ")))?;
         }

@@ -200,6 +200,6 @@ fn the_tools_are_those_that_the_gateway_has() {
 
 fn camel(name: &str) -> String {
     name.split('_')
-        .map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..]))
+        .flat_map(|word| [word[..1].to_uppercase(), word[1..].to_owned()])
         .collect()
 }

@@ -18,7 +18,7 @@ mod sidecar;
 pub(crate) use sidecar::sidecar;
 
 /// Files that a role may have open at once, where the system allows it: 16 384. A thousand is what most systems give unasked; a gateway
-/// alone may have 4096 WebSockets and 2048 runs, each with a connection to a model.
+/// alone may have 4096 sockets of `/ws` and 2048 runs, each with a connection to a model.
 const OPEN_FILES: u64 = 16 * 1024;
 
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {

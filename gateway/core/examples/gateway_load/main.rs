@@ -23,7 +23,7 @@ use crate::process::{Gateway, empty_process};
 
 /// Starts of each kind.
 const STARTS: usize = 30;
-/// WebSockets that have shown the token and say nothing.
+/// Sockets of `/ws` that have shown the token and say nothing.
 const SOCKETS: usize = 100;
 /// How long it is watched while nobody asks.
 const WATCH: std::time::Duration = std::time::Duration::from_secs(30);

@@ -39,7 +39,7 @@ fn read<W: Wire>(mut wire: W, bytes: &[u8], cut: usize) -> (String, bool) {
     let mut frames = Frames::new(W::FRAMING);
     let mut each = |data: &[u8]| wire.take(data, &mut gather);
     let pieces = bytes.chunks(cut);
-    let mut read = || {
+    let read = || {
         for piece in pieces {
             frames.push(piece, &mut each)?;
         }

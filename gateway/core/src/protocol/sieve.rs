@@ -149,7 +149,7 @@ mod tests {
         match payload {
             0..126 => bytes.push(MASKED | u8::try_from(payload).unwrap()),
             126..65536 => {
-                bytes.push(MASKED | 126);
+                bytes.push(MASKED | 0x7e);
                 bytes.extend(u16::try_from(payload).unwrap().to_be_bytes());
             }
             _ => {
