@@ -221,6 +221,42 @@ async fn who_keeps_the_conversation_hits_the_cache_without_our_notes() {
 }
 
 #[tokio::test]
+async fn nothing_is_noted_behind_the_results_of_tools() {
+    let (talking, _) = house(|_| Answer::text("Yes."), 100_000).await;
+    let call =
+        json!({"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}});
+    let tool =
+        json!({"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}});
+    let messages = json!([
+        {"role": "user", "content": "Look."},
+        {"role": "assistant", "content": null, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "42"},
+    ]);
+    let sent = talking
+        .house
+        .client
+        .post(talking.house.url("/v1/chat/completions"))
+        .bearer_auth(crate::house::TOKEN)
+        .header("content-type", "application/json")
+        .body(json!({"model": "smoltbot", "messages": messages, "tools": [tool]}).to_string())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(sent.status(), 200);
+    let told = talking.upstream.requests()[0].body["messages"].clone();
+    assert!(
+        told[0].to_string().contains("today is 1970-01-02"),
+        "{told}"
+    );
+    let last = told[2]["content"].as_array().unwrap();
+    assert_eq!(
+        (last.len(), last[0]["type"].as_str()),
+        (1, Some("tool_result")),
+        "{told}"
+    );
+}
+
+#[tokio::test]
 async fn a_long_file_and_a_loud_command_are_cut_once() {
     let answers = |asked: &Asked| match asked.number {
         0 => Answer::new()
