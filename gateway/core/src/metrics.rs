@@ -8,7 +8,7 @@
 //!
 //! A gateway has a recorder of its own, not the process's: that one shows at the edge's `/metrics`, which anybody may read,
 //! and which models and tools somebody uses is nobody's business there. What clients and models choose the names of is
-//! bounded by [`Labels`]. Nothing runs by the clock: samples are folded by whoever records the next one. Making a recorder takes some
+//! bounded by `Labels`. Nothing runs by the clock: samples are folded by whoever records the next one. Making a recorder takes some
 //! 20 ms, as its clock is calibrated; a gateway that starts has no time for that, so what happens first waits for it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
