@@ -6,6 +6,8 @@ import { createServer } from "node:http";
 
 /** Marks the calls in a message, up to the line's end. */
 const CALLS = /CALLS (\[.*\])/;
+/** What the gateway notes at the end of what a user says; a model would not answer it either. */
+const NOTE = /\s*\[Noted by the gateway: [^\]]*\]$/;
 /** What `told` costs each time. */
 export const TOKENS = { input: 11, cached: 4, output: 7 };
 /** How models fail that never begin an answer: status, sort, words, headers. */
@@ -22,7 +24,8 @@ const FAILURES = {
 let count = 0;
 
 /** A turn in words that both wires can write: what the user asked last, and what tools have said since. */
-function answer(texts, results) {
+function answer(said, results) {
+  const texts = said.map((text) => text.replace(NOTE, "")).filter(Boolean);
   const asked = texts.findLast((text) => CALLS.test(text));
   let before = 0;
   const next = asked && JSON.parse(CALLS.exec(asked)[1]).find((step) => (before += [step].flat().length) > results.length);
@@ -30,8 +33,8 @@ function answer(texts, results) {
     const calls = [next].flat().map(({ tool, params }) => ({ id: `call_${(count += 1)}`, name: tool, input: params }));
     return { words: [], calls };
   }
-  const said = results.length ? `They said: ${results.join(" | ")}` : `You said: ${texts.at(-1)}`;
-  return { words: said.split(/(?<= )/), calls: [] };
+  const words = results.length ? `They said: ${results.join(" | ")}` : `You said: ${texts.at(-1)}`;
+  return { words: words.split(/(?<= )/), calls: [] };
 }
 
 const flat = (content) => (typeof content === "string" ? content : (content ?? []).map(({ text }) => text ?? "").join(""));
