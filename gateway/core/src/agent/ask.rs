@@ -1,5 +1,7 @@
 //! What somebody asks of the agent.
 
+use std::sync::Arc;
+
 use crate::model::{Message, Part, Thinking, ToolChoice, ToolSpec};
 
 use super::OWNER;
@@ -37,7 +39,7 @@ pub struct Given {
     /// What was said before [`Ask::parts`].
     pub messages: Vec<Message>,
     /// Their own tools, which they run themselves. While there are any, the gateway's are not offered.
-    pub tools: Vec<ToolSpec>,
+    pub tools: Vec<Arc<ToolSpec>>,
     /// Whether the model may call them.
     pub tool_choice: ToolChoice,
     /// Tokens of the answer.

@@ -1,5 +1,7 @@
 //! A conversation that grows too long: its older part is put in short by the same model.
 
+use std::sync::Arc;
+
 use crate::limits::KEPT_MESSAGES;
 use crate::model::{Message, ModelError, Part, Request, Role, System, Thinking};
 use crate::sessions::{Past, Said};
@@ -76,11 +78,11 @@ impl Agent {
         }
         let request = Request {
             model: model.to_owned(),
-            system: vec![System {
+            system: Arc::new([System {
                 text: TASK.to_owned(),
                 cache: false,
-            }],
-            messages: vec![Message::user(text)],
+            }]),
+            messages: Arc::new(vec![Message::user(text)]),
             thinking: Thinking::Off,
             max_tokens: Some(SUMMARY_TOKENS),
             ..Request::default()

@@ -121,7 +121,7 @@ impl Turn<'_> {
                 .filter(|part| matches!(part, Part::ToolUse { .. }))
                 .cloned()
                 .collect();
-            self.request.messages.push(Message {
+            self.request.messages_mut().push(Message {
                 role: Role::Assistant,
                 parts: reply.parts,
             });
@@ -143,7 +143,7 @@ impl Turn<'_> {
                 return Ok((Reply::Calls { text, calls }, StopReason::ToolUse));
             }
             let parts = self.act(&calls, &mut guard).await;
-            self.request.messages.push(Message {
+            self.request.messages_mut().push(Message {
                 role: Role::User,
                 parts,
             });
@@ -198,33 +198,34 @@ impl Turn<'_> {
         let files = files.await.map_err(|_| Halt::Reading)?;
         let given = self.ask.given.as_deref().cloned().unwrap_or_default();
         let workspace = self.agent.toolbox.workspace().root();
-        self.request.system = prompt::system(&files, &given.system, workspace);
-        self.request.messages = past
+        self.request.system = prompt::system(&files, &given.system, workspace).into();
+        let mut messages: Vec<Message> = past
             .messages
             .iter()
             .map(|said| said.message.clone())
             .chain(given.messages)
             .collect();
-        self.from = self.request.messages.len();
+        self.from = messages.len();
         let now = Now {
             date: &prompt::day((self.agent.clock)()),
             channel: &self.ask.channel,
         };
-        let note = prompt::note(&self.request.messages, now);
-        self.request.messages.push(Message {
+        let note = prompt::note(&messages, now);
+        messages.push(Message {
             role: Role::User,
             parts: self.ask.parts.clone(),
         });
         // Words behind the results of tools are taken for a new question.
-        let words = self.request.messages.iter().rposition(prompt::is_said);
+        let words = messages.iter().rposition(prompt::is_said);
         if let (Some(note), Some(at)) = (note, words) {
-            self.request.messages[at].parts.push(note);
+            messages[at].parts.push(note);
         }
         // It is kept by itself, and belongs to whatever comes first now.
         self.summarised = past.summary.is_some();
-        if let (Some(text), Some(first)) = (&past.summary, self.request.messages.first_mut()) {
+        if let (Some(text), Some(first)) = (&past.summary, messages.first_mut()) {
             first.parts.insert(0, prompt::summary(text));
         }
+        self.request.messages = Arc::new(messages);
         self.request.tools = if given.tools.is_empty() {
             self.agent.toolbox.specs().await
         } else {
@@ -341,12 +342,13 @@ impl Turn<'_> {
         }
         if !self.round.is_empty() {
             let text = std::mem::take(&mut self.round);
-            self.request.messages.push(Message::assistant(text));
+            self.request.messages_mut().push(Message::assistant(text));
         }
         if self.summarised && self.from == 0 {
-            self.request.messages[0].parts.remove(0);
+            self.request.messages_mut()[0].parts.remove(0);
         }
-        let mut messages = self.request.messages.split_off(self.from);
+        let from = self.from;
+        let mut messages = self.request.messages_mut().split_off(from);
         match messages.last() {
             Some(last) if last.role == Role::Assistant => {
                 let results: Vec<Part> = last.parts.iter().filter_map(not_run).collect();

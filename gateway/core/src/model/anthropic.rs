@@ -62,7 +62,7 @@ impl Model for Anthropic {
             let post = Post {
                 path: "/v1/messages",
                 headers,
-                body: &request::body(request),
+                body: request::body(request).to_string(),
                 model: &request.model,
             };
             self.caller.ask(post, Messages::default(), sink).await

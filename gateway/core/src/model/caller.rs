@@ -34,7 +34,8 @@ pub(super) trait Wire: Send {
 pub(super) struct Post<'a> {
     pub(super) path: &'a str,
     pub(super) headers: HeaderMap,
-    pub(super) body: &'a Value,
+    /// JSON.
+    pub(super) body: String,
     /// The model that is asked.
     pub(super) model: &'a str,
 }
@@ -106,7 +107,7 @@ impl Caller {
     ) -> Result<Reply, ModelError> {
         let mut gather = Gather::new(post.model, sink);
         let whole = self.http.patience.whole;
-        let run = tokio::time::timeout(whole, self.run(&post, wire, &mut gather)).await;
+        let run = tokio::time::timeout(whole, self.run(post, wire, &mut gather)).await;
         let late = || Err(silent("its answer took longer than", whole));
         match run.unwrap_or_else(|_| late()) {
             Ok(()) => Ok(gather.finish()),
@@ -128,7 +129,7 @@ impl Caller {
 
     async fn run<W: Wire>(
         &self,
-        post: &Post<'_>,
+        post: Post<'_>,
         mut wire: W,
         gather: &mut Gather<'_>,
     ) -> Result<(), Fault> {
@@ -140,9 +141,9 @@ impl Caller {
             .http
             .client()?
             .post(url)
-            .headers(post.headers.clone())
+            .headers(post.headers)
             .header(CONTENT_TYPE, "application/json")
-            .body(post.body.to_string());
+            .body(post.body);
         let slow = || silent("no answer came within", patience.first_byte);
         let sent = timeout_at(deadline, request.send()).await;
         let mut response = sent.map_err(|_| slow())?.map_err(|e| {
@@ -156,6 +157,8 @@ impl Caller {
             return Err(self.refused(response, post.model, &place, deadline).await);
         }
         let mut frames = Frames::new(framing::<W>(&response, &place)?);
+        // They lie in the buffer that they were read into, which would be held for as long as the stream lasts.
+        drop(std::mem::take(response.headers_mut()));
         let mut bytes = 0;
         while !wire.is_done() {
             let chunk = match timeout_at(deadline, response.chunk()).await {

@@ -8,6 +8,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 mod anthropic;
 mod caller;
@@ -41,17 +42,17 @@ pub use router::{ALIASES, Retries, Router, RouterError, Slot, SlotState, SlotSta
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One request to a model.
+/// One request to a model. Clones share what is long: with each model that is tried there is one.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Request {
     /// The provider's own name of the model, without the provider's.
     pub model: String,
     /// Who the model is and what it must know, the most lasting first.
-    pub system: Vec<System>,
+    pub system: Arc<[System]>,
     /// The conversation, oldest first; it begins with the user and ends with the user or with results of tools.
-    pub messages: Vec<Message>,
+    pub messages: Arc<Vec<Message>>,
     /// The tools that it may call.
-    pub tools: Vec<ToolSpec>,
+    pub tools: Vec<Arc<ToolSpec>>,
     /// Whether it may, must or must not call one.
     pub tool_choice: ToolChoice,
     /// How long it thinks first, where it can.
@@ -66,6 +67,13 @@ pub struct Request {
     pub stop: Vec<String>,
     /// Whose conversation it is, for what keeps to one provider while a conversation lasts; never sent.
     pub session: Option<String>,
+}
+
+impl Request {
+    /// The conversation, to go on with. It is copied only where a clone holds it, too.
+    pub fn messages_mut(&mut self) -> &mut Vec<Message> {
+        Arc::make_mut(&mut self.messages)
+    }
 }
 
 /// A piece of the system prompt.

@@ -52,7 +52,7 @@ impl Ollama {
         let post = Post {
             path: "/api/chat",
             headers,
-            body: &request::body(request, think, self.context),
+            body: request::body(request, think, self.context).to_string(),
             model: &request.model,
         };
         self.caller.ask(post, Lines::default(), sink).await

@@ -47,7 +47,7 @@ impl Model for OpenAi {
             let post = Post {
                 path: "/chat/completions",
                 headers,
-                body: &request::body(request, self.dialect),
+                body: request::body(request, self.dialect).to_string(),
                 model: &request.model,
             };
             let wire = Completions::new(self.dialect.returns_details);

@@ -26,6 +26,7 @@ pub use settings::{McpEndpoint, McpProgram, McpServer, McpWay, OddServer};
 
 use super::{Failure, Output, Running, Tool, Workspace};
 use crate::limits::MCP_FIRST_WAIT;
+use crate::model::ToolSpec;
 use server::Server;
 
 /// What every name of these tools begins with.
@@ -97,12 +98,10 @@ impl Drop for Servers {
 /// One tool of a server.
 pub(super) struct McpTool {
     server: Arc<Server>,
-    /// The name that models and traces know it by.
-    offered: String,
+    /// As models and traces know it.
+    spec: Arc<ToolSpec>,
     /// The server's own name for it.
     own: String,
-    description: String,
-    schema: Value,
     example: String,
 }
 
@@ -112,7 +111,7 @@ impl McpTool {
         let Value::Object(arguments) = call.params.clone() else {
             return Err(Failure::new(format!(
                 "{} takes an object, for example {}",
-                self.offered, self.example
+                self.spec.name, self.example
             )));
         };
         let peer = self.server.peer().await.map_err(Failure::new)?;
@@ -139,15 +138,19 @@ impl McpTool {
 
 impl Tool for McpTool {
     fn name(&self) -> &str {
-        &self.offered
+        &self.spec.name
     }
 
     fn description(&self) -> &str {
-        &self.description
+        &self.spec.description
     }
 
     fn schema(&self) -> Value {
-        self.schema.clone()
+        self.spec.schema.clone()
+    }
+
+    fn spec(&self) -> Arc<ToolSpec> {
+        Arc::clone(&self.spec)
     }
 
     fn example(&self) -> &str {

@@ -6,10 +6,13 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use aap::{Admitted, ToolCall};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use crate::model::ToolSpec;
 
 mod bash;
 mod capped;
@@ -86,6 +89,15 @@ pub trait Tool: Send + Sync + 'static {
 
     /// JSON Schema of its arguments.
     fn schema(&self) -> Value;
+
+    /// All of that as a model is told it.
+    fn spec(&self) -> Arc<ToolSpec> {
+        Arc::new(ToolSpec {
+            name: self.name().to_owned(),
+            description: self.description().to_owned(),
+            schema: self.schema(),
+        })
+    }
 
     /// Arguments that work, for help texts.
     fn example(&self) -> &str;

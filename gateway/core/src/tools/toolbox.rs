@@ -1,6 +1,6 @@
 //! The tools of one gateway, and the one function that runs them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use aap::{Admitted, Outcome, OutcomeKind, ToolCall, TraceId};
@@ -16,6 +16,8 @@ use crate::model::ToolSpec;
 /// The tools of a gateway and the workspace that they work in.
 pub struct Toolbox {
     tools: Vec<Arc<dyn Tool>>,
+    /// What models are told of those. Written when the first one is.
+    specs: OnceLock<Vec<Arc<ToolSpec>>>,
     workspace: Workspace,
     shells: Arc<Shells>,
     servers: Servers,
@@ -46,6 +48,7 @@ impl Toolbox {
                 Arc::new(Bash::new(Arc::clone(&shells), settings.shell_start)),
                 Arc::new(HttpFetch::new(settings.fetch_allow.clone())),
             ],
+            specs: OnceLock::new(),
             workspace,
             shells,
         }
@@ -65,16 +68,12 @@ impl Toolbox {
     }
 
     /// All of them, as a model is told. Just after the start this waits a little for MCP servers.
-    pub async fn specs(&self) -> Vec<ToolSpec> {
+    pub async fn specs(&self) -> Vec<Arc<ToolSpec>> {
         self.servers.begun().await;
-        self.tools()
-            .iter()
-            .map(|tool| ToolSpec {
-                name: tool.name().to_owned(),
-                description: tool.description().to_owned(),
-                schema: tool.schema(),
-            })
-            .collect()
+        let own = || self.tools.iter().map(|tool| tool.spec()).collect();
+        let mut specs = self.specs.get_or_init(own).clone();
+        specs.extend(self.servers.tools().iter().map(|tool| tool.spec()));
+        specs
     }
 
     /// Where they work.

@@ -44,12 +44,12 @@ pub(crate) fn patient(upstream: &Upstream, wire: Wire, patience: Patience) -> Ar
 pub(crate) fn request() -> Request {
     Request {
         model: "m-1".into(),
-        messages: vec![Message::user("hello")],
-        tools: vec![ToolSpec {
+        messages: vec![Message::user("hello")].into(),
+        tools: vec![Arc::new(ToolSpec {
             name: "list_files".into(),
             description: "Lists files".into(),
             schema: json!({"type": "object", "properties": {"path": {"type": "string"}}}),
-        }],
+        })],
         ..Request::default()
     }
 }

@@ -1,5 +1,6 @@
 //! What a provider told and wants back, or asked us to wait for.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gateway::model::{Access, ErrorKind, Http, Message, Part, Role, provider};
@@ -47,17 +48,17 @@ async fn openrouters_details_of_thoughts_come_back_to_it_and_to_nobody_else() {
         content: "a.txt".into(),
         is_error: false,
     };
-    request.messages.push(Message {
+    request.messages_mut().push(Message {
         role: Role::Assistant,
         parts,
     });
-    request.messages.push(Message {
+    request.messages_mut().push(Message {
         role: Role::User,
         parts: vec![result],
     });
     // Kept and read again, as conversations are.
-    let kept = serde_json::to_string(&request.messages).unwrap();
-    request.messages = serde_json::from_str(&kept).unwrap();
+    let kept = serde_json::to_string(&*request.messages).unwrap();
+    request.messages = Arc::new(serde_json::from_str(&kept).unwrap());
     let sent = |number: usize| upstream.requests()[number].body["messages"][1].clone();
     let _ = ask(asked("openrouter").as_ref(), &request).await;
     let whole = json!([{"type": "reasoning.text", "text": "Let me look.", "format": "anthropic-claude-v1", "index": 0, "signature": "sealed"}]);

@@ -200,7 +200,7 @@ async fn signed_and_hidden_thoughts_go_back_as_they_came() {
     let model = client(&upstream, Wire::Anthropic);
     let mut request = request();
     let reply = ask(&*model, &request).await.0.unwrap();
-    request.messages.push(Message {
+    request.messages_mut().push(Message {
         role: Role::Assistant,
         parts: reply.parts,
     });
@@ -232,7 +232,7 @@ async fn googles_seal_goes_back_with_its_call() {
     let model = provider("gemini", access, &Http::new(patience())).unwrap();
     let mut request = request();
     let reply = ask(&*model, &request).await.0.unwrap();
-    request.messages.push(Message {
+    request.messages_mut().push(Message {
         role: Role::Assistant,
         parts: reply.parts,
     });

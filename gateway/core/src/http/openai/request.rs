@@ -1,5 +1,7 @@
 //! What OpenAI's clients send, read strictly where it matters and leniently where it doesn't.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -178,7 +180,7 @@ fn thinking(effort: &str) -> Result<Thinking, OpenAiError> {
     })
 }
 
-fn tools(tools: Vec<Tool>) -> Result<Vec<ToolSpec>, OpenAiError> {
+fn tools(tools: Vec<Tool>) -> Result<Vec<Arc<ToolSpec>>, OpenAiError> {
     if tools.len() > MAX_GIVEN_TOOLS {
         let text = format!(
             "there are {} tools, at most {MAX_GIVEN_TOOLS} are taken",
@@ -187,13 +189,13 @@ fn tools(tools: Vec<Tool>) -> Result<Vec<ToolSpec>, OpenAiError> {
         return Err(OpenAiError::param("tools", text));
     }
     let read = |(at, tool): (usize, Tool)| match tool.function {
-        Some(function) if tool.kind == "function" => Ok(ToolSpec {
+        Some(function) if tool.kind == "function" => Ok(Arc::new(ToolSpec {
             name: function.name,
             description: function.description.unwrap_or_default(),
             schema: function
                 .parameters
                 .unwrap_or_else(|| json!({"type": "object", "properties": {}})),
-        }),
+        })),
         _ => Err(OpenAiError::param(
             format!("tools[{at}]"),
             "only tools of type function are known, each with its `function`",
@@ -202,7 +204,7 @@ fn tools(tools: Vec<Tool>) -> Result<Vec<ToolSpec>, OpenAiError> {
     tools.into_iter().enumerate().map(read).collect()
 }
 
-fn tool_choice(choice: Option<&Value>, tools: &[ToolSpec]) -> Result<ToolChoice, OpenAiError> {
+fn tool_choice(choice: Option<&Value>, tools: &[Arc<ToolSpec>]) -> Result<ToolChoice, OpenAiError> {
     let wrong = |text: String| Err(OpenAiError::param("tool_choice", text));
     let name = match choice {
         None | Some(Value::Null) => return Ok(ToolChoice::Auto),

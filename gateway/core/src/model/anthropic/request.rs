@@ -250,13 +250,15 @@ fn plain(id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::{System, ToolSpec};
 
     fn request(model: &str) -> Request {
         Request {
             model: model.into(),
-            messages: vec![Message::user("hello")],
+            messages: vec![Message::user("hello")].into(),
             ..Request::default()
         }
     }
@@ -382,13 +384,15 @@ mod tests {
                 piece("user", true),
                 piece("now", false),
                 piece(" ", true),
-            ],
-            tools: vec![tool(), tool()],
+            ]
+            .into(),
+            tools: vec![Arc::new(tool()), Arc::new(tool())],
             messages: vec![
                 Message::user("a"),
                 Message::assistant("b"),
                 Message::user("c"),
-            ],
+            ]
+            .into(),
             ..request("claude-opus-5-5")
         };
         let body = body(&request);
@@ -423,12 +427,12 @@ mod tests {
         let asked = |first: Part| {
             let mut request = request("claude-haiku-4-5");
             request.thinking = Thinking::Low;
-            request.tools = vec![tool()];
-            request.messages.push(Message {
+            request.tools = vec![Arc::new(tool())];
+            request.messages_mut().push(Message {
                 role: Role::Assistant,
                 parts: vec![first, call.clone()],
             });
-            request.messages.push(Message {
+            request.messages_mut().push(Message {
                 role: Role::User,
                 parts: vec![Part::Text { text: "and".into() }, result.clone()],
             });

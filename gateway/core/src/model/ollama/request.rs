@@ -64,7 +64,7 @@ fn messages(request: &Request) -> Value {
     if !system.is_empty() {
         written.push(json!({"role": "system", "content": system.join("\n\n")}));
     }
-    for message in &request.messages {
+    for message in request.messages.iter() {
         write(message, &mut written);
     }
     Value::Array(written)
@@ -111,6 +111,8 @@ fn write(message: &Message, written: &mut Vec<Value>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::{System, ToolSpec};
 
@@ -121,7 +123,8 @@ mod tests {
             system: vec![System {
                 text: "You are.".into(),
                 cache: true,
-            }],
+            }]
+            .into(),
             messages: vec![
                 Message {
                     role: Role::User,
@@ -158,12 +161,13 @@ mod tests {
                         is_error: false,
                     }],
                 },
-            ],
-            tools: vec![ToolSpec {
+            ]
+            .into(),
+            tools: vec![Arc::new(ToolSpec {
                 name: "t".into(),
                 description: "d".into(),
                 schema: json!({"type": "object"}),
-            }],
+            })],
             thinking: Thinking::High,
             max_tokens: Some(100),
             temperature: Some(0.5),

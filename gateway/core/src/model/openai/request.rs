@@ -63,7 +63,7 @@ fn messages(request: &Request, dialect: &Dialect) -> Value {
     if !system.is_empty() {
         written.push(json!({"role": "system", "content": system.join("\n\n")}));
     }
-    for message in &request.messages {
+    for message in request.messages.iter() {
         match message.role {
             Role::User => user(message, dialect, &mut written),
             Role::Assistant => assistant(message, request, dialect, &mut written),
@@ -191,6 +191,8 @@ fn call_id(id: &str, dialect: &Dialect) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::{System, ToolSpec};
 
@@ -206,7 +208,8 @@ mod tests {
                     text: "Now.".into(),
                     cache: false,
                 },
-            ],
+            ]
+            .into(),
             messages: vec![
                 Message {
                     role: Role::User,
@@ -248,12 +251,13 @@ mod tests {
                         },
                     ],
                 },
-            ],
-            tools: vec![ToolSpec {
+            ]
+            .into(),
+            tools: vec![Arc::new(ToolSpec {
                 name: "t".into(),
                 description: "d".into(),
                 schema: json!({"type": "object"}),
-            }],
+            })],
             tool_choice: ToolChoice::Named("t".into()),
             thinking: Thinking::Xhigh,
             max_tokens: Some(100),
@@ -325,7 +329,7 @@ mod tests {
         assert_eq!(seal(&asked("openai", "gpt-5.2")), Value::Null);
         let mut own = whole();
         own.model = "gemini-3-pro".into();
-        let Part::Thinking { signature, .. } = &mut own.messages[1].parts[0] else {
+        let Part::Thinking { signature, .. } = &mut own.messages_mut()[1].parts[0] else {
             panic!("{own:?}");
         };
         *signature = Some("google:sealed".into());

@@ -26,6 +26,7 @@ use crate::limits::{
     DRAIN_AFTER_EXIT, MAX_ERROR_BYTES, MAX_MCP_DESCRIPTION_BYTES, MAX_MCP_LINE_BYTES,
     MAX_MCP_PAGES, MAX_MCP_TOOLS, MAX_OFFERED_NAME_CHARS,
 };
+use crate::model::ToolSpec;
 use crate::tools::capped::Capped;
 use crate::tools::cut;
 use crate::tools::process::{Group, passed_on};
@@ -160,11 +161,13 @@ pub(super) async fn tools(
             .unwrap_or_default();
         tools.push(Arc::new(McpTool {
             server: Arc::clone(server),
-            offered,
             own: tool.name.into_owned(),
-            description: cut(&description, MAX_MCP_DESCRIPTION_BYTES).0,
             example: example_of(&schema),
-            schema,
+            spec: Arc::new(ToolSpec {
+                name: offered,
+                description: cut(&description, MAX_MCP_DESCRIPTION_BYTES).0,
+                schema,
+            }),
         }));
     }
     Ok(tools)
