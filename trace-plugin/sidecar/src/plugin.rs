@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use aap::gate::{Hook, Judging, Recording};
 use aap::{Decision, Judged, Outcome, Timestamp, ToolCall, TraceId};
-use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::{Notify, oneshot};
 
 use crate::budget::Budget;
@@ -22,8 +21,10 @@ use crate::dialect::{Dialect, Reply};
 use crate::memory::Memory;
 use crate::spool::{DEFAULT_MAX_BYTES, Spool, SpoolError, Use};
 
+mod queue;
 mod work;
 
+use queue::Queue;
 use work::{Message, Notices, Overrun, Work};
 
 /// Calls that may wait for the recorder. At 1 KB each this is 8 MB; beyond it calls are counted as lost.
@@ -36,8 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The thread that records, and the way to it.
 #[derive(Debug)]
 pub struct Recorder {
-    queue: Sender<Message>,
-    finished: Sender<Box<Finished>>,
+    queue: Queue<Message>,
+    finished: Queue<Box<Finished>>,
     asleep: Arc<AtomicBool>,
     lost: Arc<Overrun>,
     recorded: Arc<Notices>,
@@ -74,8 +75,8 @@ impl Recorder {
         let judge = Arc::new(RwLock::new(judge));
         desk.close_questions()?;
         desk.tell_losses()?;
-        let (queue, messages) = bounded(QUEUE);
-        let (finished, calls) = bounded(QUEUE);
+        let (queue, messages) = Queue::of(QUEUE);
+        let (finished, calls) = Queue::of(QUEUE);
         let asleep = Arc::new(AtomicBool::new(false));
         let lost = Arc::new(Overrun::default());
         let recorded = Arc::new(Notices::default());
@@ -336,16 +337,11 @@ impl Hook for TracePlugin {
             at,
             outcome: Some(outcome),
         };
-        match self.recorder.finished.try_send(Box::new(finished)) {
-            Ok(()) => {
-                if self.recorder.asleep.swap(false, Ordering::SeqCst) {
-                    // A full queue means that the recorder is awake.
-                    let _ = self.recorder.queue.try_send(Message::Wake);
-                }
-            }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.recorder.lost.add(false);
-            }
+        if self.recorder.finished.try_send(Box::new(finished)).is_err() {
+            self.recorder.lost.add(false);
+        } else if self.recorder.asleep.swap(false, Ordering::SeqCst) {
+            // A full queue means that the recorder is awake.
+            let _ = self.recorder.queue.try_send(Message::Wake);
         }
     }
 }
