@@ -151,7 +151,7 @@ pub const MAX_ENDED_RUNS: usize = 256;
 pub const MAX_RUNS: usize = 2048;
 /// Tokens of a conversation, at four bytes each, from which on its older part is summarised, unless configured.
 pub const DEFAULT_CONTEXT_TOKENS: usize = 100_000;
-/// Messages at the end of a conversation that a summary leaves as they are.
+/// Messages at the end of a conversation that a summary leaves as they are, unless they alone are too long.
 pub const KEPT_MESSAGES: usize = 10;
 /// Bytes of one file about who the agent is; the rest is left out and said so: 20 KiB.
 pub const MAX_SOUL_FILE_BYTES: usize = 20 * 1024;

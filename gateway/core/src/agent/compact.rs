@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::limits::KEPT_MESSAGES;
-use crate::model::{Message, ModelError, Part, Request, Role, System, Thinking};
+use crate::model::{
+    ErrorKind, Message, Model, ModelError, Part, Reply, Request, Role, System, Thinking,
+};
 use crate::sessions::{Past, Said};
 
 use super::Agent;
@@ -14,6 +16,9 @@ const TOKEN_BYTES: usize = 4;
 const SHOWN_BYTES: usize = 2000;
 /// Tokens that a summary may have.
 const SUMMARY_TOKENS: u32 = 2000;
+
+/// Bytes of a conversation that any model takes: one that takes no more than these is told nothing shorter.
+const LEAST_BYTES: usize = 8 * 1024;
 
 const TASK: &str = "You put conversations in short. Write down, in the conversation's language, what somebody must know to go \
     on with it: what the user wants and said about themselves, what was decided, done, found, refused and why, names of files \
@@ -36,11 +41,33 @@ fn bytes(message: &Message) -> usize {
     message.parts.iter().map(bytes).sum()
 }
 
-/// How many messages go into the summary: all but the last [`KEPT_MESSAGES`], and never a part of a run.
-pub(super) fn cut(messages: &[Said]) -> usize {
-    let mut cut = messages.len().saturating_sub(KEPT_MESSAGES);
-    while cut > 0 && messages[cut - 1].run_id == messages[cut].run_id {
-        cut -= 1;
+/// Why a conversation is put in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It has more tokens than it may have.
+    Long,
+    /// A model did not take it, however long that is.
+    Refused,
+}
+
+/// How many messages go into the summary: all but the last [`KEPT_MESSAGES`], never a part of a run, and more where what is left
+/// would have more than `most` bytes. One run of many tools may be longer than everything before it.
+pub(super) fn cut(messages: &[Said], most: usize) -> usize {
+    let ends = |cut: &usize| {
+        let (before, after) = messages.split_at(*cut);
+        let run = |said: Option<&Said>| said.map(|said| said.run_id.clone());
+        after.is_empty() || run(before.last()) != run(after.first())
+    };
+    let preferred = messages.len().saturating_sub(KEPT_MESSAGES);
+    let preferred = (0..=preferred).rev().find(ends).unwrap_or_default();
+    let mut left: usize = messages[preferred..]
+        .iter()
+        .map(|said| bytes(&said.message))
+        .sum();
+    let mut cut = preferred;
+    while cut < messages.len() && (left > most || !ends(&cut)) {
+        left -= bytes(&messages[cut].message);
+        cut += 1;
     }
     cut
 }
@@ -52,8 +79,14 @@ impl Agent {
         key: &str,
         model: &str,
         past: &mut Past,
+        why: Why,
     ) -> Result<bool, ModelError> {
-        let cut = cut(&past.messages);
+        let half = match why {
+            Why::Long => self.context_tokens,
+            Why::Refused => self.context_tokens.min(tokens(past)),
+        } * TOKEN_BYTES
+            / 2;
+        let cut = cut(&past.messages, half);
         let Some((agent_model, to)) = self
             .model
             .as_ref()
@@ -70,24 +103,7 @@ impl Agent {
         for said in &past.messages[..cut] {
             shown(&said.message, &mut text);
         }
-        // The beginning of what is new matters least.
-        let max = self.context_tokens * TOKEN_BYTES / 2;
-        if text.len() > max {
-            let from = text.ceil_char_boundary(text.len() - max);
-            text = format!("[the beginning is missing]\n{}", &text[from..]);
-        }
-        let request = Request {
-            model: model.to_owned(),
-            system: Arc::new([System {
-                text: TASK.to_owned(),
-                cache: false,
-            }]),
-            messages: Arc::new(vec![Message::user(text)]),
-            thinking: Thinking::Off,
-            max_tokens: Some(SUMMARY_TOKENS),
-            ..Request::default()
-        };
-        let reply = agent_model.answer(&request, &mut |_| ()).await?;
+        let reply = self.in_short(agent_model, model, &text, half).await?;
         let summary = Message {
             role: Role::Assistant,
             parts: reply.parts,
@@ -102,6 +118,41 @@ impl Agent {
         past.messages.drain(..cut);
         past.summary = Some(summary);
         Ok(true)
+    }
+
+    /// The summary of `text`, or of as much of its end as the model takes.
+    async fn in_short(
+        &self,
+        agent_model: &Arc<dyn Model>,
+        model: &str,
+        text: &str,
+        mut most: usize,
+    ) -> Result<Reply, ModelError> {
+        loop {
+            // The beginning of what is new matters least.
+            let from = text.ceil_char_boundary(text.len().saturating_sub(most));
+            let text = match from {
+                0 => text.to_owned(),
+                from => format!("[the beginning is missing]\n{}", &text[from..]),
+            };
+            let request = Request {
+                model: model.to_owned(),
+                system: Arc::new([System {
+                    text: TASK.to_owned(),
+                    cache: false,
+                }]),
+                messages: Arc::new(vec![Message::user(text)]),
+                thinking: Thinking::Off,
+                max_tokens: Some(SUMMARY_TOKENS),
+                ..Request::default()
+            };
+            match agent_model.answer(&request, &mut |_| ()).await {
+                Err(error) if error.kind == ErrorKind::ContextLength && most > LEAST_BYTES => {
+                    most /= 2;
+                }
+                answer => return answer,
+            }
+        }
     }
 }
 
@@ -146,13 +197,26 @@ mod tests {
 
     #[test]
     fn a_run_is_never_cut_in_two() {
-        assert_eq!(cut(&said(&["a", "b"])), 0);
+        const MUCH: usize = 1000;
+        assert_eq!(cut(&said(&["a", "b"]), MUCH), 0);
         let runs = [
             "a", "a", "b", "b", "b", "b", "b", "b", "b", "b", "b", "b", "b",
         ];
         assert_eq!(runs.len(), KEPT_MESSAGES + 3);
-        assert_eq!(cut(&said(&runs)), 2);
+        assert_eq!(cut(&said(&runs), MUCH), 2);
         let one = ["a"; KEPT_MESSAGES + 5];
-        assert_eq!(cut(&said(&one)), 0);
+        assert_eq!(cut(&said(&one), MUCH), 0);
+    }
+
+    #[test]
+    fn what_is_left_has_no_more_than_it_may() {
+        // A message has one byte each.
+        let runs = ["a", "a", "b", "b", "c", "c"];
+        for (most, expected) in [(6, 0), (5, 2), (4, 2), (3, 4), (2, 4), (1, 6), (0, 6)] {
+            assert_eq!(cut(&said(&runs), most), expected, "{most}");
+        }
+        let one = ["a"; KEPT_MESSAGES + 5];
+        assert_eq!(cut(&said(&one), KEPT_MESSAGES), one.len());
+        assert_eq!(cut(&[], 0), 0);
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::answer::{Answer, Reply, Step, StopReason};
 use super::ask::Ask;
+use super::compact::Why;
 use super::guard::{self, Guard};
 use super::prompt::{self, Now};
 use super::run::Run;
@@ -85,9 +86,8 @@ pub(super) async fn talk(agent: &Agent, run: &Run, ask: &Ask, model: &Arc<dyn Mo
 impl Turn<'_> {
     async fn go(&mut self, model: &dyn Model) -> Result<(Reply, StopReason), Halt> {
         let mut past = self.prepare().await?;
-        let mut shortened = false;
         if compact::tokens(&past) > self.agent.context_tokens {
-            shortened = self.shorten(&mut past).await?;
+            self.shorten(&mut past, Why::Long).await?;
         }
         self.begin(&past).await?;
         let mut guard = Guard::default();
@@ -100,14 +100,12 @@ impl Turn<'_> {
             }
             let reply = match self.listen(model).await {
                 // Nothing of this turn can be left out; what was before may.
-                Err(error)
-                    if error.kind == ErrorKind::ContextLength && !shortened && round == 1 =>
-                {
-                    shortened = self.shorten(&mut past).await?;
-                    if !shortened {
+                Err(error) if error.kind == ErrorKind::ContextLength && round == 1 => {
+                    if !self.shorten(&mut past, Why::Refused).await? {
                         return Err(error.into());
                     }
                     self.begin(&past).await?;
+                    round = 0;
                     continue;
                 }
                 reply => reply?,
@@ -171,9 +169,12 @@ impl Turn<'_> {
         Ok(past)
     }
 
-    async fn shorten(&mut self, past: &mut Past) -> Result<bool, Halt> {
+    async fn shorten(&mut self, past: &mut Past, why: Why) -> Result<bool, Halt> {
         let key = self.run.session();
-        let done = self.agent.compact(key, &self.request.model, past).await?;
+        let done = self
+            .agent
+            .compact(key, &self.request.model, past, why)
+            .await?;
         if done {
             self.run.step(Step::Note {
                 text: "The conversation had grown long; its older part was put in short."

@@ -12,6 +12,7 @@ mod commands;
 mod fetching;
 mod files;
 mod house;
+mod long;
 mod mcp;
 mod mcp_faults;
 mod mcp_web;
