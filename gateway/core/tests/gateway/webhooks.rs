@@ -108,6 +108,23 @@ async fn a_webhook_is_answered_before_the_model_is_and_runs_once() {
 }
 
 #[tokio::test]
+async fn another_spelling_of_a_signature_is_no_other_delivery() {
+    let talking = Talking::with(|_| Answer::text("Seen."), sources).await;
+    let body = r#"{"a":1}"#;
+    let proof = signature(body);
+    let header = "x-hub-signature-256";
+    let (status, first) = send(&talking, "ci", (header, &proof), body).await;
+    assert_eq!(
+        (status, &first["repeated"]),
+        (202, &false.into()),
+        "{first}"
+    );
+    let upper = format!("sha256={}", proof["sha256=".len()..].to_ascii_uppercase());
+    let (status, again) = send(&talking, "ci", (header, &upper), body).await;
+    assert_eq!((status, &again["repeated"]), (202, &true.into()), "{again}");
+}
+
+#[tokio::test]
 async fn what_is_not_proven_is_refused() {
     let talking = Talking::with(|_| Answer::text("Seen."), sources).await;
     let body = r#"{"a":1}"#;

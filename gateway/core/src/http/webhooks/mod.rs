@@ -84,13 +84,6 @@ pub(super) async fn receive(
     let Ok(payload) = serde_json::from_slice::<Value>(&body) else {
         return problem(StatusCode::BAD_REQUEST, "the body must be JSON");
     };
-    if let Some(first) = proof
-        .as_ref()
-        .and_then(|proof| room.webhooks.seen.find(proof))
-    {
-        // Senders repeat what they think was lost; it runs once.
-        return accepted(&first, true);
-    }
     let ask = Ask {
         user: Some(source.clone()),
         role: ROLE.to_owned(),
@@ -101,13 +94,14 @@ pub(super) async fn receive(
             format!("[webhook:{source}] {payload}"),
         )
     };
-    match room.agent.start(ask) {
-        Ok(run) => {
-            if let Some(proof) = proof {
-                room.webhooks.seen.remember(proof, run.id());
-            }
-            accepted(run.id(), false)
-        }
+    let start = || room.agent.start(ask).map(|run| run.id().to_owned());
+    // Senders repeat what they think was lost; it runs once.
+    let taken = match proof {
+        Some(proof) => room.webhooks.seen.once((source, proof), start),
+        None => start().map(|receipt| (receipt, false)),
+    };
+    match taken {
+        Ok((receipt, is_repeated)) => accepted(&receipt, is_repeated),
         Err(busy) => problem(StatusCode::SERVICE_UNAVAILABLE, busy.to_string()),
     }
 }
