@@ -188,6 +188,8 @@ pub const MAX_TITLE_CHARS: usize = 80;
 
 /// Bytes that are kept of a tool call's arguments beyond [`MAX_TOOL_INPUT_BYTES`], for the model to recognise its own call by.
 pub const KEPT_OF_OVERLONG_INPUT: usize = 512;
+/// Bytes of unreadable arguments that a failure shows, cut in the middle: enough to see where the model went astray.
+pub const MAX_SHOWN_ARGUMENTS: usize = 400;
 /// Bytes of a provider's error that are read: 64 KiB.
 pub const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
 /// How long a connection to a provider may take to be made, unless configured.

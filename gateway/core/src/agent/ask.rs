@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Message, Part, Thinking, ToolChoice, ToolSpec};
+use crate::model::{Format, Message, Part, Thinking, ToolChoice, ToolSpec};
 
 use super::OWNER;
 
@@ -50,6 +50,10 @@ pub struct Given {
     pub top_p: Option<f64>,
     /// Texts that end the answer.
     pub stop: Vec<String>,
+    /// Whether of several calls of their tools they want the first alone.
+    pub one_call: bool,
+    /// What the answer must be, where it is not words.
+    pub format: Option<Format>,
 }
 
 impl Ask {

@@ -21,6 +21,7 @@ impl Agent {
         tool: String,
         params: Value,
     ) -> Reply {
+        let unreadable = crate::model::unreadable(&params).is_some();
         let mut call = ToolCall {
             session_id: Some(run.session().to_owned()),
             run_id: Some(run.id().to_owned()),
@@ -54,7 +55,8 @@ impl Agent {
             questions: &self.questions,
             tell: |question| run.step(Step::Asking(Box::new(question))),
         };
-        let asked = if ask.asks {
+        // Nobody is asked about what cannot be run.
+        let asked = if ask.asks && !unreadable {
             self.gate.ask_with(call, &asker).await
         } else {
             self.gate.ask(call).await

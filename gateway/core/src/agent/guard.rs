@@ -34,6 +34,17 @@ impl Guard {
         *last = told;
     }
 
+    /// Why the model had to end, for the person who waits.
+    pub(super) fn ended(&self, rounds: usize) -> String {
+        if self.is_out_of_patience() {
+            return "[stopped here: the model went on making one and the same call, which brought the same result each time]"
+                .to_owned();
+        }
+        format!(
+            "[stopped here after {rounds} rounds of tools; answer \"go on\" to have it continue]"
+        )
+    }
+
     /// Whether so much was held back that the model has to answer now.
     pub(super) fn is_out_of_patience(&self) -> bool {
         self.held_back >= MAX_HELD_BACK

@@ -239,14 +239,6 @@ impl Agent {
         self.sessions.setting(DEFAULT_MODEL).await
     }
 
-    /// Sets the model that is used where nobody says which.
-    ///
-    /// # Errors
-    /// [`SessionsError`] when the database fails.
-    pub async fn set_default_model(&self, model: Option<String>) -> Result<(), SessionsError> {
-        self.sessions.set(DEFAULT_MODEL, model).await
-    }
-
     async fn answer(&self, run: &Run, ask: &Ask) -> Answer {
         // What somebody else keeps is a conversation, never a command.
         let text = ask.text().filter(|_| ask.given.is_none());

@@ -1,17 +1,78 @@
 //! Commands that show or set how the agent answers: `/model`, `/think`, `/new`, `/status`.
 
-use super::answer::Reply;
+use super::answer::{NO_MODEL, Reply, Step};
 use super::command::Setting;
 use super::run::Run;
-use super::{Agent, words};
+use super::{Agent, DEFAULT_MODEL, words};
 use crate::model::Thinking;
 use crate::sessions::{Patch, SessionsError};
 
 impl Agent {
+    /// The full name of the model that is used where nobody says which, whoever chose it; none where there is no model.
+    ///
+    /// # Errors
+    /// [`SessionsError`] when the database fails.
+    pub async fn default_name(&self) -> Result<Option<String>, SessionsError> {
+        let Some(model) = &self.model else {
+            return Ok(None);
+        };
+        let chosen = self.default_model().await?;
+        let known = chosen.and_then(|chosen| model.resolve(&chosen));
+        Ok(Some(known.unwrap_or_else(|| self.full_name(""))))
+    }
+
+    /// Sets the model that is used where nobody says which, and tells its full name; none, and nothing was set, where there is no
+    /// such model.
+    ///
+    /// # Errors
+    /// [`SessionsError`] when the database fails.
+    pub async fn choose_model(&self, name: &str) -> Result<Option<String>, SessionsError> {
+        let found = self.model.as_ref().and_then(|model| model.resolve(name));
+        if let Some(model) = &found {
+            self.sessions
+                .set(DEFAULT_MODEL, Some(model.clone()))
+                .await?;
+        }
+        Ok(found)
+    }
+
+    /// The full name of the model that a request for `name` is put to first, as well as it can be told.
+    pub(super) fn full_name(&self, name: &str) -> String {
+        let Some(model) = &self.model else {
+            return NO_MODEL.to_owned();
+        };
+        let found = model.resolve(name).filter(|found| !found.is_empty());
+        let asked = || Some(name.to_owned()).filter(|name| !name.is_empty());
+        found
+            .or_else(asked)
+            .unwrap_or_else(|| model.provider().to_owned())
+    }
+
+    /// The model that was chosen with `/model`. One that the configuration has no more is told of and left aside: whoever chose it did
+    /// so before that, and is helped more by an answer.
+    pub(super) async fn chosen_model(&self, run: &Run) -> Result<Option<String>, SessionsError> {
+        let Some(name) = self.default_model().await? else {
+            return Ok(None);
+        };
+        let there = self.model.as_ref().and_then(|model| model.resolve(&name));
+        if there.is_some() {
+            return Ok(Some(name));
+        }
+        tracing::warn!(
+            model = name,
+            "the model that was chosen is not configured any more"
+        );
+        let text = format!(
+            "The model {name}, which was chosen with /model, is not configured any more, so another answers. Choose with /model NAME."
+        );
+        run.step(Step::Note { text });
+        Ok(None)
+    }
+
     pub(super) async fn set(&self, run: &Run, setting: Setting) -> Reply {
         let done = match setting {
             Setting::Model(None) => self.which_model().await,
-            Setting::Model(Some(name)) => self.choose_model(&name).await,
+            Setting::Model(Some(name)) => self.change_model(&name).await,
             Setting::Think(None) => self.how_long(run).await,
             Setting::Think(Some(level)) => self.think(run, &level).await,
             Setting::New => self.begin_anew(run).await,
@@ -21,23 +82,21 @@ impl Agent {
     }
 
     async fn which_model(&self) -> Result<Reply, SessionsError> {
-        let text = match self.default_model().await? {
-            Some(model) => format!("The model is {model}."),
-            None => "The model is the first provider's own.".to_owned(),
+        let text = match self.default_name().await? {
+            Some(model) => format!("The model is {model}.\n\n{}", self.choice()),
+            None => self.choice(),
         };
-        Ok(words::message(format!("{text}\n\n{}", self.choice())))
+        Ok(words::message(text))
     }
 
-    async fn choose_model(&self, name: &str) -> Result<Reply, SessionsError> {
-        let found = self.model.as_ref().and_then(|model| model.resolve(name));
-        let Some(model) = found else {
+    async fn change_model(&self, name: &str) -> Result<Reply, SessionsError> {
+        let Some(model) = self.choose_model(name).await? else {
             let text = format!(
                 "There is no model `{name}`; nothing was changed.\n\n{}",
                 self.choice()
             );
             return Ok(words::error(text));
         };
-        self.set_default_model(Some(model.clone())).await?;
         Ok(words::message(format!("From now on the model is {model}.")))
     }
 
@@ -57,7 +116,7 @@ impl Agent {
         let session = self.sessions.get(run.session()).await?;
         let level = session
             .and_then(|session| session.thinking)
-            .unwrap_or_default();
+            .unwrap_or(self.thinking);
         Ok(words::message(format!(
             "The model's thinking is {} here. Change it with /think LEVEL, one of {}.",
             level.name(),
@@ -100,16 +159,13 @@ impl Agent {
     }
 
     async fn status(&self, run: &Run) -> Result<Reply, SessionsError> {
-        let model = match self.default_model().await? {
-            Some(model) => model,
-            None if self.model.is_some() => "the first provider's own".to_owned(),
-            None => "none is configured".to_owned(),
-        };
+        let model = self.default_name().await?;
+        let model = model.unwrap_or_else(|| "none is configured".to_owned());
         let mut lines = vec![format!("Model: {model}")];
         if let Some(session) = self.sessions.get(run.session()).await? {
             lines.push(format!(
                 "Thinking: {}",
-                session.thinking.unwrap_or_default().name()
+                session.thinking.unwrap_or(self.thinking).name()
             ));
             lines.push(format!(
                 "Conversation: {} messages kept, {} tokens read ({} of them from the provider's cache), {} written",

@@ -25,14 +25,23 @@ pub(super) fn to_model(reply: &Reply) -> (String, bool) {
 
 /// The same for a person.
 pub(super) fn to_person(reply: &Reply, call: &CallReply) -> String {
-    let (text, _) = to_model(reply);
-    match reply {
-        Reply::Refusal(_) => text,
-        _ => format!("{text}\n\n{}", call.trace_url),
-    }
+    let text = match reply {
+        Reply::Refusal(_) => why(call),
+        _ => to_model(reply).0,
+    };
+    format!("{text}\n\n{}", call.trace_url)
 }
 
 fn refusal(call: &CallReply) -> String {
+    format!(
+        "{} Don't try to reach the same by another way; tell the user what was refused, why, and this link: {}",
+        why(call),
+        call.trace_url
+    )
+}
+
+/// Who refused, what for, and what would do instead.
+fn why(call: &CallReply) -> String {
     let by = match call.approval {
         Some(_) => "A person was asked and did not agree",
         None => "The conscience refused this call, nothing was run",
@@ -49,11 +58,6 @@ fn refusal(call: &CallReply) -> String {
     if let Some(advice) = &call.verdict.advice {
         let _ = write!(text, " Instead: {}.", advice.trim_end_matches('.'));
     }
-    let _ = write!(
-        text,
-        " Don't try to reach the same by another way; tell the user what was refused, why, and this link: {}",
-        call.trace_url
-    );
     text
 }
 

@@ -17,6 +17,7 @@ use super::{Agent, compact, told, words};
 use crate::limits::MAX_ROUNDS;
 use crate::model::{
     Delta, ErrorKind, Message, Model, ModelError, Part, Request, Role, Stop, ToolChoice, Usage,
+    unfenced,
 };
 use crate::sessions::{Added, Past, SessionsError};
 
@@ -123,21 +124,19 @@ impl Turn<'_> {
                 role: Role::Assistant,
                 parts: reply.parts,
             });
-            if calls.is_empty() || last {
-                let why = if last {
-                    StopReason::MaxRounds
-                } else {
-                    why(reply.stop)
-                };
-                return Ok((self.words(reply.stop), why));
+            if last {
+                let note = guard.ended(round);
+                return Ok((self.words(Some(&note)), StopReason::MaxRounds));
             }
-            if self
-                .ask
-                .given
-                .as_ref()
-                .is_some_and(|given| !given.tools.is_empty())
+            if calls.is_empty() {
+                return Ok((self.words(note(reply.stop)), why(reply.stop)));
+            }
+            if let Some(given) = &self.ask.given
+                && !given.tools.is_empty()
             {
                 let text = self.said.clone();
+                let most = if given.one_call { 1 } else { calls.len() };
+                let calls = calls.into_iter().take(most).collect();
                 return Ok((Reply::Calls { text, calls }, StopReason::ToolUse));
             }
             let parts = self.act(&calls, &mut guard).await;
@@ -154,7 +153,7 @@ impl Turn<'_> {
             Some(_) => Past::default(),
             None => self.agent.sessions.past(self.run.session()).await?,
         };
-        let default = self.agent.default_model().await?;
+        let default = self.agent.chosen_model(self.run).await?;
         self.request.model = [self.ask.model.clone(), past.model.clone(), default]
             .into_iter()
             .flatten()
@@ -237,6 +236,7 @@ impl Turn<'_> {
         self.request.temperature = given.temperature;
         self.request.top_p = given.top_p;
         self.request.stop = given.stop;
+        self.request.format = given.format;
         Ok(())
     }
 
@@ -307,7 +307,7 @@ impl Turn<'_> {
                 self.ask,
                 id.to_owned(),
                 name.to_owned(),
-                input.clone(),
+                crate::model::arguments(input),
             )
             .await;
         let told = told::to_model(&reply);
@@ -319,15 +319,23 @@ impl Turn<'_> {
     }
 
     /// The answer in words, also where the model had none.
-    fn words(&self, stop: Stop) -> Reply {
+    fn words(&self, note: Option<&str>) -> Reply {
+        if self.request.format.is_some() {
+            // What was said on the way to it is no part of it.
+            let last = self.request.messages.last().map(Message::text);
+            let text = unfenced(&last.unwrap_or_default()).to_owned();
+            return Reply::Message { text };
+        }
         let mut text = self.said.clone();
-        let note = match stop {
-            Stop::Refusal => Some("The model's provider held its answer back."),
-            Stop::MaxTokens => Some("[the answer is cut here: it reached the limit of tokens]"),
-            _ if text.trim().is_empty() => Some("The model had nothing to say."),
-            _ => None,
+        let empty = || {
+            text.trim()
+                .is_empty()
+                .then_some("The model had nothing to say.")
         };
-        if let Some(note) = note {
+        // A program reads why it ended, and words that the model did not say would be in its way.
+        if let Some(note) = note.or_else(empty)
+            && self.ask.given.is_none()
+        {
             if !text.is_empty() {
                 text.push_str("\n\n");
             }
@@ -382,6 +390,12 @@ impl Turn<'_> {
     }
 
     fn answer(self, ended: Option<Result<(Reply, StopReason), Halt>>) -> Answer {
+        let model = if self.model.is_empty() {
+            // Nobody answered: who was asked.
+            self.agent.full_name(&self.request.model)
+        } else {
+            self.model
+        };
         let failure = match &ended {
             Some(Err(Halt::Model(error))) => Some(error.into()),
             _ => None,
@@ -398,11 +412,20 @@ impl Turn<'_> {
             session_id: self.run.session().to_owned(),
             run_id: self.run.id().to_owned(),
             reply,
-            model: self.model,
+            model,
             stop_reason,
             usage: self.usage,
             failure,
         }
+    }
+}
+
+/// What a person is told beside the model's words.
+fn note(stop: Stop) -> Option<&'static str> {
+    match stop {
+        Stop::Refusal => Some("The model's provider held its answer back."),
+        Stop::MaxTokens => Some("[the answer is cut here: it reached the limit of tokens]"),
+        Stop::EndTurn | Stop::ToolUse | Stop::StopSequence => None,
     }
 }
 

@@ -117,6 +117,12 @@ async fn receive(request: Request) -> Result<Sent, Response> {
             format!(r#"the body is not what is expected: {error}; send for example {{"message": "/help"}}"#),
         )
     })?;
+    if sent.message.trim().is_empty() {
+        return Err(problem(
+            StatusCode::BAD_REQUEST,
+            "`message` is what you want to say",
+        ));
+    }
     if sent.message.len() > MAX_MESSAGE_BYTES {
         return Err(problem(
             StatusCode::PAYLOAD_TOO_LARGE,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Why there is no whole answer.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{provider}: {message}")]
+#[error("{}{message}", before(provider))]
 pub struct ModelError {
     /// The provider's name.
     pub provider: String,
@@ -16,8 +16,18 @@ pub struct ModelError {
     pub retry_after: Option<Duration>,
     /// What happened, in words for the person who asked; never a key, at most [`crate::limits::MAX_ERROR_BYTES`].
     pub message: String,
-    /// Whether pieces of the answer went out before: then the same question must not be put to another.
+    /// Whether words of the answer went out before: then the same question must not be put to another.
     pub begun: bool,
+}
+
+/// The name of all providers together, whose message names each.
+pub(super) const ALL_PROVIDERS: &str = "models";
+
+fn before(provider: &str) -> String {
+    if provider == ALL_PROVIDERS {
+        return String::new();
+    }
+    format!("{provider}: ")
 }
 
 /// Sorts of failure.

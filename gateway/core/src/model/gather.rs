@@ -50,13 +50,13 @@ impl<'s> Gather<'s> {
         }
     }
 
-    /// Whether a piece went out.
+    /// Whether words went out that somebody may have read; calls are told to nobody before they are whole.
     pub(super) fn begun(&self) -> bool {
         self.begun
     }
 
     fn tell(&mut self, delta: Delta) {
-        self.begun = true;
+        self.begun |= matches!(delta, Delta::Text(_) | Delta::Thinking(_));
         (self.sink)(delta);
     }
 

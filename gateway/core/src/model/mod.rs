@@ -14,6 +14,7 @@ mod anthropic;
 mod caller;
 mod error;
 mod fault;
+mod format;
 mod frames;
 mod gather;
 mod http;
@@ -29,6 +30,8 @@ mod router;
 
 pub use anthropic::Anthropic;
 pub use error::{ErrorKind, ModelError};
+pub use format::Format;
+pub(crate) use format::unfenced;
 pub use http::{Access, Http, Patience};
 pub use key::Key;
 use message::{GOOGLE_SEAL, OPENROUTER_SEAL, anthropic_seal};
@@ -65,6 +68,8 @@ pub struct Request {
     pub top_p: Option<f64>,
     /// Texts that end the answer.
     pub stop: Vec<String>,
+    /// What the answer must be, where it is not words.
+    pub format: Option<Format>,
     /// Whose conversation it is, for what keeps to one provider while a conversation lasts; never sent.
     pub session: Option<String>,
 }
@@ -174,12 +179,21 @@ pub fn provider(kind: &str, access: Access, http: &Http) -> Option<std::sync::Ar
     })
 }
 
+/// The one key of arguments that a model wrote and nobody can read.
+const INVALID: &str = "invalid_arguments";
+
 /// A call's input as the object that every API asks for, also when the model wrote none.
-fn arguments(input: &Value) -> Value {
+pub(crate) fn arguments(input: &Value) -> Value {
     match input {
         Value::Object(_) => input.clone(),
-        other => serde_json::json!({"invalid_arguments": other}),
+        other => serde_json::json!({INVALID: other}),
     }
+}
+
+/// What a model wrote where it should have written arguments, if it did not write an object.
+pub(crate) fn unreadable(arguments: &Value) -> Option<&str> {
+    let arguments = arguments.as_object().filter(|only| only.len() == 1)?;
+    arguments.get(INVALID)?.as_str()
 }
 
 /// An answer under way. Dropping it ends the request.

@@ -2,7 +2,7 @@
 //!
 //! Providers stand in order, each with a chain of models. A failure that passes is tried again after a wait of random length; then
 //! the next in order is asked, and who failed is left alone for a while that goes by the kind of failure. Who answered a session is
-//! asked first by it as long as it is well: its caches are warm. Once pieces of an answer went out, nobody else is asked: the user would
+//! asked first by it as long as it is well: its caches are warm. Once words of an answer went out, nobody else is asked: the user would
 //! read two beginnings.
 //!
 //! When all cool down, those are asked after all whom waiting does not help to know about: a limit with a time is kept, everything
@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::error::ALL_PROVIDERS;
 use super::fault::short;
 use super::observer::{Asking, Observer};
 use super::{Answering, ErrorKind, Model, ModelError, Reply, Request, Sink};
@@ -225,7 +226,7 @@ impl Router {
     /// Whom to ask, the well ones first and of them who answered last; then the others, the soonest well again first.
     fn in_order(&self, session: &str, model: &str) -> Result<Vec<Candidate>, ModelError> {
         let mut all = candidates(&self.slots, model).map_err(|message| ModelError {
-            provider: "models".to_owned(),
+            provider: ALL_PROVIDERS.to_owned(),
             kind: ErrorKind::UnknownModel,
             status: None,
             retry_after: None,
@@ -355,7 +356,7 @@ fn sum_up(failures: &[ModelError], order: &[Candidate]) -> ModelError {
     };
     let Some(best) = failures.iter().max_by_key(hope) else {
         return ModelError {
-            provider: "models".to_owned(),
+            provider: ALL_PROVIDERS.to_owned(),
             kind: ErrorKind::UnknownModel,
             status: None,
             retry_after: None,
@@ -379,7 +380,7 @@ fn sum_up(failures: &[ModelError], order: &[Candidate]) -> ModelError {
     });
     let told: Vec<String> = told.collect();
     ModelError {
-        provider: "models".to_owned(),
+        provider: ALL_PROVIDERS.to_owned(),
         message: short(&told.join("; ")),
         ..best.clone()
     }
@@ -387,7 +388,7 @@ fn sum_up(failures: &[ModelError], order: &[Candidate]) -> ModelError {
 
 impl Model for Router {
     fn provider(&self) -> &'static str {
-        "models"
+        ALL_PROVIDERS
     }
 
     fn models(&self) -> Vec<String> {

@@ -5,13 +5,16 @@ use std::time::Instant;
 
 use aap::{Admitted, Outcome, OutcomeKind, ToolCall, TraceId};
 
+use serde_json::Value;
+
 use super::bash::Shells;
 use super::mcp::Servers;
 use super::{
     Bash, ExecuteCommand, Failure, HttpFetch, ListFiles, PatchFile, ReadFile, SearchFiles,
-    Settings, Tool, Workspace, WriteFile,
+    Settings, Tool, Workspace, WriteFile, cut,
 };
-use crate::model::ToolSpec;
+use crate::limits::MAX_SHOWN_ARGUMENTS;
+use crate::model::{ToolSpec, unreadable};
 
 /// The tools of a gateway and the workspace that they work in.
 pub struct Toolbox {
@@ -98,7 +101,10 @@ impl Toolbox {
         let start = Instant::now();
         self.servers.settled(&admitted.call().tool).await;
         let ran = match self.find(&admitted.call().tool) {
-            Some(tool) => tool.run(&admitted, &self.workspace).await,
+            Some(tool) => match unreadable(&admitted.call().params) {
+                None => tool.run(&admitted, &self.workspace).await,
+                Some(text) => Err(not_arguments(tool.as_ref(), text)),
+            },
             None => Err(self.unknown(&admitted.call().tool)),
         };
         let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -130,4 +136,19 @@ impl Toolbox {
             names.join(", ")
         ))
     }
+}
+
+/// The failure of a call whose arguments the model left half-written, or wrote too many of.
+fn not_arguments(tool: &dyn Tool, text: &str) -> Failure {
+    let problem = match serde_json::from_str::<Value>(text) {
+        Ok(_) => "they are no JSON object".to_owned(),
+        Err(error) => format!("they are no JSON ({error})"),
+    };
+    let (shown, _) = cut(text, MAX_SHOWN_ARGUMENTS);
+    let name = tool.name();
+    Failure::new(format!(
+        "{name} was not run, for its arguments cannot be read: {problem}. They were: {shown}\nWrite the call anew; {name} takes for \
+         example {}",
+        tool.example()
+    ))
 }

@@ -243,10 +243,6 @@ async fn errors_have_openai_s_shape() {
             "no tools",
         ),
         (
-            json!({"model": "smoltbot", "messages": user, "response_format": {"type": "json_object"}}),
-            "only text",
-        ),
-        (
             json!({"model": "smoltbot", "messages": user, "reasoning_effort": "much"}),
             "xhigh",
         ),

@@ -140,6 +140,10 @@ async fn what_a_model_gets_wrong_is_told_to_it() {
     let body = told(&talking.upstream.requests()[1].body);
     assert!(body.contains("there is no tool `no_such_tool`"), "{body}");
     assert!(body.contains("read_file takes for example"), "{body}");
+    assert!(
+        body.contains("read_file was not run, for its arguments cannot be read: they are no JSON"),
+        "{body}"
+    );
     // Each left a trace that says how it failed.
     for _ in 0..3 {
         let (_, _, outcome) = talking.house.ended().await;
@@ -196,7 +200,13 @@ async fn a_model_that_loops_is_stopped_and_the_user_gets_an_answer() {
     )
     .await;
     let answer = talking.say("web:a", "Go").await;
-    assert_eq!(answer["text"], "I found nothing new.");
+    let text = answer["text"].as_str().unwrap();
+    assert!(
+        text.starts_with(
+            "I found nothing new.\n\n[stopped here: the model went on making one and the same call"
+        ),
+        "{text}"
+    );
     assert_eq!(answer["stop_reason"], "max_rounds");
     assert_eq!(
         talking.house.judged().len(),

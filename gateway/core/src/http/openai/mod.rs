@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 mod error;
+mod fields;
+mod format;
+mod messages;
 mod request;
 mod response;
 mod stream;

@@ -41,6 +41,8 @@ pub struct Dialect {
     pub(super) returns_thoughts: bool,
     /// Whether a call carries a seal over the thoughts that led to it, and is refused without.
     pub(super) seals_calls: bool,
+    /// Whether it holds its models to a format of their answers, also where they have tools.
+    pub(super) formats: bool,
     /// Whether it tells details of thoughts that must come back unchanged.
     pub(super) returns_details: bool,
 }
@@ -58,6 +60,7 @@ const PLAIN: Dialect = Dialect {
     returns_thoughts: false,
     seals_calls: false,
     returns_details: false,
+    formats: false,
 };
 
 const fn hosted(name: &'static str, base_url: &'static str) -> Dialect {
@@ -82,6 +85,7 @@ static DIALECTS: [Dialect; 12] = [
         max_tokens: "max_completion_tokens",
         effort: Effort::Named(&["^o1", "^o3", "^o4", "^gpt-5", "^gpt-6", "^codex"]),
         strict_thinkers: true,
+        formats: true,
         ..hosted("openai", "https://api.openai.com/v1")
     },
     Dialect {

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::details;
 use super::dialect::{Dialect, Effort, effort};
-use crate::model::{GOOGLE_SEAL, Message, Part, Request, Role, Thinking, ToolChoice};
+use crate::model::{Format, GOOGLE_SEAL, Message, Part, Request, Role, Thinking, ToolChoice};
 
 pub(super) fn body(request: &Request, dialect: &Dialect) -> Value {
     let mut body = Map::new();
@@ -31,6 +31,9 @@ pub(super) fn body(request: &Request, dialect: &Dialect) -> Value {
         };
         set("tool_choice", choice);
     }
+    if let Some(wanted) = request.format.as_ref().filter(|_| dialect.formats) {
+        set("response_format", format(wanted));
+    }
     if let Some(max) = request.max_tokens {
         set(dialect.max_tokens, json!(max));
     }
@@ -54,6 +57,22 @@ pub(super) fn body(request: &Request, dialect: &Dialect) -> Value {
         };
     }
     Value::Object(body)
+}
+
+fn format(wanted: &Format) -> Value {
+    let Format::Schema {
+        name,
+        schema,
+        strict,
+    } = wanted
+    else {
+        return json!({"type": "json_object"});
+    };
+    let mut named = json!({"name": name, "schema": schema});
+    if let Some(strict) = strict {
+        named["strict"] = json!(strict);
+    }
+    json!({"type": "json_schema", "json_schema": named})
 }
 
 fn messages(request: &Request, dialect: &Dialect) -> Value {
@@ -265,6 +284,31 @@ mod tests {
             top_p: None,
             stop: vec!["END".into()],
             session: Some("s".into()),
+            format: None,
+        }
+    }
+
+    #[test]
+    fn a_format_is_asked_of_who_holds_models_to_it() {
+        let schema = json!({"type": "object"});
+        for (wanted, expected) in [
+            (Format::Json, json!({"type": "json_object"})),
+            (
+                Format::Schema {
+                    name: "n".into(),
+                    schema: schema.clone(),
+                    strict: Some(true),
+                },
+                json!({"type": "json_schema", "json_schema": {"name": "n", "schema": schema, "strict": true}}),
+            ),
+        ] {
+            let request = Request {
+                format: Some(wanted),
+                ..whole()
+            };
+            let of = |name| body(&request, Dialect::named(name).unwrap());
+            assert_eq!(of("openai")["response_format"], expected);
+            assert_eq!(of("deepseek").get("response_format"), None);
         }
     }
 

@@ -43,7 +43,7 @@ impl Client {
     pub(super) async fn models(&self) -> Result<Value, Fault> {
         let agent = &self.0.room.agent;
         let mut names = agent.models();
-        if let Some(chosen) = agent.default_model().await?
+        if let Some(chosen) = agent.default_name().await?
             && !names.contains(&chosen)
         {
             names.insert(0, chosen);
@@ -68,8 +68,6 @@ impl Client {
 
     /// The model that is used where nobody says which.
     pub(super) async fn model(&self) -> Result<Option<String>, Fault> {
-        let agent = &self.0.room.agent;
-        let chosen = agent.default_model().await?;
-        Ok(chosen.or_else(|| agent.provider().map(str::to_owned)))
+        Ok(self.0.room.agent.default_name().await?)
     }
 }

@@ -26,7 +26,15 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.client.runs().remove(self.request);
+        {
+            let mut runs = self.client.runs();
+            // Another request of the same id may have taken its place.
+            if let Some(run) = runs.get(self.request)
+                && Arc::ptr_eq(run, &self.run)
+            {
+                runs.remove(self.request);
+            }
+        }
         if self.run.answer().is_none() {
             self.run.abort();
         }
@@ -173,11 +181,14 @@ fn read(params: &Params) -> Result<(Ask, bool), Fault> {
     }
     let channel = params.name("channel")?;
     let sender = params.name("sender_id")?;
-    let session = format!(
-        "{}:{}",
-        channel.unwrap_or(CHANNEL),
-        sender.unwrap_or("default")
-    );
+    let session = match params.name("session_key")? {
+        Some(key) => key.to_owned(),
+        None => format!(
+            "{}:{}",
+            channel.unwrap_or(CHANNEL),
+            sender.unwrap_or("default")
+        ),
+    };
     let model = params.text("model")?.map(str::to_owned);
     if model
         .as_ref()

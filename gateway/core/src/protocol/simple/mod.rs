@@ -89,9 +89,8 @@ impl Client {
     }
 
     async fn default_model(&self) -> Result<String, Fault> {
-        let agent = &self.0.room.agent;
-        let chosen = agent.default_model().await?;
-        Ok(chosen.unwrap_or_else(|| agent.provider().unwrap_or(NO_MODEL).to_owned()))
+        let name = self.0.room.agent.default_name().await?;
+        Ok(name.unwrap_or_else(|| NO_MODEL.to_owned()))
     }
 
     async fn status(&self) -> Result<Value, Fault> {
@@ -112,7 +111,14 @@ impl Client {
             return Err(Fault::new(Code::Params, what));
         }
         let agent = &self.0.room.agent;
-        agent.set_default_model(Some(name.to_owned())).await?;
-        Ok(json!({"model": name, "previous": before}))
+        // It is everybody's default from now on: one that nobody has would leave all chats without an answer.
+        let Some(model) = agent.choose_model(name).await? else {
+            let what = format!(
+                "there is no model `{name}`; nothing was changed. There are: {}",
+                agent.models().join(", ")
+            );
+            return Err(Fault::new(Code::Params, what));
+        };
+        Ok(json!({"model": model, "previous": before}))
     }
 }

@@ -77,7 +77,7 @@ impl Client {
     }
 
     /// Asks, and waits for the answer; what comes between is dropped.
-    pub(super) async fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) async fn ask(&mut self, method: &str, params: Value) -> Value {
         self.request(method, method, params).await;
         self.answer(method).await.1
     }

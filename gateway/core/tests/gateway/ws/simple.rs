@@ -275,6 +275,23 @@ async fn conversations_are_kept_and_let_go() {
 }
 
 #[tokio::test]
+async fn a_conversation_goes_on_under_the_key_that_its_answer_told() {
+    let house = parrot::house().await;
+    let mut client = Client::simple(&house).await;
+    for message in ["one", "two"] {
+        let params = json!({"message": message, "session_key": "mine", "channel": "tty"});
+        let answer = client.ask("chat.send", params).await;
+        assert_eq!(answer["payload"]["session_key"], "mine");
+    }
+    let key = json!({"session_key": "mine"});
+    let history = client.ask("sessions.history", key).await;
+    assert_eq!(history["payload"]["messages"].as_array().unwrap().len(), 4);
+    let odd = json!({"message": "x", "session_key": "a b"});
+    let answer = client.ask("chat.send", odd).await;
+    assert_eq!(answer["error"]["code"], "INVALID_PARAMS");
+}
+
+#[tokio::test]
 async fn a_command_is_the_gateways() {
     let house = parrot::house().await;
     let mut client = Client::simple(&house).await;

@@ -1,0 +1,110 @@
+//! Which model answers, and how long it thinks: chosen, told, and chosen wrongly.
+
+use std::sync::Arc;
+
+use gateway::model::{
+    Access, Dialect, Http, Model, Ollama, OpenAi, Patience, Retries, Router, Slot, Thinking,
+};
+use model_upstream::{Answer, Upstream, Wire};
+use serde_json::{Value, json};
+
+use crate::talking::{MODEL, Talking, of};
+use crate::ws::client::Client;
+
+/// Two providers: of one alone only it knows which models it has.
+async fn two() -> (Upstream, Arc<dyn Model>) {
+    let upstream = Upstream::start(Wire::OpenAi, |_| Answer::text("Hello."))
+        .await
+        .unwrap();
+    let http = Http::new(Patience::default());
+    let access = |name| Access::with_key(name, "sk-test-key").at(&upstream.url());
+    let openai = OpenAi::new(access("openai"), Dialect::named("openai").unwrap(), &http);
+    let slots = vec![
+        Slot::new(Arc::new(openai), MODEL),
+        Slot::new(Arc::new(Ollama::new(access("ollama"), &http)), "llama"),
+    ];
+    let router = Router::new(slots, Retries::default(), 7).unwrap();
+    (upstream, Arc::new(router))
+}
+
+#[tokio::test]
+async fn a_model_that_nobody_has_is_not_made_everybodys() {
+    let (_upstream, model) = two().await;
+    let talking = Talking::with(
+        |_| Answer::text("never asked"),
+        |options| options.model = Some(model),
+    )
+    .await;
+    let mut client = Client::simple(&talking.house).await;
+    let first = format!("openai/{MODEL}");
+    let model = client.ask("agent.model", json!({})).await;
+    assert_eq!(model["payload"], json!({"model": first}));
+    let wrong = client.ask("agent.model", json!({"set": "no/body"})).await;
+    assert_eq!(wrong["error"]["code"], "INVALID_PARAMS", "{wrong}");
+    let why = wrong["error"]["message"].as_str().unwrap();
+    assert!(
+        why.contains("`no/body`; nothing was changed") && why.contains(&first),
+        "{why}"
+    );
+    assert_eq!(talking.say("web:a", "Hi").await["text"], "Hello.");
+    let set = client.ask("agent.model", json!({"set": MODEL})).await;
+    assert_eq!(
+        set["payload"],
+        json!({"model": first, "previous": first}),
+        "{set}"
+    );
+    let status = client.ask("agent.status", json!({})).await;
+    assert_eq!(status["payload"]["agents"][0]["model"], first);
+}
+
+#[tokio::test]
+async fn a_chosen_model_that_is_gone_is_told_and_another_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = dir.path().join("gateway.db");
+    let before = Talking::with(
+        |_| Answer::text("Hi."),
+        |options| options.database = Some(database.clone()),
+    )
+    .await;
+    before.say("web:a", "/model anthropic/other-model").await;
+    before.house.shutdown.cancel();
+    before.house.serving.await.unwrap().unwrap();
+
+    // The providers are others now.
+    let (_upstream, model) = two().await;
+    let after = Talking::with(
+        |_| Answer::text("never asked"),
+        |options| {
+            options.database = Some(database.clone());
+            options.model = Some(model);
+        },
+    )
+    .await;
+    let lines = after.lines("web:b", "Hi").await;
+    assert_eq!(lines.last().unwrap()["text"], "Hello.", "{lines:?}");
+    let note = of(&lines, "note")[0]["text"].as_str().unwrap();
+    assert!(
+        note.starts_with("The model anthropic/other-model, which was chosen with /model, is not configured any more"),
+        "{note}"
+    );
+}
+
+#[tokio::test]
+async fn the_configured_thinking_is_told_where_nothing_else_was_chosen() {
+    let talking = Talking::with(
+        |_| Answer::text("Hi."),
+        |options| options.thinking = Thinking::High,
+    )
+    .await;
+    talking.say("web:a", "Hi").await;
+    let says = |answer: Value, text: &str| {
+        assert!(answer["text"].as_str().unwrap().contains(text), "{answer}");
+    };
+    says(
+        talking.say("web:a", "/think").await,
+        "thinking is high here",
+    );
+    says(talking.say("web:a", "/status").await, "Thinking: high");
+    talking.say("web:a", "/think off").await;
+    says(talking.say("web:a", "/think").await, "thinking is off here");
+}
