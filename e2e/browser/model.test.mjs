@@ -10,9 +10,12 @@ import { Smoltbot } from "./support/smoltbot.mjs";
 let smoltbot, browser, model;
 /** Where the answers to "wait" wait; each test that needs one makes its own. */
 let waiting = gate();
+/** Whether every answer is one more call. */
+let restless = false;
 
 async function* answer(said) {
-  if (said === null) yield* ["That is ", "all I ", "can say."];
+  if (restless) yield* ["Once more.\n", { call: "list_files", params: { path: "." } }];
+  else if (said === null) yield* ["That is ", "all I ", "can say."];
   else if (said.includes("wait")) {
     yield "The first words";
     await waiting.opened;
@@ -133,6 +136,20 @@ for (const [how, stop] of [
       await page.getByText("You said:").waitFor();
     }));
 }
+
+test("a model that does not come to an end is stopped, and the person is told so below its words", () =>
+  onPage(browser, {}, async (page) => {
+    await open(page);
+    restless = true;
+    try {
+      await say(page, "go on and on");
+      const turn = await over(page);
+      await turn.getByText("[stopped here: the model went on making one and the same call").waitFor();
+      assert.equal(await turn.getByText("Once more.").count() > 1, true);
+    } finally {
+      restless = false;
+    }
+  }));
 
 test("another model is asked when it is chosen, and thinks as long as it is told", () =>
   onPage(browser, {}, async (page) => {

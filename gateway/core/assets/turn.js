@@ -57,6 +57,17 @@ function show(block) {
   }
 }
 
+/** What of `text` comes after `said`, whose blank space may be another. */
+function beyond(said, text) {
+  let at = 0;
+  for (const letter of said.replace(/\s+/g, "")) {
+    while (/\s/.test(text.charAt(at))) at += 1;
+    if (!text.startsWith(letter, at)) return "";
+    at += letter.length;
+  }
+  return text.slice(at).trim();
+}
+
 /** What is shown besides the blocks once the answer is there. */
 function ending(answer, blocks) {
   const parts = [];
@@ -70,7 +81,7 @@ function ending(answer, blocks) {
   else {
     // What the gateway adds below the model's own words.
     const all = blocks.filter((block) => block.type === "text").map((block) => block.text).join("");
-    const more = (answer.text ?? "").startsWith(all) ? answer.text.slice(all.length).trim() : "";
+    const more = beyond(all, answer.text ?? "");
     if (more) parts.push(make("p", "aside", more));
   }
   const { usage } = answer;
