@@ -84,10 +84,12 @@ impl Shared {
     /// The recorder, which the first call makes.
     fn recorder(&self) -> &Recorder {
         let made = self.made.get_or_init(Recorder::new);
-        let waiting = std::mem::take(&mut *self.waiting());
-        for told in waiting {
+        // Locked until all is told: whoever reads the metrics meanwhile waits for it.
+        let mut waiting = self.waiting();
+        for told in std::mem::take(&mut *waiting) {
             made.tell(told);
         }
+        drop(waiting);
         made
     }
 
