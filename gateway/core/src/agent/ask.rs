@@ -77,6 +77,12 @@ impl Ask {
         }
     }
 
+    /// Whether nothing is said, and nothing shown.
+    pub(crate) fn is_blank(&self) -> bool {
+        let blank = |part: &Part| matches!(part, Part::Text { text } if text.trim().is_empty());
+        self.parts.iter().all(blank)
+    }
+
     /// The message, where it is a single text.
     pub(super) fn text(&self) -> Option<&str> {
         match self.parts.as_slice() {

@@ -48,25 +48,33 @@ impl Agent {
             .unwrap_or_else(|| model.provider().to_owned())
     }
 
-    /// The model that was chosen with `/model`. One that the configuration has no more is told of and left aside: whoever chose it did
-    /// so before that, and is helped more by an answer.
-    pub(super) async fn chosen_model(&self, run: &Run) -> Result<Option<String>, SessionsError> {
-        let Some(name) = self.default_model().await? else {
-            return Ok(None);
-        };
-        let there = self.model.as_ref().and_then(|model| model.resolve(&name));
-        if there.is_some() {
-            return Ok(Some(name));
+    /// Whether somebody may have a model of that name; of one provider alone only it knows.
+    pub(crate) fn has_model(&self, name: &str) -> bool {
+        let model = self.model.as_ref();
+        model.is_some_and(|model| model.resolve(name).is_some())
+    }
+
+    /// The model that was chosen for a conversation, `own`, or else for all with `/model`; empty where none was. One that the
+    /// configuration has no more is told of and left aside: whoever chose it did so before that, and is helped more by an answer.
+    pub(super) async fn chosen_model(
+        &self,
+        run: &Run,
+        own: Option<String>,
+    ) -> Result<String, SessionsError> {
+        for name in [own, self.default_model().await?].into_iter().flatten() {
+            if self.has_model(&name) {
+                return Ok(name);
+            }
+            tracing::warn!(
+                model = name,
+                "a model that was chosen is not configured any more"
+            );
+            let text = format!(
+                "The model {name}, which was chosen before, is not configured any more, so another answers. Choose with /model NAME."
+            );
+            run.step(Step::Note { text });
         }
-        tracing::warn!(
-            model = name,
-            "the model that was chosen is not configured any more"
-        );
-        let text = format!(
-            "The model {name}, which was chosen with /model, is not configured any more, so another answers. Choose with /model NAME."
-        );
-        run.step(Step::Note { text });
-        Ok(None)
+        Ok(String::new())
     }
 
     pub(super) async fn set(&self, run: &Run, setting: Setting) -> Reply {

@@ -153,12 +153,14 @@ impl Turn<'_> {
             Some(_) => Past::default(),
             None => self.agent.sessions.past(self.run.session()).await?,
         };
-        let default = self.agent.chosen_model(self.run).await?;
-        self.request.model = [self.ask.model.clone(), past.model.clone(), default]
-            .into_iter()
-            .flatten()
-            .next()
-            .unwrap_or_default();
+        self.request.model = match &self.ask.model {
+            Some(model) => model.clone(),
+            None => {
+                self.agent
+                    .chosen_model(self.run, past.model.clone())
+                    .await?
+            }
+        };
         self.request.session = Some(self.run.session().to_owned());
         self.request.thinking = self
             .ask

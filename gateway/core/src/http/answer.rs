@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -26,6 +27,22 @@ pub(super) async fn health(State(room): State<Arc<Room>>) -> Response {
 /// Any other path.
 pub(super) async fn not_found() -> Response {
     problem(StatusCode::NOT_FOUND, "there is nothing at this path")
+}
+
+/// A path that is there, but not for this method.
+pub(super) async fn wrong_method(method: Method) -> Response {
+    problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        format!("{method} is not for this path; the header Allow tells what is"),
+    )
+}
+
+/// Why a body could not be read of which `most` bytes are taken.
+pub(super) fn unread(rejected: &BytesRejection, most: usize) -> String {
+    if rejected.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return format!("the body is too large: at most {most} bytes are taken");
+    }
+    rejected.body_text()
 }
 
 /// An error as RFC 9457 has it.

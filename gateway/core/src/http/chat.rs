@@ -81,6 +81,9 @@ pub(super) async fn chat(State(room): State<Arc<Room>>, request: Request) -> Res
         thinking: sent.thinking,
         ..Ask::new(session, CHANNEL, sent.message)
     };
+    if ask.is_blank() {
+        return problem(StatusCode::BAD_REQUEST, "`message` is what you want to say");
+    }
     let run = match room.agent.start(ask) {
         Ok(run) => run,
         Err(error) => return busy(&error.to_string()),
@@ -117,12 +120,6 @@ async fn receive(request: Request) -> Result<Sent, Response> {
             format!(r#"the body is not what is expected: {error}; send for example {{"message": "/help"}}"#),
         )
     })?;
-    if sent.message.trim().is_empty() {
-        return Err(problem(
-            StatusCode::BAD_REQUEST,
-            "`message` is what you want to say",
-        ));
-    }
     if sent.message.len() > MAX_MESSAGE_BYTES {
         return Err(problem(
             StatusCode::PAYLOAD_TOO_LARGE,

@@ -125,6 +125,7 @@ pub(crate) fn stoppable_router(
             "/v1/chat/completions",
             post(openai::completions).layer(DefaultBodyLimit::max(MAX_COMPLETION_BODY_BYTES)),
         )
+        .method_not_allowed_fallback(openai::wrong_method)
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&room),
             openai::require,
@@ -152,6 +153,7 @@ pub(crate) fn stoppable_router(
         .route("/assets/{name}", get(page::asset))
         .route("/ws", get(protocol::open))
         .route("/health", get(answer::health))
+        .method_not_allowed_fallback(answer::wrong_method)
         .fallback(answer::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(

@@ -233,6 +233,9 @@ impl Caller {
     /// A failure in words that tell what to do.
     fn describe(&self, kind: ErrorKind, status: Option<u16>, model: &str, words: &str) -> String {
         let head = match kind {
+            ErrorKind::Auth if self.key.is_none() => {
+                format!("it wants a key, and {} is not set", self.setting("api_key"))
+            }
             ErrorKind::Auth => {
                 format!("the key in {} was not taken", self.setting("api_key"))
             }

@@ -235,6 +235,17 @@ async fn bad_requests_are_named() {
         .await
         .unwrap();
     assert_eq!(get.status(), 405);
+    assert_eq!(get.headers()["allow"], "POST");
+    assert!(
+        get.text()
+            .await
+            .unwrap()
+            .contains("GET is not for this path")
+    );
+    for blank in ["", " \n"] {
+        let refused = house.message(blank).send().await.unwrap();
+        assert_eq!(refused.status(), 400, "{blank:?}");
+    }
     assert!(house.judged().is_empty());
 }
 

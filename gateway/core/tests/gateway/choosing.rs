@@ -58,6 +58,26 @@ async fn a_model_that_nobody_has_is_not_made_everybodys() {
 }
 
 #[tokio::test]
+async fn a_session_is_not_given_a_model_that_nobody_has() {
+    let (_upstream, model) = two().await;
+    let talking = Talking::with(
+        |_| Answer::text("never asked"),
+        |options| options.model = Some(model),
+    )
+    .await;
+    let mut client = Client::backend(&talking.house).await;
+    let patch = json!({"key": "main", "model": "no/body"});
+    let wrong = client.ask("sessions.patch", patch).await;
+    assert_eq!(wrong["error"]["code"], "INVALID_REQUEST", "{wrong}");
+    assert!(wrong.to_string().contains("`no/body`; nothing was changed"));
+    for model in [json!("ollama/llama"), json!(null)] {
+        let patch = json!({"key": "main", "model": model});
+        let done = client.ask("sessions.patch", patch).await;
+        assert_eq!(done["payload"]["entry"]["model"], model, "{done}");
+    }
+}
+
+#[tokio::test]
 async fn a_chosen_model_that_is_gone_is_told_and_another_answers() {
     let dir = tempfile::tempdir().unwrap();
     let database = dir.path().join("gateway.db");
@@ -84,7 +104,9 @@ async fn a_chosen_model_that_is_gone_is_told_and_another_answers() {
     assert_eq!(lines.last().unwrap()["text"], "Hello.", "{lines:?}");
     let note = of(&lines, "note")[0]["text"].as_str().unwrap();
     assert!(
-        note.starts_with("The model anthropic/other-model, which was chosen with /model, is not configured any more"),
+        note.starts_with(
+            "The model anthropic/other-model, which was chosen before, is not configured any more"
+        ),
         "{note}"
     );
 }

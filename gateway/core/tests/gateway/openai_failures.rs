@@ -212,6 +212,21 @@ async fn what_is_not_served_and_what_is_old_is_told_in_openais_shape() {
             .contains("`/v1/responses` is not served")
     );
 
+    let get = house.client.get(house.url("/v1/chat/completions"));
+    let wrong = get.bearer_auth(TOKEN).send().await.unwrap();
+    assert_eq!(wrong.headers()["allow"], "POST");
+    let (status, error, ..) = failure(wrong).await;
+    assert_eq!(
+        (status, &error["code"]),
+        (405, &json!("method_not_supported"))
+    );
+    let mut large = question(false);
+    large["user"] = json!("x".repeat(gateway::limits::MAX_COMPLETION_BODY_BYTES));
+    let (status, error, ..) = failure(post(house, &large).await).await;
+    assert_eq!(status, 413);
+    let text = error["message"].as_str().unwrap();
+    assert!(text.contains("at most 16777216 bytes are taken"), "{text}");
+
     let mut old = question(false);
     old["functions"] = json!([]);
     let (status, error, ..) = failure(post(house, &old).await).await;

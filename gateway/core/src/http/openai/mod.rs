@@ -9,7 +9,7 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
@@ -23,11 +23,12 @@ mod request;
 mod response;
 mod stream;
 
+use super::answer::unread;
 use super::waiting::{News, Waiting};
 use super::{Room, door};
 use crate::agent::{Event, Step, StopReason};
 use crate::clock::now_ms;
-use crate::limits::BODY_TIMEOUT;
+use crate::limits::{BODY_TIMEOUT, MAX_COMPLETION_BODY_BYTES};
 use error::OpenAiError;
 use request::Completion;
 use response::Writer;
@@ -101,6 +102,14 @@ pub(super) async fn nothing(uri: Uri) -> Response {
         .into_response()
 }
 
+/// A path that is there, but not for this method.
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> Response {
+    let text = format!("{method} is not for `{}`", uri.path());
+    OpenAiError::new(StatusCode::METHOD_NOT_ALLOWED, text)
+        .code("method_not_supported")
+        .into_response()
+}
+
 /// `POST /v1/chat/completions`. When the client goes away, what runs for it is ended.
 pub(super) async fn completions(State(room): State<Arc<Room>>, request: Request) -> Response {
     match complete(&room, request).await {
@@ -113,7 +122,10 @@ async fn complete(room: &Arc<Room>, request: Request) -> Result<Response, OpenAi
     let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, &()))
         .await
         .map_err(|_| OpenAiError::new(StatusCode::REQUEST_TIMEOUT, "the body took too long"))?
-        .map_err(|rejected| OpenAiError::new(rejected.status(), rejected.body_text()))?;
+        .map_err(|rejected| {
+            let text = unread(&rejected, MAX_COMPLETION_BODY_BYTES);
+            OpenAiError::new(rejected.status(), text)
+        })?;
     let completion = Completion::read(&body)?;
     if !room.agent.talks() {
         return Err(OpenAiError::no_model());

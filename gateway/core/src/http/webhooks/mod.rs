@@ -17,7 +17,7 @@ pub(super) mod proof;
 mod seen;
 
 use super::Room;
-use super::answer::problem;
+use super::answer::{problem, unread};
 use crate::agent::Ask;
 use crate::clock::now_ms;
 use crate::limits::{BODY_TIMEOUT, MAX_WEBHOOK_BYTES, MIN_WEBHOOK_SECRET_BYTES};
@@ -68,7 +68,7 @@ pub(super) async fn receive(
     let headers = request.headers().clone();
     let body = match timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => body,
-        Ok(Err(rejected)) => return problem(rejected.status(), rejected.body_text()),
+        Ok(Err(rejected)) => return problem(rejected.status(), unread(&rejected, BODY_LIMIT)),
         Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
     };
     let proof = match proof::check(auth, &headers, &body, now_ms() / 1000) {

@@ -170,9 +170,17 @@ impl Client {
             Ok(said(name).then_some(text))
         };
         let level = params.one_of("thinkingLevel", &Thinking::ALL, |level| level.name())?;
+        let model = text("model")?;
+        if let Some(Some(name)) = &model
+            && !self.0.room.agent.has_model(name)
+        {
+            let all = self.0.room.agent.models().join(", ");
+            let what = format!("there is no model `{name}`; nothing was changed. There are: {all}");
+            return Err(Fault::new(Code::Params, what));
+        }
         let patch = Patch {
             label: text("label")?,
-            model: text("model")?,
+            model,
             thinking: said("thinkingLevel").then_some(level),
         };
         self.sessions().patch(key, CHANNEL, patch).await?;
