@@ -43,14 +43,17 @@ pub enum ConfigError {
         /// What is wrong and what to write instead.
         problem: String,
     },
-    /// A provider cannot be asked as it is configured.
+    /// What no file and no variable says, and should have.
     #[error("{key}: {problem}")]
-    Provider {
+    Key {
         /// The key with its sections, as `providers.openai.api_key_file`.
         key: String,
         /// What is wrong and what to do.
         problem: String,
     },
+    /// Two or more of the others; none of them is of this kind.
+    #[error("{}", in_lines(.0))]
+    Several(Vec<ConfigError>),
     /// The directory for a socket's short path is not ours alone.
     #[error("{path}: {problem}; remove it, or set sidecar.socket to a path of at most 100 bytes", path = path.display())]
     SocketDirectory {
@@ -59,6 +62,39 @@ pub enum ConfigError {
         /// What is wrong with it.
         problem: &'static str,
     },
+}
+
+impl ConfigError {
+    /// All of them as one.
+    ///
+    /// # Errors
+    /// When there are any.
+    pub(crate) fn unless_none(faults: Vec<Self>) -> Result<(), Self> {
+        let mut faults: Vec<Self> = faults.into_iter().flat_map(Self::each).collect();
+        match faults.len() {
+            0 => Ok(()),
+            1 => Err(faults.remove(0)),
+            _ => Err(Self::Several(faults)),
+        }
+    }
+
+    /// Each by itself, in the order in which they were found.
+    pub fn each(self) -> Vec<Self> {
+        match self {
+            Self::Several(faults) => faults,
+            one => vec![one],
+        }
+    }
+}
+
+/// A line for each, below one that says how many there are.
+fn in_lines(faults: &[ConfigError]) -> String {
+    let lines = faults.iter().map(|fault| format!("\n  {fault}"));
+    format!(
+        "{} things are wrong with the configuration:{}",
+        faults.len(),
+        lines.collect::<String>()
+    )
 }
 
 fn prefix(key: &str) -> String {
@@ -85,15 +121,17 @@ pub(crate) fn in_plain_words(message: &str) -> String {
     let mut names = rest.split('`').step_by(2);
     let unknown = names.next().unwrap_or_default();
     let known: Vec<&str> = rest.split('`').skip(2).step_by(2).collect();
-    let near = known
-        .iter()
-        .map(|name| (distance(unknown, name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
-        .min();
-    let hint = near
-        .map(|(_, name)| format!("; did you mean \"{name}\"?"))
+    let hint = nearest(unknown, &known)
+        .map(|name| format!("; did you mean \"{name}\"?"))
         .unwrap_or_default();
     format!("unknown key{hint}; known keys are {}", known.join(", "))
+}
+
+/// The one of `known` that `word` may be a misspelling of.
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let all = known.iter().map(|name| (distance(word, name), *name));
+    let near = all.filter(|(distance, name)| *distance <= 1 + name.len() / 4);
+    near.min().map(|(_, name)| name)
 }
 
 /// Levenshtein's distance, ignoring case.

@@ -7,8 +7,10 @@
 //! publish level means is `redact`'s. Nothing is guessed: what is unknown or wrong stops the start.
 
 mod agent;
+mod document;
 mod env;
 mod error;
+mod faults;
 mod home;
 mod identity;
 mod json_file;

@@ -1,22 +1,19 @@
 //! From the files and the environment to a [`Config`], or to the error that says what to change.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::Value;
-
 use crate::agent::Agent;
+use crate::document;
 use crate::env::Env;
-use crate::error::{ConfigError, in_plain_words};
+use crate::error::ConfigError;
+use crate::faults::{Faults, Origins};
 use crate::home::Home;
 use crate::identity::IdentityKeys;
-use crate::mcp::{self, McpSection, McpServer};
-use crate::named::in_order;
+use crate::mcp::{self, Found};
 use crate::otlp::Otlp;
-use crate::overrides::{Overrides, override_with, utf8};
+use crate::overrides::{override_with, utf8};
 use crate::providers::{self, ProviderSection};
 use crate::publish::Publish;
 use crate::sections::{Conscience, Edge, Gateway, Sidecar, Spool};
@@ -38,7 +35,7 @@ pub struct Config {
     /// Section `http_fetch`.
     pub http_fetch: HttpFetch,
     /// Sections `mcp.NAME`; [`Config::mcp_servers`] tells them.
-    pub(crate) mcp: Vec<Result<McpServer, Arc<ConfigError>>>,
+    pub(crate) mcp: Vec<Found>,
     /// Sections `webhooks.NAME`.
     pub webhooks: Vec<Webhook>,
     /// `AI_PROVIDER_PRIORITY`: which providers are asked first, with commas or blanks between them.
@@ -67,61 +64,8 @@ pub struct Config {
     pub home: Home,
     /// What is odd and does no harm, such as a `SMOLTBOT_` variable that means nothing.
     pub warnings: Vec<String>,
-}
-
-/// The file's shape.
-#[derive(Debug, Default, Deserialize)]
-#[serde(
-    default,
-    deny_unknown_fields,
-    rename_all = "camelCase",
-    expecting = "an object"
-)]
-struct Document {
-    agent_id: Option<String>,
-    created_at: Option<String>,
-    version: Option<String>,
-    gateway: Gateway,
-    agent: Agent,
-    #[serde(deserialize_with = "in_order")]
-    providers: Vec<ProviderSection>,
-    #[serde(rename = "http_fetch")]
-    http_fetch: HttpFetch,
-    #[serde(deserialize_with = "in_order")]
-    mcp: Vec<McpSection>,
-    #[serde(deserialize_with = "in_order")]
-    webhooks: Vec<Webhook>,
-    sidecar: Sidecar,
-    edge: Edge,
-    conscience: Conscience,
-    publish: Publish,
-    spool: Spool,
-    otlp: Otlp,
-}
-
-/// Tells what is wrong where it was said: in a file, or by a variable.
-pub(crate) struct Faults<'a> {
-    file: &'a Path,
-    sources: &'a Sources,
-    set_by: &'a HashMap<String, String>,
-}
-
-impl Faults<'_> {
-    pub(crate) fn at(&self, path: &str, problem: String) -> ConfigError {
-        // What is wrong may stand within the key that a variable has set.
-        let mut keys = self.set_by.iter();
-        let set = keys.find(|(key, _)| {
-            path.strip_prefix(key.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        });
-        match set {
-            Some((_, name)) => ConfigError::Variable {
-                name: name.clone(),
-                problem,
-            },
-            None => self.sources.wrong(self.file, path, problem),
-        }
-    }
+    /// Who said all that; [`Config::fault`] tells it.
+    pub(crate) origins: Arc<Origins>,
 }
 
 impl Config {
@@ -154,31 +98,31 @@ impl Config {
 
     fn of(file: &Path, mut sources: Sources, env: &dyn Env) -> Result<Self, ConfigError> {
         let mut members = std::mem::take(&mut sources.members);
-        let Overrides { set_by, warnings } = override_with(env, &mut members)?;
-        sources.warnings.extend(warnings);
-        let faults = Faults {
-            file,
-            sources: &sources,
-            set_by: &set_by,
+        let overrides = override_with(env, &mut members);
+        let mut warnings = std::mem::take(&mut sources.warnings);
+        warnings.extend(overrides.warnings);
+        let mut found = std::mem::take(&mut sources.faults);
+        found.extend(overrides.faults);
+        let origins = Origins {
+            file: file.to_owned(),
+            sources,
+            set_by: overrides.set_by,
         };
+        let mut faults = Faults::new(origins, found);
 
-        let document: Document =
-            serde_path_to_error::deserialize(Value::Object(members)).map_err(|error| {
-                let path = error.path().to_string();
-                let path = if path == "." { "" } else { &path };
-                faults.at(path, in_plain_words(&error.inner().to_string()))
-            })?;
-        providers::check(&document.providers, &faults)?;
-        tools::check(&document.webhooks, &faults)?;
-        let mcp = mcp::servers(document.mcp, &faults, env)?;
+        let document = document::read(members, &mut faults);
+        providers::check(&document.providers, &mut faults);
+        tools::check(&document.webhooks, &mut faults);
+        let mcp = mcp::servers(document.mcp, &mut faults, env);
         let identity = identity(
-            &faults,
+            &mut faults,
             document.agent_id,
             document.created_at,
             document.version,
-        )?;
-        let settings =
-            Settings::read(|name| env.var(name).map(|value| utf8(name, &value)).transpose())?;
+        );
+        let var = |name: &str| env.var(name).map(|value| utf8(name, &value)).transpose();
+        let settings = Settings::read(var, faults.all());
+        let origins = faults.unless_any()?;
         Ok(Self {
             identity,
             gateway: document.gateway,
@@ -199,32 +143,39 @@ impl Config {
             timeout: settings.timeout,
             api_url: settings.api_url,
             home: Home::from_env(env)?,
-            warnings: sources.warnings,
+            warnings,
+            origins: Arc::new(origins),
         })
+    }
+
+    /// A fault of the key at `path` that only who uses it can see, with the file and the line, or the variable, that has set it.
+    /// `problem` says what is wrong and what to do.
+    pub fn fault(&self, path: &str, problem: impl Into<String>) -> ConfigError {
+        self.origins.later(path, problem.into())
     }
 }
 
 /// All three keys, or none.
 fn identity(
-    faults: &Faults<'_>,
+    faults: &mut Faults,
     agent_id: Option<String>,
     created_at: Option<String>,
     version: Option<String>,
-) -> Result<Option<IdentityKeys>, ConfigError> {
+) -> Option<IdentityKeys> {
     match (agent_id, created_at, version) {
-        (None, None, None) => Ok(None),
+        (None, None, None) => None,
         (Some(agent_id), Some(created_at), Some(version)) => {
             let hyphenated = agent_id.len() == uuid::fmt::Hyphenated::LENGTH;
             if !hyphenated || uuid::Uuid::parse_str(&agent_id).is_err() {
                 let problem =
                     format!("\"{agent_id}\" is no UUID: `smoltbot init` writes the right one");
-                return Err(faults.at("agentId", problem));
+                faults.add("agentId", problem);
             }
-            Ok(Some(IdentityKeys {
+            Some(IdentityKeys {
                 agent_id,
                 created_at,
                 version,
-            }))
+            })
         }
         (agent_id, created_at, _) => {
             let missing = match (agent_id, created_at) {
@@ -233,7 +184,12 @@ fn identity(
                 _ => "version",
             };
             let problem = "is missing: agentId, createdAt and version go together, and `smoltbot init` writes them".to_owned();
-            Err(faults.at(missing, problem))
+            let unreadable = ["agentId", "createdAt", "version"];
+            // One that could not be read is there.
+            if !unreadable.iter().any(|key| faults.is_broken(key)) {
+                faults.add(missing, problem);
+            }
+            None
         }
     }
 }

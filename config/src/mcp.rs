@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::env::Env;
 use crate::error::ConfigError;
-use crate::load::{Config, Faults};
+use crate::faults::Faults;
+use crate::load::Config;
 use crate::named::Named;
 use crate::overrides::utf8;
 use crate::secret::Secret;
@@ -105,31 +106,42 @@ impl Config {
     /// The MCP servers that are not switched off, in the order of the files, with their keys out of the environment.
     ///
     /// # Errors
-    /// A variable that one of them names is not set.
-    pub fn mcp_servers(&self) -> Result<Vec<McpServer>, Arc<ConfigError>> {
-        self.mcp.iter().cloned().collect()
+    /// The variables that they name and that are not set, each of them.
+    pub fn mcp_servers(&self) -> Result<Vec<McpServer>, Vec<Arc<ConfigError>>> {
+        let (mut servers, mut faults) = (Vec::new(), Vec::new());
+        for server in &self.mcp {
+            match server {
+                Ok(server) => servers.push(server.clone()),
+                Err(missing) => faults.extend(missing.iter().cloned()),
+            }
+        }
+        if faults.is_empty() {
+            Ok(servers)
+        } else {
+            Err(faults)
+        }
     }
 }
 
+/// A server, or what of the environment it lacks.
+pub(crate) type Found = Result<McpServer, Vec<Arc<ConfigError>>>;
+
 /// What the sections say. The inner errors are for who starts the servers.
-pub(crate) fn servers(
-    sections: Vec<McpSection>,
-    faults: &Faults<'_>,
-    env: &dyn Env,
-) -> Result<Vec<Result<McpServer, Arc<ConfigError>>>, ConfigError> {
+pub(crate) fn servers(sections: Vec<McpSection>, faults: &mut Faults, env: &dyn Env) -> Vec<Found> {
     let mut servers = Vec::new();
     for section in sections {
-        section.check(faults)?;
-        if section.enabled {
-            servers.push(section.server(faults, env).map_err(Arc::new));
+        if let Err((path, problem)) = section.check() {
+            faults.add(&path, problem);
+        } else if section.enabled {
+            servers.push(section.server(faults, env));
         }
     }
-    Ok(servers)
+    servers
 }
 
 impl McpSection {
-    /// What is wrong whatever the environment holds.
-    fn check(&self, faults: &Faults<'_>) -> Result<(), ConfigError> {
+    /// What is wrong whatever the environment holds, by its path.
+    fn check(&self) -> Result<(), (String, String)> {
         let at = format!("mcp.{}", self.name);
         let wrong = |key: &str, problem: &str| {
             let path = if key.is_empty() {
@@ -137,7 +149,7 @@ impl McpSection {
             } else {
                 format!("{at}.{key}")
             };
-            Err(faults.at(&path, problem.to_owned()))
+            Err((path, problem.to_owned()))
         };
         let name = &self.name;
         if name.len() > MAX_MCP_NAME_CHARS
@@ -193,44 +205,49 @@ impl McpSection {
         Ok(())
     }
 
-    fn server(self, faults: &Faults<'_>, env: &dyn Env) -> Result<McpServer, ConfigError> {
+    fn server(self, faults: &Faults, env: &dyn Env) -> Found {
         let at = format!("mcp.{}", self.name);
-        let filled = |key: String, text: &Secret<String>| {
-            let path = format!("{at}.{key}");
-            fill(text.expose(), env)
-                .map(Secret::new)
-                .map_err(|problem| faults.at(&path, problem))
+        let mut missing = Vec::new();
+        let mut filled = |key: String, text: &Secret<String>| match fill(text.expose(), env) {
+            Ok(text) => Secret::new(text),
+            Err(problem) => {
+                let path = format!("{at}.{key}");
+                missing.push(Arc::new(faults.at(&path, problem)));
+                Secret::new(String::new())
+            }
         };
-        let all = |key: &str, pairs: BTreeMap<String, Secret<String>>| {
-            let pairs = pairs.into_iter().map(|(name, text)| {
-                let text = filled(format!("{key}.{name}"), &text)?;
-                Ok((name, text))
-            });
-            pairs.collect::<Result<BTreeMap<_, _>, ConfigError>>()
-        };
-        let way = if let Some(url) = &self.url {
-            let url = filled("url".to_owned(), url)?;
+        let way = if let Some(text) = &self.url {
+            let url = filled("url".to_owned(), text);
+            let headers = self.headers.iter();
+            let headers = headers
+                .map(|(name, text)| (name.clone(), filled(format!("headers.{name}"), text)))
+                .collect();
             let host = ["http://", "https://"]
                 .iter()
                 .find_map(|scheme| url.strip_prefix(scheme));
-            if host.is_none_or(|host| host.is_empty() || host.starts_with(['/', ':'])) {
-                let problem = "is no URL: write it like https://mcp.example.com/mcp";
-                return Err(faults.at(&format!("{at}.url"), problem.to_owned()));
+            // One that is empty was told to be, above.
+            let odd = host.is_none_or(|host| host.is_empty() || host.starts_with(['/', ':']));
+            if odd && (text.is_empty() || !url.is_empty()) {
+                let problem = "is no URL: write it like https://mcp.example.com/mcp".to_owned();
+                missing.push(Arc::new(faults.at(&format!("{at}.url"), problem)));
             }
-            McpWay::Http {
-                url,
-                headers: all("headers", self.headers)?,
-            }
+            McpWay::Http { url, headers }
         } else {
             let args = self.args.iter().enumerate();
             let args = args.map(|(number, text)| filled(format!("args[{number}]"), text));
+            let args = args.collect();
+            let env = self.env.iter();
+            let env = env.map(|(name, text)| (name.clone(), filled(format!("env.{name}"), text)));
             McpWay::Program {
                 command: self.command.unwrap_or_default(),
-                args: args.collect::<Result<_, _>>()?,
-                env: all("env", self.env)?,
+                args,
+                env: env.collect(),
                 cwd: self.cwd,
             }
         };
+        if !missing.is_empty() {
+            return Err(missing);
+        }
         Ok(McpServer {
             name: self.name,
             way,

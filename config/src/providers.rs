@@ -13,7 +13,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::env::Env;
 use crate::error::ConfigError;
-use crate::load::{Config, Faults};
+use crate::faults::Faults;
+use crate::load::Config;
 use crate::named::Named;
 use crate::overrides::utf8;
 use crate::secret::Secret;
@@ -145,7 +146,7 @@ impl Config {
     /// The providers in the order of the files, with their keys out of `env` and files.
     ///
     /// # Errors
-    /// A key's variable is not set, or its file cannot be read; a provider has no model.
+    /// A key's variable is not set, or its file cannot be read; a provider has no model. All that is so is told.
     pub fn providers(&self, env: &dyn Env) -> Result<Vec<Provider>, ConfigError> {
         let mut sections = self.providers.clone();
         let named = self.priority.as_deref().unwrap_or_default();
@@ -164,10 +165,15 @@ impl Config {
                 });
             }
         }
-        sections
-            .into_iter()
-            .map(|section| section.provider(self, env))
-            .collect()
+        let (mut providers, mut faults) = (Vec::new(), Vec::new());
+        for section in sections {
+            match section.provider(self, env) {
+                Ok(provider) => providers.push(provider),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        ConfigError::unless_none(faults)?;
+        Ok(providers)
     }
 
     /// Why nobody answers although a variable names a server, if that is so.
@@ -189,10 +195,7 @@ impl ProviderSection {
 
     fn provider(self, config: &Config, env: &dyn Env) -> Result<Provider, ConfigError> {
         let kind = self.kind().unwrap_or_default().to_owned();
-        let wrong = |key: &str, problem: String| ConfigError::Provider {
-            key: format!("providers.{}{key}", self.name),
-            problem,
-        };
+        let wrong = |problem: String| config.fault(&format!("providers.{}", self.name), problem);
         let (key, key_from) = match self.key(config, env)? {
             Some((key, from)) => (Some(key), Some(from)),
             None => (None, None),
@@ -208,7 +211,7 @@ impl ProviderSection {
                     String::new()
                 }
             );
-            return Err(wrong("", problem));
+            return Err(wrong(problem));
         }
         let mut models: Vec<String> = Vec::new();
         for model in self.model.iter().chain(&self.models) {
@@ -219,10 +222,8 @@ impl ProviderSection {
         if models.is_empty() {
             let known = DEFAULT_MODELS.iter().find(|(name, _)| *name == kind);
             let Some((_, model)) = known else {
-                return Err(wrong(
-                    "",
-                    "has no model: say which one to ask, as in model = \"qwen3:8b\"".to_owned(),
-                ));
+                let problem = "has no model: say which one to ask, as in model = \"qwen3:8b\"";
+                return Err(wrong(problem.to_owned()));
             };
             models.push((*model).to_owned());
         }
@@ -257,9 +258,8 @@ impl ProviderSection {
         config: &Config,
         env: &dyn Env,
     ) -> Result<Option<(Secret<String>, String)>, ConfigError> {
-        let wrong = |key: &str, problem: String| ConfigError::Provider {
-            key: format!("providers.{}.{key}", self.name),
-            problem,
+        let wrong = |key: &str, problem: String| {
+            config.fault(&format!("providers.{}.{key}", self.name), problem)
         };
         if let Some(key) = &self.api_key {
             let from = format!("providers.{}.api_key", self.name);
@@ -362,11 +362,20 @@ fn ollama(text: &str) -> Result<String, ConfigError> {
 }
 
 /// What a section cannot tell by itself while it is read.
-pub(crate) fn check(sections: &[ProviderSection], faults: &Faults<'_>) -> Result<(), ConfigError> {
+pub(crate) fn check(sections: &[ProviderSection], faults: &mut Faults) {
     for section in sections {
-        let path = format!("providers.{}", section.name);
-        let Some(kind) = section.kind() else {
-            let (path, problem) = match &section.kind {
+        if let Err((path, problem)) = section.check() {
+            faults.add(&path, problem);
+        }
+    }
+}
+
+impl ProviderSection {
+    /// The first thing that is wrong, by its path.
+    fn check(&self) -> Result<(), (String, String)> {
+        let path = format!("providers.{}", self.name);
+        let Some(kind) = self.kind() else {
+            let (path, problem) = match &self.kind {
                 Some(kind) => (
                     format!("{path}.kind"),
                     format!("\"{kind}\" is no kind of provider"),
@@ -380,31 +389,27 @@ pub(crate) fn check(sections: &[ProviderSection], faults: &Faults<'_>) -> Result
             let problem = format!(
                 "{problem}; kinds are {known}, and compatible is whoever else speaks OpenAI's API"
             );
-            return Err(faults.at(&path, problem));
+            return Err((path, problem));
         };
-        if kind == "compatible" && section.base_url.is_none() {
+        if kind == "compatible" && self.base_url.is_none() {
             let problem = "has no base_url: say where it is, as in https://llm.example.com/v1";
-            return Err(faults.at(&path, problem.to_owned()));
+            return Err((path, problem.to_owned()));
         }
         let keys = [
-            section.api_key.is_some(),
-            section.api_key_env.is_some(),
-            section.api_key_file.is_some(),
+            self.api_key.is_some(),
+            self.api_key_env.is_some(),
+            self.api_key_file.is_some(),
         ];
         if keys.iter().filter(|there| **there).count() > 1 {
             let problem = "has several keys: leave one of api_key, api_key_env and api_key_file";
-            return Err(faults.at(&path, problem.to_owned()));
+            return Err((path, problem.to_owned()));
         }
-        let named = section.model.iter().chain(&section.models);
-        if let Some(model) = named
-            .into_iter()
-            .find(|model| model.is_empty() || model.contains(char::is_whitespace))
-        {
-            let problem = format!("\"{model}\" is no model's name");
-            return Err(faults.at(&path, problem));
+        let mut named = self.model.iter().chain(&self.models);
+        match named.find(|model| model.is_empty() || model.contains(char::is_whitespace)) {
+            Some(model) => Err((path, format!("\"{model}\" is no model's name"))),
+            None => Ok(()),
         }
     }
-    Ok(())
 }
 
 impl Named for ProviderSection {

@@ -36,57 +36,64 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads them through `var`.
+    /// Reads them through `var`. What is wrong is told, and stands at its default.
     pub(crate) fn read(
         var: impl Fn(&str) -> Result<Option<String>, ConfigError>,
-    ) -> Result<Self, ConfigError> {
-        let read = |name: &str| var(name).map(|value| value.map(|value| value.trim().to_owned()));
-        let wrong = |name: &str, problem: String| ConfigError::Variable {
-            name: name.to_owned(),
-            problem,
+        faults: &mut Vec<ConfigError>,
+    ) -> Self {
+        let mut read = |name: &str| match var(name) {
+            Ok(value) => value.map(|value| value.trim().to_owned()),
+            Err(fault) => {
+                faults.push(fault);
+                None
+            }
         };
-
-        let enabled = match read(NAMES[0])? {
-            None => true,
-            Some(text) => truth(&text).ok_or_else(|| {
-                wrong(
-                    NAMES[0],
-                    format!("\"{text}\" is neither true nor false: use true or false"),
-                )
-            })?,
+        let (enabled, batch_size) = (read(NAMES[0]), read(NAMES[1]));
+        let (timeout, api_url) = (read(NAMES[2]), read(NAMES[4]));
+        let priority = read(PRIORITY);
+        let mut told = |name: &str, problem| {
+            faults.push(ConfigError::Variable {
+                name: name.to_owned(),
+                problem,
+            });
         };
-        let number = |name: &str, default: u64, max: u64, unit: &str| match read(name)? {
-            None => Ok(default),
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|number| (1..=max).contains(number))
-                .ok_or_else(|| {
-                    wrong(
-                        name,
-                        format!("\"{text}\" is out of range: use 1 to {max} {unit}"),
-                    )
-                }),
+        let enabled = enabled.is_none_or(|text| {
+            truth(&text).unwrap_or_else(|| {
+                let problem = format!("\"{text}\" is neither true nor false: use true or false");
+                told(NAMES[0], problem);
+                true
+            })
+        });
+        let mut number = |name: &str, text: Option<String>, default: u64, max: u64, unit: &str| {
+            let Some(text) = text else {
+                return default;
+            };
+            let number = text.parse().ok();
+            let number = number.filter(|number| (1..=max).contains(number));
+            number.unwrap_or_else(|| {
+                told(
+                    name,
+                    format!("\"{text}\" is out of range: use 1 to {max} {unit}"),
+                );
+                default
+            })
         };
-        let batch_size = number(
-            NAMES[1],
-            DEFAULT_BATCH_SIZE as u64,
-            MAX_BATCH_SIZE as u64,
-            "traces",
-        )?;
-        let timeout = number(NAMES[2], DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS, "milliseconds")?;
-        let api_url = match read(NAMES[4])? {
-            None => None,
-            Some(text) => Some(base_url(&text).map_err(|problem| wrong(NAMES[4], problem))?),
-        };
-        Ok(Self {
+        let (size, most) = (DEFAULT_BATCH_SIZE as u64, MAX_BATCH_SIZE as u64);
+        let batch_size = number(NAMES[1], batch_size, size, most, "traces");
+        let (usual, most) = (DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS);
+        let timeout = number(NAMES[2], timeout, usual, most, "milliseconds");
+        let api_url = api_url.and_then(|text| {
+            let url = base_url(&text);
+            url.map_err(|problem| told(NAMES[4], problem)).ok()
+        });
+        Self {
             enabled,
             // At most MAX_BATCH_SIZE, see above.
             batch_size: usize::try_from(batch_size).unwrap_or(MAX_BATCH_SIZE),
             timeout: Duration::from_millis(timeout),
             api_url,
-            priority: read(PRIORITY)?,
-        })
+            priority,
+        }
     }
 }
 

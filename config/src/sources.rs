@@ -40,18 +40,22 @@ const SECRETS: [&str; 6] = [
 ];
 
 /// One file's keys and where they stand.
+#[derive(Debug)]
 struct Source {
     path: PathBuf,
     places: Places,
 }
 
 /// What the files say.
+#[derive(Debug)]
 pub(crate) struct Sources {
     files: Vec<Source>,
     /// Everything that any of them says.
     pub(crate) members: Map<String, Value>,
     /// What is odd about them.
     pub(crate) warnings: Vec<String>,
+    /// What is wrong, and is not among the members.
+    pub(crate) faults: Vec<ConfigError>,
 }
 
 impl Sources {
@@ -61,6 +65,7 @@ impl Sources {
             files: Vec::new(),
             members: Map::new(),
             warnings: Vec::new(),
+            faults: Vec::new(),
         };
         // The operator's sections come first, as the order of providers counts.
         if let Some(toml) = toml
@@ -68,7 +73,7 @@ impl Sources {
         {
             let (members, places) = toml_file::parse(toml, &text)?;
             sources.add(toml, members, places)?;
-            sources.only_sections()?;
+            sources.only_sections();
         }
         if let Some(text) = text(json)? {
             let (members, places) = json_file::parse(json, &text)?;
@@ -77,14 +82,21 @@ impl Sources {
         Ok(sources)
     }
 
+    /// How much of `path` any file says something at, in bytes; 0 when none does at any of its parents.
+    pub(crate) fn depth(&self, path: &str) -> usize {
+        let depths = self.files.iter().map(|file| file.places.deepest(path).0);
+        depths.max().unwrap_or_default()
+    }
+
     /// Where `path` stands, or its closest parent that is anywhere.
-    pub(crate) fn find(&self, path: &str) -> Option<(&Path, (usize, usize))> {
+    fn find(&self, path: &str) -> Option<(&Path, (usize, usize))> {
         let found = self.files.iter().map(|file| {
             let (depth, place) = file.places.deepest(path);
             (depth, file.path.as_path(), place)
         });
         let deepest = found.reduce(|one, other| if other.0 > one.0 { other } else { one });
-        deepest.map(|(_, file, place)| (file, place))
+        let found = deepest.filter(|(depth, ..)| *depth > 0);
+        found.map(|(_, file, place)| (file, place))
     }
 
     /// An error at the place of `path`. In the words of TOML where it stands in TOML.
@@ -133,21 +145,23 @@ impl Sources {
     }
 
     /// The identity is no operator's business.
-    fn only_sections(&self) -> Result<(), ConfigError> {
+    fn only_sections(&mut self) {
         let unknown = |key: &&String| !SECTIONS.contains(&key.as_str());
-        let Some(key) = self.members.keys().find(unknown) else {
-            return Ok(());
-        };
-        let problem = if ["agentId", "createdAt", "version"].contains(&key.as_str()) {
-            "belongs to the identity, which `smoltbot init` writes into config.json: take it out"
-                .to_owned()
-        } else {
-            in_plain_words(&format!(
-                "unknown field `{key}`, expected one of `{}`",
-                SECTIONS.join("`, `")
-            ))
-        };
-        Err(self.wrong(Path::new(""), key, problem))
+        let unknown: Vec<String> = self.members.keys().filter(unknown).cloned().collect();
+        for key in unknown {
+            let problem = if ["agentId", "createdAt", "version"].contains(&key.as_str()) {
+                "belongs to the identity, which `smoltbot init` writes into config.json: take it out"
+                    .to_owned()
+            } else {
+                in_plain_words(&format!(
+                    "unknown field `{key}`, expected one of `{}`",
+                    SECTIONS.join("`, `")
+                ))
+            };
+            self.members.shift_remove(&key);
+            let fault = self.wrong(Path::new(""), &key, problem);
+            self.faults.push(fault);
+        }
     }
 }
 

@@ -3,8 +3,7 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::error::ConfigError;
-use crate::load::Faults;
+use crate::faults::Faults;
 use crate::named::Named;
 use crate::secret::Secret;
 
@@ -60,7 +59,7 @@ fn auth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<WebhookAuth
 }
 
 /// Both keys are there.
-pub(crate) fn check(webhooks: &[Webhook], faults: &Faults<'_>) -> Result<(), ConfigError> {
+pub(crate) fn check(webhooks: &[Webhook], faults: &mut Faults) {
     for webhook in webhooks {
         let missing = match webhook {
             Webhook { auth: None, .. } => "auth: write \"hmac-sha256\" or \"bearer\"",
@@ -68,7 +67,6 @@ pub(crate) fn check(webhooks: &[Webhook], faults: &Faults<'_>) -> Result<(), Con
             _ => continue,
         };
         let path = format!("webhooks.{}", webhook.name);
-        return Err(faults.at(&path, format!("has no {missing}")));
+        faults.add(&path, format!("has no {missing}"));
     }
-    Ok(())
 }

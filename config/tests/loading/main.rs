@@ -16,6 +16,7 @@ mod mcp;
 mod operator;
 mod providers;
 mod publishing;
+mod several;
 
 /// A home with `file` in it, and an environment.
 struct Machine {

@@ -32,7 +32,10 @@ fn servers(toml: &str, vars: &[(&str, &str)]) -> Result<Vec<McpServer>, String> 
     let config = machine.load().expect("what is not set is no fault yet");
     let directory = format!("{}/", machine.dir.path().display());
     let found = config.mcp_servers();
-    found.map_err(|error| error.to_string().replace(&directory, ""))
+    found.map_err(|errors| {
+        let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        said.join("\n").replace(&directory, "")
+    })
 }
 
 #[test]
@@ -110,7 +113,12 @@ fn variables_make_and_change_servers() {
 #[test]
 fn a_variable_that_is_not_set_is_told_where_it_is_named_and_to_who_starts_servers_alone() {
     let wrong = |vars| servers(TOML, vars).unwrap_err();
-    assert_snapshot!(wrong(&[]), @"smoltbot.toml:4:31: mcp.files.args[2]: the environment variable FILES_KEY is not set: set it where the gateway is started");
+    assert_snapshot!(wrong(&[]), @r#"
+    smoltbot.toml:4:31: mcp.files.args[2]: the environment variable FILES_KEY is not set: set it where the gateway is started
+    smoltbot.toml:5:22: mcp.files.env.KEY: the environment variable FILES_KEY is not set: set it where the gateway is started
+    smoltbot.toml:9:1: mcp.tickets.url: the environment variable TEAM is not set: set it where the gateway is started
+    smoltbot.toml:10:13: mcp.tickets.headers.authorization: the environment variable TICKETS_TOKEN is not set: set it where the gateway is started
+    "#);
     assert_snapshot!(wrong(&[("FILES_KEY", "x"), ("TEAM", "a")]), @"smoltbot.toml:10:13: mcp.tickets.headers.authorization: the environment variable TICKETS_TOKEN is not set: set it where the gateway is started");
     let vars = [("FILES_KEY", "x"), ("TEAM", "a"), ("TICKETS_TOKEN", "x")];
     assert_eq!(

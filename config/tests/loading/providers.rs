@@ -16,6 +16,14 @@ fn providers(toml: &str, vars: &[(&str, &str)]) -> Result<Vec<Provider>, ConfigE
     config.providers(&machine.env)
 }
 
+/// What is wrong with the providers, with the directory taken out.
+fn wrong(toml: &str, vars: &[(&str, &str)]) -> String {
+    let error = providers(toml, vars).expect_err("a provider that cannot be asked");
+    let said = error.to_string();
+    let (_, said) = said.split_once("smoltbot.toml:").unwrap_or(("", &said));
+    said.to_owned()
+}
+
 /// Name, kind, first model, key and where it is from.
 fn told(providers: &[Provider]) -> Vec<String> {
     let told = providers.iter().map(|provider| {
@@ -115,32 +123,25 @@ fn a_key_may_stand_in_a_variable_or_a_file() {
             "xai xai [grok-3-mini] sk-env MY_KEY -".to_owned(),
         ]
     );
-    let missing = providers(&toml, &[]).unwrap_err().to_string();
     assert_eq!(
-        missing,
-        "providers.xai.api_key_env: the environment variable MY_KEY is not set: set it to the key"
+        wrong(&toml, &[]),
+        "7:1: providers.xai.api_key_env: the environment variable MY_KEY is not set: set it to the key"
     );
     for (text, problem) in [
         ("", "does not hold a key"),
         ("two words", "does not hold a key"),
     ] {
         fs::write(&file, text).unwrap();
-        let error = providers(&toml, &[("MY_KEY", "x")])
-            .unwrap_err()
-            .to_string();
+        let error = wrong(&toml, &[("MY_KEY", "x")]);
         assert!(error.contains(problem) && !error.contains("two"), "{error}");
     }
     fs::write(&file, vec![b'x'; 65 * 1024]).unwrap();
-    let error = providers(&toml, &[("MY_KEY", "x")])
-        .unwrap_err()
-        .to_string();
+    let error = wrong(&toml, &[("MY_KEY", "x")]);
     assert!(error.contains("is no file with a key in it"), "{error}");
     fs::remove_file(&file).unwrap();
-    let error = providers(&toml, &[("MY_KEY", "x")])
-        .unwrap_err()
-        .to_string();
+    let error = wrong(&toml, &[("MY_KEY", "x")]);
     assert!(
-        error.starts_with("providers.office.api_key_file: "),
+        error.starts_with("4:1: providers.office.api_key_file: "),
         "{error}"
     );
 }
@@ -173,15 +174,13 @@ fn ollamas_host_is_read_as_ollama_reads_it() {
         assert_eq!(found[0].base_url.as_deref(), Some(url), "{host}");
     }
     let toml = "[providers.ollama]\nmodel = \"m\"";
-    let wrong = providers(toml, &[("OLLAMA_HOST", "ftp://hunter2@x")]).unwrap_err();
     assert_eq!(
-        wrong.to_string(),
+        wrong(toml, &[("OLLAMA_HOST", "ftp://hunter2@x")]),
         "environment variable OLLAMA_HOST: is no server: write it like http://127.0.0.1:11434"
     );
-    let wrong = providers("[providers.ollama]", &[]).unwrap_err();
     assert_eq!(
-        wrong.to_string(),
-        "providers.ollama: has no model: say which one to ask, as in model = \"qwen3:8b\""
+        wrong("[providers.ollama]", &[]),
+        "1:12: providers.ollama: has no model: say which one to ask, as in model = \"qwen3:8b\""
     );
     let machine = Machine::new(None, &[("OLLAMA_HOST", "127.0.0.1")]);
     let config = machine.load().unwrap();
@@ -191,9 +190,8 @@ fn ollamas_host_is_read_as_ollama_reads_it() {
 
 #[test]
 fn who_needs_a_key_has_one() {
-    let wrong = |toml: &str| providers(toml, &[]).unwrap_err().to_string();
-    assert_snapshot!(wrong("[providers.groq]"), @"providers.groq: has no key: write api_key, api_key_env or api_key_file, or set GROQ_API_KEY");
-    assert_snapshot!(wrong("[providers.second]\nkind = \"openai\""), @"providers.second: has no key: write api_key, api_key_env or api_key_file");
+    assert_snapshot!(wrong("[providers.groq]", &[]), @"1:12: providers.groq: has no key: write api_key, api_key_env or api_key_file, or set GROQ_API_KEY");
+    assert_snapshot!(wrong("[providers.second]\nkind = \"openai\"", &[]), @"1:12: providers.second: has no key: write api_key, api_key_env or api_key_file");
     // A server of one's own may need none.
     let own = "[providers.openai]\nbase_url = \"http://10.0.0.5/v1\"";
     assert_eq!(providers(own, &[]).unwrap()[0].key, None);

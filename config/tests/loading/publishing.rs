@@ -42,7 +42,7 @@ fn a_tool_may_have_a_level_of_its_own() {
         (
             "{}",
             vec![("SMOLTBOT_PUBLISH__TOOLS", "exec")],
-            "environment variable SMOLTBOT_PUBLISH__TOOLS: \"\" is no publish level: use none, shape, preview or full",
+            "environment variable SMOLTBOT_PUBLISH__TOOLS: publish.tools.exec: \"\" is no publish level: use none, shape, preview or full",
         ),
     ] {
         assert_eq!(error(file, &variables), expected);

@@ -8,7 +8,7 @@ use aap::card::AlignmentCard;
 use anyhow::{Context as _, bail};
 use gateway::limits::MIN_TOKEN_BYTES;
 use redact::{Level, Redactor};
-use smoltbot_config::{Config, Home, IdentityKeys};
+use smoltbot_config::{Config, ConfigError, Home, IdentityKeys};
 use trace_plugin::world::Machine;
 use trace_plugin::{Identity, Judge, clock};
 
@@ -88,6 +88,13 @@ pub(crate) fn is_loopback(url: &str) -> bool {
 pub(crate) fn workspace(config: &Config) -> PathBuf {
     let own = config.agent.workspace.clone();
     own.unwrap_or_else(|| config.home.workspace_dir())
+}
+
+/// Makes that directory if it is not there.
+pub(crate) fn make_workspace(config: &Config) -> anyhow::Result<PathBuf> {
+    let path = workspace(config);
+    fs::create_dir_all(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+    Ok(path)
 }
 
 /// The file that keeps the chat's conversations.
@@ -191,19 +198,28 @@ pub(crate) fn judge(
     Judge::new(policies, machine, redactor, card)
 }
 
+/// The gateway's token if it is configured.
+///
+/// # Errors
+/// When it is short, or would not survive a header.
+pub(crate) fn configured_token(config: &Config) -> Result<Option<String>, ConfigError> {
+    let Some(token) = config.gateway.token.as_ref() else {
+        return Ok(None);
+    };
+    let token = token.expose();
+    if token.len() < MIN_TOKEN_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let problem = format!(
+            "needs at least {MIN_TOKEN_BYTES} visible ASCII characters without blanks; without the key a good token is made"
+        );
+        return Err(config.fault("gateway.token", problem));
+    }
+    Ok(Some(token.clone()))
+}
+
 /// The gateway's token: the configured one, else the one in its file, which the first call makes.
 pub(crate) fn token(config: &Config) -> anyhow::Result<String> {
-    if let Some(token) = &config.gateway.token {
-        let token = token.expose();
-        // Told before anything listens, and not by the gateway once everything runs.
-        if token.len() < MIN_TOKEN_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            bail!(
-                "gateway.token, in {} or SMOLTBOT_GATEWAY__TOKEN, needs at least {MIN_TOKEN_BYTES} visible ASCII characters without \
-                 blanks; without the key a good token is made",
-                config.home.operator_file().display()
-            );
-        }
-        return Ok(token.clone());
+    if let Some(token) = configured_token(config)? {
+        return Ok(token);
     }
     if config.home.token_file().exists() {
         return token_in(&config.home);

@@ -6,6 +6,7 @@
 mod agent;
 mod background;
 mod cards;
+mod chat;
 mod cli;
 mod commands;
 mod database;
@@ -21,6 +22,7 @@ mod policies;
 mod postgres;
 mod progress;
 mod publishing;
+mod settings;
 mod stack;
 
 use std::process::ExitCode;

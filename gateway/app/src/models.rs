@@ -1,17 +1,17 @@
 //! The chat's models: the providers of the configuration, in the order in which the gateway's router asks them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use gateway::model::{
-    ALIASES, Access, Http, Key, Model, Patience, Retries, Router, Slot, Thinking, order, provider,
+    ALIASES, Access, Http, Key, Model, Patience, Retries, Router, RouterError, Slot, order,
+    provider,
 };
-use gateway::tools::{McpProgram, McpServer, Settings};
-use gateway::{Webhook, WebhookAuth};
 use serde_json::{Value, json};
-use smoltbot_config::{Config, McpWay, Process, Provider, Secret};
+use smoltbot_config::{Config, ConfigError, Process, Provider};
 use trace_plugin::clock;
+
+use crate::settings::Faults;
 
 /// How somebody comes to answer.
 pub(crate) const HOW: &str = "set ANTHROPIC_API_KEY, OPENAI_API_KEY or another provider's, or write [providers.NAME] into smoltbot.toml";
@@ -26,15 +26,30 @@ pub(crate) struct Models {
 
 impl Models {
     /// Those of the configuration and the environment, the first to be asked first.
-    pub(crate) fn of(config: &Config) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub(crate) fn of(config: &Config) -> Result<Self, Faults> {
+        // Who is missing may be the one that something else names.
         let mut found = config.providers(&Process)?;
+        let mut faults = Faults::default();
+        for one in &found {
+            if let Some(Err(error)) = one.base_url.as_deref().map(reqwest::Url::parse) {
+                let path = format!("providers.{}.base_url", one.name);
+                let problem = format!("{error}: write it like https://llm.example.com/v1");
+                faults.add(&config.fault(&path, problem));
+            }
+        }
         let names: Vec<String> = found.iter().map(|one| one.name.clone()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let ordered = order(config.priority.as_deref(), &names)?;
+        let ordered = faults.of(order(config.priority.as_deref(), &names).map_err(unordered));
+        let ordered = ordered.unwrap_or_default();
         found.sort_by_key(|one| ordered.iter().position(|name| *name == one.name));
         if let Some(model) = &config.agent.model {
-            put_first(&mut found, model)?;
+            let put = put_first(&mut found, model);
+            faults.of(put.map_err(|problem| config.fault("agent.model", problem)));
         }
+        faults.unless_any(())?;
         let hint = found
             .is_empty()
             .then(|| config.unused_server(&Process))
@@ -101,84 +116,6 @@ impl Models {
     }
 }
 
-/// How long models think when nobody says.
-pub(crate) fn thinking(config: &Config) -> Thinking {
-    let named = |level: &Thinking| level.name() == config.agent.thinking;
-    // The configuration takes no other word.
-    Thinking::ALL.into_iter().find(named).unwrap_or_default()
-}
-
-/// How the tools are set up.
-pub(crate) fn tools(config: &Config) -> anyhow::Result<Settings> {
-    let allow = config.http_fetch.allow.iter();
-    let allow = allow.map(|place| place.parse().context("http_fetch.allow"));
-    Ok(Settings {
-        fetch_allow: allow.collect::<anyhow::Result<_>>()?,
-        mcp_servers: mcp_servers(config)?,
-        ..Settings::default()
-    })
-}
-
-/// The MCP servers whose tools are the agent's.
-fn mcp_servers(config: &Config) -> anyhow::Result<Vec<McpServer>> {
-    let servers = config.mcp_servers()?.into_iter().map(|from| {
-        let exposed = |pairs: BTreeMap<String, Secret<String>>| -> BTreeMap<String, String> {
-            let pairs = pairs.into_iter();
-            pairs
-                .map(|(name, text)| (name, text.expose().clone()))
-                .collect()
-        };
-        let mut server = match from.way {
-            McpWay::Program {
-                command,
-                args,
-                env,
-                cwd,
-            } => {
-                let args = args.iter().map(|arg| arg.expose().clone()).collect();
-                let env = exposed(env);
-                McpServer::program(
-                    &from.name,
-                    McpProgram {
-                        command,
-                        args,
-                        env,
-                        cwd,
-                    },
-                )
-            }
-            McpWay::Http { url, headers } => {
-                McpServer::at(&from.name, url.expose(), &exposed(headers))
-            }
-        }
-        .with_context(|| format!("mcp.{}", from.name))?;
-        if let Some(within) = from.start_within {
-            server.start_within = within;
-        }
-        if let Some(within) = from.call_within {
-            server.call_within = within;
-        }
-        Ok(server)
-    });
-    servers.collect()
-}
-
-/// Who may send webhooks.
-pub(crate) fn webhooks(config: &Config) -> Vec<Webhook> {
-    let sources = config.webhooks.iter().filter_map(|source| {
-        // The configuration lets neither be missing.
-        let secret = source.secret.as_ref()?.expose().clone();
-        Some(Webhook {
-            name: source.name.clone(),
-            auth: match source.auth? {
-                smoltbot_config::WebhookAuth::HmacSha256 => WebhookAuth::HmacSha256(secret),
-                smoltbot_config::WebhookAuth::Bearer => WebhookAuth::Bearer(secret),
-            },
-        })
-    });
-    sources.collect()
-}
-
 fn slot(from: &Provider) -> anyhow::Result<Slot> {
     let access = Access {
         name: from.name.clone(),
@@ -200,8 +137,25 @@ fn slot(from: &Provider) -> anyhow::Result<Slot> {
     })
 }
 
-/// Puts the provider that has `model` first, and of its models that one.
-fn put_first(providers: &mut Vec<Provider>, model: &str) -> anyhow::Result<()> {
+/// Who may come first is told by a variable alone.
+fn unordered(error: RouterError) -> ConfigError {
+    ConfigError::Variable {
+        name: "AI_PROVIDER_PRIORITY".to_owned(),
+        problem: match error {
+            RouterError::UnknownProvider { name, known } if known.is_empty() => {
+                format!("names `{name}`, and no provider is configured: {HOW}")
+            }
+            RouterError::UnknownProvider { name, known } => format!(
+                "names `{name}`, which is not configured; there are {known}: take it out, or write [providers.{name}] into \
+                 smoltbot.toml"
+            ),
+            other => other.to_string(),
+        },
+    }
+}
+
+/// Puts the provider that has `model` first, and of its models that one; what is wrong with `model` if nobody has it.
+fn put_first(providers: &mut Vec<Provider>, model: &str) -> Result<(), String> {
     let alias = ALIASES
         .iter()
         .find(|(alias, _)| alias.eq_ignore_ascii_case(model));
@@ -219,12 +173,12 @@ fn put_first(providers: &mut Vec<Provider>, model: &str) -> anyhow::Result<()> {
     let Some((at, own)) = found else {
         let known: Vec<&str> = providers.iter().map(|one| one.name.as_str()).collect();
         if known.is_empty() {
-            bail!("agent.model is {model}, but no provider is configured: {HOW}");
+            return Err(format!("is {model}, but no provider is configured: {HOW}"));
         }
-        bail!(
-            "agent.model: no provider is known to have {model}: write PROVIDER/MODEL with one of {} as the provider",
+        return Err(format!(
+            "no provider is known to have {model}: write PROVIDER/MODEL with one of {} as the provider",
             known.join(", ")
-        );
+        ));
     };
     let own = own.to_owned();
     let mut first = providers.remove(at);
@@ -236,7 +190,7 @@ fn put_first(providers: &mut Vec<Provider>, model: &str) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use gateway::model::Dialect;
+    use gateway::model::{Dialect, Thinking};
     use smoltbot_config::{DEFAULT_CONTEXT_TOKENS, DEFAULT_MODELS, KINDS, THINKING, Timeouts};
 
     use super::*;
@@ -313,7 +267,7 @@ mod tests {
             assert_eq!(told(providers), expected);
         }
         for model in ["z", "sonnet", "anthropic/c"] {
-            let error = put_first(&mut all(), model).unwrap_err().to_string();
+            let error = put_first(&mut all(), model).unwrap_err();
             assert!(error.contains("groq, openai"), "{error}");
         }
         let mut one = vec![some("groq", &["a"])];

@@ -62,7 +62,8 @@ pub(crate) fn in_one(error: &anyhow::Error) -> String {
             said.push_str(&cause);
         }
     }
-    said
+    // Several things that are wrong stand in a line each.
+    said.replace(":\n  ", ": ").replace("\n  ", "; ")
 }
 
 /// A number of things, in words: `1 rule`, `2 rules`.

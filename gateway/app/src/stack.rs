@@ -5,6 +5,7 @@ mod resting;
 mod token;
 mod watch;
 
+pub(crate) use exporting::Receiver;
 pub(crate) use resting::{Doze, Listeners};
 
 use std::net::SocketAddr;
@@ -27,9 +28,9 @@ use trace_store::{TraceReader, TraceWriter};
 use trace_store_sqlite::SqliteStore;
 
 use crate::agent::{self, Agent};
+use crate::chat::Chat;
 use crate::cli::Behind;
 use crate::database::Database;
-use crate::models::{self, Models};
 use crate::policies::Policies;
 use crate::{cards, output, postgres};
 use resting::{Rests, idle};
@@ -139,11 +140,12 @@ impl Stack {
         Ok(recorder)
     }
 
-    /// Serves the chat.
+    /// Serves the chat. The agent's workspace is there.
     pub(crate) fn start_gateway(
         &mut self,
         agent: &Agent,
         recorder: &Arc<Recorder>,
+        chat: Chat,
         listener: TcpListener,
         dashboard: &str,
         behind: &Behind,
@@ -151,29 +153,23 @@ impl Stack {
         let tokens = self.tokens(agent)?;
         let token = tokens.borrow().clone();
         let workspace = agent::workspace(&agent.config);
-        std::fs::create_dir_all(&workspace)
-            .with_context(|| format!("{} cannot be made", workspace.display()))?;
         let budget = Duration::from_millis(agent.config.conscience.budget_ms);
         let gate = Gate::new(Arc::new(TracePlugin::new(Arc::clone(recorder), budget)));
         let address = listener.local_addr()?;
-        let models = Models::of(&agent.config)?;
-        output::line(&format!("model      {}", models.told()))?;
-        let tools = models::tools(&agent.config)?;
-        if !tools.mcp_servers.is_empty() {
-            let names = tools
-                .mcp_servers
-                .iter()
-                .map(gateway::tools::McpServer::name);
+        output::line(&format!("model      {}", chat.models.told()))?;
+        if !chat.tools.mcp_servers.is_empty() {
+            let servers = chat.tools.mcp_servers.iter();
+            let names = servers.map(gateway::tools::McpServer::name);
             let names: Vec<&str> = names.collect();
             self.say(&format!("mcp        {}", names.join(", ")))?;
         }
         let options = gateway::Options {
             tokens: Some(tokens),
             extra_hosts: agent.config.gateway.extra_hosts.clone(),
-            model: models.router()?,
-            thinking: models::thinking(&agent.config),
-            webhooks: models::webhooks(&agent.config),
-            tools,
+            model: chat.router,
+            thinking: chat.thinking,
+            webhooks: chat.webhooks,
+            tools: chat.tools,
             database: Some(agent::conversations(&agent.config)),
             context_tokens: agent.config.agent.context_tokens,
             ..gateway::Options::new(&token, workspace, dashboard)
@@ -202,12 +198,13 @@ impl Stack {
         ))
     }
 
-    /// Ships what the recorder spools.
+    /// Ships what the recorder spools, and sends it to `receiver` as well if there is one.
     pub(crate) fn start_shipper(
         &mut self,
         agent: &Agent,
         recorder: &Arc<Recorder>,
         api_url: &str,
+        receiver: Option<Receiver>,
     ) -> anyhow::Result<()> {
         let options = ShipOptions {
             api_url: api_url.to_owned(),
@@ -256,7 +253,7 @@ impl Stack {
             },
             stop,
         );
-        self.start_exporter(agent, recorder)
+        self.start_exporter(agent, recorder, receiver)
     }
 
     /// Serves the edge and its dashboard from a database.

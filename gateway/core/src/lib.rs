@@ -22,7 +22,7 @@ pub mod tools;
 mod webhook;
 
 pub use clock::Clock;
-pub use http::router;
+pub use http::{check_host, router};
 pub use metrics::Metrics;
 pub use options::Options;
 pub use serve::{ServeError, page_url, serve};

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::limits::MIN_WEBHOOK_SECRET_BYTES;
+use crate::serve::ServeError;
+
 /// A source of webhooks: `POST /webhooks/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
@@ -19,6 +22,19 @@ pub enum WebhookAuth {
     HmacSha256(String),
     /// `Authorization: Bearer …`.
     Bearer(String),
+}
+
+impl Webhook {
+    /// Whether it can be told from somebody who guesses.
+    ///
+    /// # Errors
+    /// [`ServeError::WebhookSecret`] when its secret is short.
+    pub fn check(&self) -> Result<(), ServeError> {
+        if self.auth.secret().len() < MIN_WEBHOOK_SECRET_BYTES {
+            return Err(ServeError::WebhookSecret(self.name.clone()));
+        }
+        Ok(())
+    }
 }
 
 impl WebhookAuth {

@@ -1,10 +1,12 @@
 //! `smoltbot doctor`: looks whether everything works, and says what to do where it does not.
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
 use serde_json::json;
+use smoltbot_config::{Config, Process};
 
-use crate::{agent, output};
+use crate::{output, settings};
 
 mod hooks;
 mod machine;
@@ -56,13 +58,37 @@ impl Finding {
     }
 }
 
+/// Everything that is looked at with a configuration that can be read.
+fn all(config: &Config) -> Vec<Finding> {
+    let name = "config";
+    let warnings = config.warnings.iter();
+    let warnings = warnings.map(|warning| Finding {
+        verdict: Verdict::Note,
+        ..Finding::well(name, warning)
+    });
+    let mut findings: Vec<Finding> = match settings::of_up(config, None) {
+        Ok(_) => vec![Finding::well(name, "can be started with")],
+        Err(faults) => faults.each().iter().map(misconfigured).collect(),
+    };
+    findings.extend(warnings);
+    findings.extend(hooks::look(config));
+    findings.extend(services::look(config));
+    findings.extend(machine::look(config));
+    findings
+}
+
+/// A fault of the configuration, which says file, line and key by itself.
+fn misconfigured(fault: &impl Display) -> Finding {
+    let todo = "put that right; `smoltbot up` does not start before";
+    Finding::wrong("config", fault.to_string(), todo)
+}
+
 pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
-    // A wrong configuration says so by itself, with file, line and key.
-    let config = agent::config()?;
-    let mut findings = Vec::new();
-    findings.extend(hooks::look(&config));
-    findings.extend(services::look(&config));
-    findings.extend(machine::look(&config));
+    let findings = match Config::load(&Process) {
+        Ok(config) => all(&config),
+        // Nothing else can be looked at without it.
+        Err(error) => error.each().iter().map(misconfigured).collect(),
+    };
     let wrong = findings
         .iter()
         .filter(|finding| finding.verdict == Verdict::Wrong)

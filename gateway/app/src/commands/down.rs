@@ -5,14 +5,13 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::background::{self, State};
-use crate::database::Database;
-use crate::{agent, output};
+use crate::{agent, output, settings};
 
 /// Starts everything in the background, unless it runs.
 pub(crate) fn up(database_url: Option<String>) -> anyhow::Result<ExitCode> {
     let config = agent::config()?;
     // What is wrong with it is told here, and not in a log.
-    Database::of(&config, database_url.clone())?;
+    settings::of_up(&config, database_url.clone())?;
     let arguments = database_url
         .map(|url| vec!["--database-url".into(), url.into()])
         .unwrap_or_default();

@@ -11,6 +11,7 @@ use crate::cli::Behind;
 use crate::database::Database;
 use crate::listening;
 use crate::output;
+use crate::settings;
 use crate::stack::{Stack, bind};
 
 mod sidecar;
@@ -55,10 +56,12 @@ fn may_open_many_files() {
 pub(crate) fn up(database_url: Option<String>, behind: &Behind) -> anyhow::Result<ExitCode> {
     background::leave_session(behind)?;
     let config = agent::config()?;
-    let database = Database::of(&config, database_url)?;
+    // Before anything is made or printed: a start that cannot be leaves nothing behind.
+    let wanted = settings::of_up(&config, database_url)?;
     let agent = Agent::load_or_make(config)?;
     agent::token(&agent.config)?;
     let _lock = background::take_home(&agent.config.home, "up", behind)?;
+    agent::make_workspace(&agent.config)?;
     block_on(async move {
         let mut stack = Stack::new()?;
         // All addresses first: nothing starts if one is taken.
@@ -68,10 +71,13 @@ pub(crate) fn up(database_url: Option<String>, behind: &Behind) -> anyhow::Resul
         listening::tell_gateway(&agent.config, gateway.local_addr()?)?;
         let base = agent::own_edge(edge.local_addr()?);
         let recorder = stack.start_recorder(&agent).await?;
-        stack.start_gateway(&agent, &recorder, gateway, &base, behind)?;
+        let (chat, receiver) = (wanted.gateway.chat, wanted.gateway.receiver);
+        stack.start_gateway(&agent, &recorder, chat, gateway, &base, behind)?;
         let api_url = agent.config.api_url.clone().unwrap_or_else(|| base.clone());
-        stack.start_shipper(&agent, &recorder, &api_url)?;
-        stack.start_edge(&agent.config, database, edge).await?;
+        stack.start_shipper(&agent, &recorder, &api_url, receiver)?;
+        stack
+            .start_edge(&agent.config, wanted.database, edge)
+            .await?;
         output::line(&format!("dashboard  {}", agent.page(&base)))?;
         background::ready(behind)?;
         drop(recorder);
@@ -81,17 +87,22 @@ pub(crate) fn up(database_url: Option<String>, behind: &Behind) -> anyhow::Resul
 
 /// The gateway alone.
 pub(crate) fn gateway() -> anyhow::Result<ExitCode> {
-    let agent = Agent::load_or_make(agent::config()?)?;
+    let config = agent::config()?;
+    let wanted = settings::of_gateway(&config)?;
+    let agent = Agent::load_or_make(config)?;
     agent::token(&agent.config)?;
-    let _lock = background::take_home(&agent.config.home, "gateway", &Behind::default())?;
+    let behind = Behind::default();
+    let _lock = background::take_home(&agent.config.home, "gateway", &behind)?;
+    agent::make_workspace(&agent.config)?;
     block_on(async move {
         let mut stack = Stack::new()?;
         let listener = bind(agent.config.gateway.listen, "gateway.listen").await?;
         listening::tell_gateway(&agent.config, listener.local_addr()?)?;
         let api_url = agent::api_url(&agent.config);
         let recorder = stack.start_recorder(&agent).await?;
-        stack.start_gateway(&agent, &recorder, listener, &api_url, &Behind::default())?;
-        stack.start_shipper(&agent, &recorder, &api_url)?;
+        let (chat, receiver) = (wanted.chat, wanted.receiver);
+        stack.start_gateway(&agent, &recorder, chat, listener, &api_url, &behind)?;
+        stack.start_shipper(&agent, &recorder, &api_url, receiver)?;
         drop(recorder);
         stack.run().await
     })

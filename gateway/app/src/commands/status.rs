@@ -10,7 +10,7 @@ use trace_plugin::clock;
 use crate::agent::{self, Agent};
 use crate::models::Models;
 use crate::policies::Policies;
-use crate::{background, listening, lock, output};
+use crate::{background, listening, lock, output, settings};
 
 mod agents;
 mod otlp;
@@ -26,6 +26,10 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
     let rules = Policies::looked_at(&agent.config, Some(&agent.card)).report();
     let running = lock::is_taken(&home.lock_file());
     let models = Models::of(&agent.config);
+    let faults = settings::of_up(&agent.config, None)
+        .err()
+        .unwrap_or_default();
+    let faults = faults.each();
     let now = clock::now();
     if as_json {
         let agents: Vec<Value> = heard.iter().map(|heard| heard.json(now)).collect();
@@ -48,7 +52,8 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
             "problem": record_problem,
             "otlp": otlp::json(&agent, spans.as_ref()),
             "models": models.as_ref().ok().map(Models::json),
-            "models_problem": models.as_ref().err().map(|error| format!("{error:#}")),
+            "models_problem": models.as_ref().err().map(|faults| faults.each().join("; ")),
+            "config_problems": faults,
         });
         output::line(&status.to_string())?;
         return Ok(ExitCode::SUCCESS);
@@ -88,11 +93,9 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
         };
         row("gateway", &page)?;
     }
-    match &models {
-        Ok(models) => row("model", &models.told())?,
-        Err(error) => row("problem", &format!("nobody answers in the chat: {error:#}"))?,
-    }
-    for (name, text) in spool.rows().into_iter().chain(otlp::rows(spans.as_ref())) {
+    let start = start_rows(models.as_ref().ok(), faults).into_iter();
+    let rest = spool.rows().into_iter().chain(otlp::rows(spans.as_ref()));
+    for (name, text) in start.chain(rest) {
         row(name, &text)?;
     }
     if let Some(problem) = &record_problem {
@@ -112,6 +115,16 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
         row(&heard.name, &heard.text(now))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who answers in the chat, and what keeps everything from being started.
+fn start_rows(models: Option<&Models>, faults: &[String]) -> Vec<(&'static str, String)> {
+    let model = models.map(|models| ("model", models.told()));
+    let wrong = faults.iter().map(|fault| {
+        let text = format!("no start with this configuration: {fault}");
+        ("problem", text)
+    });
+    model.into_iter().chain(wrong).collect()
 }
 
 /// Whether something runs, in words.

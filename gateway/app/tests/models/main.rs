@@ -10,5 +10,6 @@
 mod support;
 
 mod mcp;
+mod misconfigured;
 mod settings;
 mod turn;

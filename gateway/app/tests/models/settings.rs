@@ -33,7 +33,7 @@ fn what_is_wrong_stops_the_start_and_is_told_by_the_others() {
         (
             "[agent]\nmodel = \"groq/x\"\n",
             &[],
-            "no provider is configured",
+            "smoltbot.toml:2:1: agent.model: is groq/x, but no provider is configured",
         ),
         (
             "[agent]\nmodel = \"openai/x\"\n[providers.groq]\napi_key = \"gsk-hunter2\"\nmodel = \"a\"\n[providers.xai]\napi_key = \"hunter2\"\n",
@@ -43,7 +43,7 @@ fn what_is_wrong_stops_the_start_and_is_told_by_the_others() {
         (
             "[providers.groq]\napi_key = \"gsk-hunter2\"\n",
             &[("AI_PROVIDER_PRIORITY", "openrouter")],
-            "AI_PROVIDER_PRIORITY names `openrouter`",
+            "AI_PROVIDER_PRIORITY: names `openrouter`",
         ),
     ] {
         fs::write(home.path().join("smoltbot.toml"), toml).unwrap();

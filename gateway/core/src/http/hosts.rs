@@ -85,11 +85,23 @@ impl Place {
     }
 }
 
+/// Whether `text` may stand among [`crate::Options::extra_hosts`].
+///
+/// # Errors
+/// [`ServeError::ExtraHost`] when it is no host's name.
+pub fn check_host(text: &str) -> Result<(), ServeError> {
+    place(text).map(drop)
+}
+
+fn place(text: &str) -> Result<Place, ServeError> {
+    Place::parse(text).ok_or_else(|| ServeError::ExtraHost(text.to_owned()))
+}
+
 impl Hosts {
     pub(super) fn new(port: u16, extra: &[String]) -> Result<Self, ServeError> {
         let extra = extra
             .iter()
-            .map(|text| Place::parse(text).ok_or_else(|| ServeError::ExtraHost(text.clone())))
+            .map(|text| place(text))
             .collect::<Result<_, _>>()?;
         Ok(Self { port, extra })
     }

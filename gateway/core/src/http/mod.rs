@@ -32,6 +32,7 @@ use crate::sessions::Sessions;
 use crate::tools::{Toolbox, Workspace};
 use door::Door;
 use hosts::Hosts;
+pub use hosts::check_host;
 use webhooks::Webhooks;
 
 /// What every handler shares.

@@ -11,11 +11,14 @@ use crate::cli::Behind;
 #[cfg(target_os = "linux")]
 use crate::doze;
 use crate::lock::HomeLock;
-use crate::stack::{Doze, Listeners, Stack};
+use crate::settings;
+use crate::stack::{Doze, Listeners, Receiver, Stack};
 
 /// A sidecar that holds its home.
 struct Sidecar {
     agent: Agent,
+    /// Where spans go, until it runs.
+    receiver: Option<Receiver>,
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "held"))]
     lock: HomeLock,
     /// What it takes over from before it dozed; none when it starts for the first time.
@@ -53,10 +56,13 @@ pub(crate) fn sidecar(idle_exit: bool, behind: &Behind, woken: bool) -> anyhow::
 impl Sidecar {
     fn first(behind: &Behind) -> anyhow::Result<Self> {
         background::leave_session(behind)?;
-        let agent = Agent::load_or_make(agent::config()?)?;
+        let config = agent::config()?;
+        let receiver = settings::of_sidecar(&config)?;
+        let agent = Agent::load_or_make(config)?;
         let lock = background::take_home(&agent.config.home, "sidecar", behind)?;
         Ok(Self {
             agent,
+            receiver,
             lock,
             before: None,
         })
@@ -65,8 +71,11 @@ impl Sidecar {
     #[cfg(target_os = "linux")]
     fn again() -> anyhow::Result<Self> {
         let handed = doze::wake_up()?;
+        let config = agent::config()?;
+        let receiver = settings::of_sidecar(&config)?;
         Ok(Self {
-            agent: Agent::load_or_make(agent::config()?)?,
+            agent: Agent::load_or_make(config)?,
+            receiver,
             lock: HomeLock::handed(handed.lock),
             before: Some(Listeners {
                 socket: Some((handed.told.socket, handed.socket)),
@@ -85,6 +94,7 @@ impl Sidecar {
         idle_exit: Option<Duration>,
         behind: &Behind,
     ) -> anyhow::Result<Option<Doze>> {
+        let receiver = self.receiver.take();
         let agent = &self.agent;
         let mut stack = Stack::new()?;
         if let Some(after) = idle_exit {
@@ -103,7 +113,7 @@ impl Sidecar {
         }
         let recorder = stack.start_recorder(agent).await?;
         let api_url = agent::api_url(&agent.config);
-        stack.start_shipper(agent, &recorder, &api_url)?;
+        stack.start_shipper(agent, &recorder, &api_url, receiver)?;
         stack.say(&format!("shipping   {api_url}"))?;
         if first {
             background::ready(behind)?;

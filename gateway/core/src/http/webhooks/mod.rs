@@ -20,7 +20,7 @@ use super::Room;
 use super::answer::{problem, unread};
 use crate::agent::Ask;
 use crate::clock::now_ms;
-use crate::limits::{BODY_TIMEOUT, MAX_WEBHOOK_BYTES, MIN_WEBHOOK_SECRET_BYTES};
+use crate::limits::{BODY_TIMEOUT, MAX_WEBHOOK_BYTES};
 use crate::serve::ServeError;
 use crate::webhook::{Webhook, WebhookAuth};
 use proof::Refused;
@@ -40,11 +40,9 @@ pub(super) struct Webhooks {
 impl Webhooks {
     pub(super) fn new(webhooks: &[Webhook]) -> Result<Self, ServeError> {
         let mut sources = HashMap::new();
-        for Webhook { name, auth } in webhooks {
-            if auth.secret().len() < MIN_WEBHOOK_SECRET_BYTES {
-                return Err(ServeError::WebhookSecret(name.clone()));
-            }
-            sources.insert(name.clone(), auth.clone());
+        for webhook in webhooks {
+            webhook.check()?;
+            sources.insert(webhook.name.clone(), webhook.auth.clone());
         }
         Ok(Self {
             sources,
