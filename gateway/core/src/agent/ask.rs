@@ -27,6 +27,8 @@ pub struct Ask {
     pub thinking: Option<Thinking>,
     /// Whether somebody can be asked when the conscience wants it; otherwise such a call is refused.
     pub asks: bool,
+    /// What a program adds to the system prompt for this once.
+    pub extra: Option<String>,
     /// The conversation itself, where whoever asks keeps it; then the gateway doesn't.
     pub given: Option<Box<Given>>,
 }
@@ -69,8 +71,17 @@ impl Ask {
             model: None,
             thinking: None,
             asks: false,
+            extra: None,
             given: None,
         }
+    }
+
+    /// Adds what came with the message, which may be all of it.
+    pub(crate) fn attach(&mut self, attached: Vec<Part>) {
+        if !attached.is_empty() && self.text().is_some_and(|text| text.trim().is_empty()) {
+            self.parts.clear();
+        }
+        self.parts.extend(attached);
     }
 
     /// The message, where it is a single text.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::attach;
 use crate::limits::KEPT_MESSAGES;
 use crate::model::{Message, ModelError, Part, Request, Role, System, Thinking};
 use crate::sessions::{Past, Said};
@@ -29,7 +30,9 @@ pub(super) fn tokens(past: &Past) -> usize {
 fn bytes(message: &Message) -> usize {
     let bytes = |part: &Part| match part {
         Part::Text { text } | Part::Note { text } | Part::Thinking { text, .. } => text.len(),
-        Part::Image { data, .. } | Part::RedactedThinking { data } => data.len(),
+        // A picture costs what it shows, not what it takes.
+        Part::Image { data, .. } => attach::tokens(data) * TOKEN_BYTES,
+        Part::RedactedThinking { data } => data.len(),
         Part::ToolUse { input, name, .. } => input.to_string().len() + name.len(),
         Part::ToolResult { content, .. } => content.len(),
     };

@@ -17,9 +17,10 @@ use super::Room;
 use super::answer::problem;
 use super::waiting::{News, Waiting};
 use crate::agent::{Answer, Ask, Event, Step};
+use crate::attach::{self, Attachment, NotTaken};
 use crate::clock::unique;
 use crate::limits::{BODY_TIMEOUT, MAX_MESSAGE_BYTES};
-use crate::model::Thinking;
+use crate::model::{Part, Thinking};
 
 /// The channel that the page's messages come by.
 const CHANNEL: &str = "web";
@@ -32,6 +33,18 @@ struct Sent {
     session_id: Option<String>,
     model: Option<String>,
     thinking: Option<Thinking>,
+    #[serde(default)]
+    attachments: Vec<Attached>,
+}
+
+/// A file that comes with a message.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attached {
+    file_name: Option<String>,
+    media_type: Option<String>,
+    /// In base64, or as a `data:` URL.
+    content: String,
 }
 
 /// A line of a stream.
@@ -72,15 +85,20 @@ pub(super) async fn chat(State(room): State<Arc<Room>>, request: Request) -> Res
         Ok(sent) => sent,
         Err(refused) => return refused,
     };
+    let attached = match attached(&sent.attachments) {
+        Ok(attached) => attached,
+        Err(not) => return problem(status(&not), not.to_string()),
+    };
     let session = sent
         .session_id
         .unwrap_or_else(|| format!("{CHANNEL}-{}", unique()));
-    let ask = Ask {
+    let mut ask = Ask {
         asks: streams,
         model: sent.model,
         thinking: sent.thinking,
         ..Ask::new(session, CHANNEL, sent.message)
     };
+    ask.attach(attached);
     let run = match room.agent.start(ask) {
         Ok(run) => run,
         Err(error) => return busy(&error.to_string()),
@@ -136,6 +154,27 @@ async fn receive(request: Request) -> Result<Sent, Response> {
         }
     }
     Ok(sent)
+}
+
+/// What is attached, as parts of the message.
+fn attached(files: &[Attached]) -> Result<Vec<Part>, NotTaken> {
+    let all = files.iter().map(|file| Attachment {
+        name: file.file_name.as_deref(),
+        media_type: file.media_type.as_deref(),
+        content: &file.content,
+    });
+    attach::parts(&all.collect::<Vec<_>>())
+}
+
+fn status(not: &NotTaken) -> StatusCode {
+    match not {
+        NotTaken::TooMany(_)
+        | NotTaken::TooMuch
+        | NotTaken::LargePicture { .. }
+        | NotTaken::LongText { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        NotTaken::NoPicture { .. } | NotTaken::Neither { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        NotTaken::NotBase64(_) | NotTaken::Empty(_) => StatusCode::BAD_REQUEST,
+    }
 }
 
 fn busy(detail: &str) -> Response {

@@ -23,7 +23,7 @@ mod waiting;
 mod webhooks;
 
 use crate::agent::{Agent, Setup};
-use crate::limits::{MAX_BODY_BYTES, MAX_COMPLETION_BODY_BYTES};
+use crate::limits::{MAX_BODY_BYTES, MAX_CHAT_BODY_BYTES, MAX_COMPLETION_BODY_BYTES};
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::protocol::{self, Sockets};
@@ -130,11 +130,18 @@ pub(crate) fn stoppable_router(
             openai::require,
         ));
     let router = Router::new()
-        .route("/api/chat", post(chat::chat))
+        .route(
+            "/api/chat",
+            post(chat::chat).layer(DefaultBodyLimit::max(MAX_CHAT_BODY_BYTES)),
+        )
         .route("/api/sessions", get(sessions::list))
         .route(
             "/api/sessions/{key}",
             get(sessions::said).delete(sessions::delete),
+        )
+        .route(
+            "/api/sessions/{key}/pictures/{message}/{number}",
+            get(sessions::picture),
         )
         .route("/api/approvals", get(approvals::list))
         .route("/api/approvals/{id}", post(approvals::answer))

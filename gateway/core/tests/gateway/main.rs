@@ -18,6 +18,7 @@ mod mcp_web;
 mod metrics;
 mod openai;
 mod openai_failures;
+mod pictures;
 mod prompts;
 mod shells;
 mod stopping;

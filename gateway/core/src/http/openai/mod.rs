@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 mod error;
+mod messages;
 mod request;
 mod response;
 mod stream;
