@@ -91,7 +91,8 @@ pub(crate) fn stoppable_router(
     };
     let metrics = Arc::clone(&options.metrics);
     if let Some(model) = &options.model {
-        model.observe(Arc::clone(&metrics) as _);
+        let listening = protocol::Listening::new(sockets.clone(), Arc::clone(&metrics) as _);
+        model.observe(Arc::new(listening));
     }
     let toolbox = Arc::new(Toolbox::new(workspace, &options.tools));
     let agent = Agent::new(Setup {
