@@ -6,8 +6,10 @@ use std::time::Duration;
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// Bytes of a request body: JSON may write each byte of a message as six (`\u0000`), plus 4 KiB for what is around it.
 pub const MAX_BODY_BYTES: usize = 6 * MAX_MESSAGE_BYTES + 4 * 1024;
-/// How long a request body may take to arrive.
+/// How long a request body may take to arrive; one of pictures longer, by [`SLOWEST_UPLOAD`].
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes in a second that a large body arrives with at least: 512 KiB, which a phone's connection brings.
+pub const SLOWEST_UPLOAD: u64 = 512 * 1024;
 /// Files and pictures that one message may bring: 20. With more pictures in a request, Anthropic takes only small ones.
 pub const MAX_ATTACHMENTS: usize = 20;
 /// Bytes of all of them together: 19 464 192, as OpenClaw has it: what fits in base64 into a frame of 25 MiB beside a message.

@@ -15,11 +15,12 @@ use tokio::time::timeout;
 
 use super::Room;
 use super::answer::problem;
+use super::upload::within;
 use super::waiting::{News, Waiting};
 use crate::agent::{Answer, Ask, Event, Step};
 use crate::attach::{self, Attachment, NotTaken};
 use crate::clock::unique;
-use crate::limits::{BODY_TIMEOUT, MAX_MESSAGE_BYTES};
+use crate::limits::MAX_MESSAGE_BYTES;
 use crate::model::{Part, Thinking};
 
 /// The channel that the page's messages come by.
@@ -125,7 +126,7 @@ async fn receive(request: Request) -> Result<Sent, Response> {
             "send `Content-Type: application/json`",
         ));
     }
-    let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, &()))
+    let body = timeout(within(request.headers()), Bytes::from_request(request, &()))
         .await
         .map_err(|_| problem(StatusCode::REQUEST_TIMEOUT, "the body took too long"))?
         .map_err(|rejected| problem(rejected.status(), rejected.body_text()))?;

@@ -19,6 +19,7 @@ mod page;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod probe;
 mod sessions;
+mod upload;
 mod waiting;
 mod webhooks;
 

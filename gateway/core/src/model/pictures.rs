@@ -54,6 +54,10 @@ mod tests {
                 ErrorKind::Overloaded,
                 "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
             ),
+            (
+                ErrorKind::Overloaded,
+                "this model is missing data required for image input",
+            ),
             (ErrorKind::Invalid, "qwen3 is not a multimodal model"),
             (
                 ErrorKind::Invalid,
