@@ -85,6 +85,7 @@ test("a picture goes with a message, is shown there, and again after a reload", 
     await page.getByRole("button", { name: "Earlier" }).click();
     await page.getByRole("dialog").getByRole("button").nth(1).click();
     assert.deepEqual(await drawn(page), [1]);
+    assert.equal((await page.locator("#log > .said").last().innerText()).trim(), "What is this?\n[notes.txt]");
   }));
 
 test("pictures are pasted and dropped, and taken away by the keyboard", () =>

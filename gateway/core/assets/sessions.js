@@ -2,6 +2,9 @@
 import { make } from "./cards.js";
 import { get } from "./talk.js";
 
+// How the gateway puts a file's text into a message; here its name is enough.
+const FILE = /^\[Attached file: (.+)\]\n`{3,}\n/;
+
 const dialog = document.getElementById("conversations");
 const list = document.getElementById("conversation-list");
 const when = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
@@ -58,7 +61,9 @@ export async function opened(key) {
     const { role, parts } = message;
     const pictures = role === "user" ? shown(key, message) : [];
     const texts = role === "user" ? parts.filter(({ type }) => type === "text").map(({ text }) => text) : [];
-    if (texts.length || pictures.length) turns.push({ said: texts.join("\n\n"), pictures, blocks: [] });
+    const names = texts.map((text) => FILE.exec(text)?.[1]).filter(Boolean);
+    const said = texts.filter((text) => !FILE.test(text)).join("\n\n");
+    if (texts.length || pictures.length) turns.push({ said, pictures, names, blocks: [] });
     for (const part of parts) {
       const blocks = turns.at(-1)?.blocks;
       if (!blocks) continue;

@@ -148,6 +148,27 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_counts_by_what_it_shows() {
+        let mut message = Message::user("look");
+        message.parts.push(Part::Image {
+            media_type: "image/png".to_owned(),
+            data: "A".repeat(1_000_000),
+        });
+        let past = Past {
+            messages: said(&["a"]),
+            ..Past::default()
+        };
+        let with = Past {
+            messages: vec![Said {
+                message,
+                ..past.messages[0].clone()
+            }],
+            ..Past::default()
+        };
+        assert!((1600..1610).contains(&(tokens(&with) - tokens(&past))));
+    }
+
+    #[test]
     fn a_run_is_never_cut_in_two() {
         assert_eq!(cut(&said(&["a", "b"])), 0);
         let runs = [
