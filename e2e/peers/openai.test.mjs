@@ -143,6 +143,21 @@ test("npm: the SDK's helpers put streamed calls together and run them", async ()
   }
 });
 
+test("npm: a picture in a data: URL reaches the model as its wire has it", async () => {
+  const data = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+  const url = `data:image/png;base64,${data}`;
+  const content = [{ type: "text", text: "What is this?" }, { type: "image_url", image_url: { url, detail: "low" } }];
+  for (const [model, written] of [
+    ["anthropic/told", { type: "image", source: { type: "base64", media_type: "image/png", data } }],
+    ["openai/told", { type: "image_url", image_url: { url } }],
+  ]) {
+    const answer = await client.chat.completions.create({ model, messages: [user(content)] });
+    assert.equal(answer.choices[0].message.content, "You said: What is this?");
+    const shown = sent().messages.at(-1).content.filter(({ type }) => type === written.type);
+    assert.deepEqual(shown.map(({ cache_control, ...block }) => block), [written]);
+  }
+});
+
 test("npm: without tools of its own the agent acts, and every call is on the edge", async () => {
   const workspace = join(gateway.smoltbot.home, "workspace");
   for (const stream of [false, true]) {
@@ -166,6 +181,10 @@ test("npm: each failure is raised as the SDK has it, streamed or not", async () 
   const table = [
     ["wrong key", sdk.AuthenticationError, 401, "invalid_api_key", (more) => stranger.chat.completions.create({ model: "smoltbot", messages, ...more })],
     ["no message", sdk.BadRequestError, 400, null, (more) => client.chat.completions.create({ model: "smoltbot", messages: [], ...more })],
+    ["a picture elsewhere", sdk.BadRequestError, 400, null, (more) => {
+      const content = [{ type: "image_url", image_url: { url: "https://example.com/a.png" } }];
+      return client.chat.completions.create({ model: "smoltbot", messages: [user(content)], ...more });
+    }],
     ["old functions", sdk.BadRequestError, 400, null, (more) => client.chat.completions.create({ model: "smoltbot", messages, functions: [weather.function], ...more })],
     ...[
       ["anthropic/limited", sdk.RateLimitError, 429, "rate_limit_exceeded"],

@@ -131,6 +131,62 @@ test("openclaw-node reads, resets and deletes what was said", async () => {
   assert.equal((await client.sessions.delete(key)).deleted, true);
 });
 
+test("openclaw-node is told who is there, who comes and who goes", async () => {
+  const there = (presence) => presence.filter(({ mode }) => mode !== "gateway").map(({ version }) => version);
+  const until = (client, expected) =>
+    new Promise((done) => {
+      const look = ({ event, payload, stateVersion }) => {
+        if (event !== "presence" || String(there(payload.presence)) !== String(expected)) return;
+        client.off("event", look);
+        done(stateVersion);
+      };
+      client.on("event", look);
+    });
+  const first = stranger(OpenClawClient, { clientVersion: "first" });
+  const hello = await first.connect();
+  assert.ok(["presence", "health"].every((event) => hello.features.events.includes(event)));
+  const [own, ...none] = hello.snapshot.presence.filter(({ mode }) => mode !== "gateway");
+  assert.deepEqual([own.host, own.version, own.reason, none], ["gateway-client", "first", "connect", []]);
+  assert.match(own.deviceId, /^[0-9a-f]{64}$/, "it has signed");
+
+  const came = until(first, ["second", "first"]);
+  const second = stranger(OpenClawClient, { clientVersion: "second" });
+  const { snapshot } = await second.connect();
+  assert.deepEqual(there(snapshot.presence), ["second", "first"]);
+  const version = await came;
+  assert.equal(version.presence, snapshot.stateVersion.presence);
+  const listed = await first.request("system-presence");
+  assert.deepEqual(there(listed.payload), ["second", "first"]);
+
+  const gone = until(first, ["first"]);
+  await second.disconnect();
+  assert.ok((await gone).presence > version.presence);
+});
+
+test("openclaw-node shows a picture, which both wires bring to the model and the conversation keeps", async () => {
+  const client = await connected();
+  // One pixel.
+  const content = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+  const attachments = [{ type: "image", mimeType: "image/png", fileName: "dot.png", content }];
+  for (const [provider, written] of [
+    ["anthropic", { type: "image", source: { type: "base64", media_type: "image/png", data: content } }],
+    ["openai", { type: "image_url", image_url: { url: `data:image/png;base64,${content}` } }],
+  ]) {
+    const options = { sessionKey: `agent:main:shown-to-${provider}`, provider };
+    const extraSystemPrompt = "Speak of colours.";
+    assert.equal(await client.chatSync("What is this?", { ...options, attachments, extraSystemPrompt }), "You said: What is this?");
+    assert.equal(await client.chatSync("And now?", options), "You said: And now?");
+    const [first, second] = gateway.providers.asked.slice(-2).map(({ body }) => body);
+    for (const body of [first, second]) {
+      const blocks = body.messages.flatMap(({ content }) => (Array.isArray(content) ? content : []));
+      assert.deepEqual(blocks.filter(({ type }) => type === written.type).map(({ cache_control, ...block }) => block), [written]);
+    }
+    assert.deepEqual([first, second].map((body) => JSON.stringify(body).includes(extraSystemPrompt)), [true, false]);
+    const { messages } = await client.sessions.history(options.sessionKey);
+    assert.deepEqual(messages[0].content.map(({ type }) => type), ["text", "image"]);
+  }
+});
+
 test("openclaw-node follows a session that another connection talks in", async () => {
   const [watcher, talker] = [await connected(), await connected()];
   const heard = [];
@@ -186,7 +242,8 @@ test("openclaw-node is told what went wrong and what is not to be had", async ()
     [{ model: "anthropic/limited" }, /rate limit/],
     [{ provider: "nobody" }, /there is no provider `nobody`; the models are anthropic\/told, openai\/told/],
     [{ deliver: true }, /`deliver` is not available/],
-    [{ extraSystemPrompt: "Be brief." }, /`extraSystemPrompt` is not available/],
+    [{ extraSystemPrompt: "x".repeat(20_481) }, /`extraSystemPrompt` has 20481 bytes, at most 20480 are taken/],
+    [{ attachments: [{ fileName: "a.pdf", mimeType: "application/pdf", content: btoa("%PDF-1.7\n\xff") }] }, /a\.pdf is neither a picture/],
     [{ agentId: "other" }, /unknown agent id `other`/],
     [{ thinking: "very" }, /`thinking` is one of /],
     [{ timeout: -1 }, /`timeout` is a whole number/],

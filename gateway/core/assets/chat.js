@@ -1,6 +1,7 @@
 // The chat page: sends a message, shows what happens while it is worked on, then the answer.
-import { bytes, make } from "./cards.js";
-import { conversations, opened } from "./sessions.js";
+import { count, listen, saidWith, take } from "./attach.js";
+import { bytes } from "./cards.js";
+import { conversations, lastPictures, opened } from "./sessions.js";
 import { ask, get } from "./talk.js";
 import { liveTurn, pastTurn } from "./turn.js";
 
@@ -19,7 +20,7 @@ const choices = document.getElementById("choices");
 const maxBytes = Number(form.dataset.maxBytes);
 
 let sessionId = null;
-let turns = []; // [{said, blocks, answer}], for a reload
+let turns = []; // [{said, pictures, names, blocks, answer}], for a reload
 let running = null; // the AbortController of the message that is being answered
 let chats = 0; // counts up with every new chat, so that a late answer does not land in the wrong one
 let recalled = 0; // how far back the arrow keys went
@@ -44,17 +45,19 @@ function chosen() {
   return body;
 }
 
-async function say(message) {
+async function say(message, { pictures, names, sent } = { pictures: [], names: [], sent: async () => [] }) {
   const chat = chats;
   running = new AbortController();
   update();
-  add(make("li", "said", message));
+  add(saidWith(message, pictures, names));
   const turn = liveTurn(() => follow(() => {}));
   add(turn.item);
   let answer;
   try {
     const body = { message, ...chosen() };
     if (sessionId) body.session_id = sessionId;
+    const attachments = await sent();
+    if (attachments.length) body.attachments = attachments;
     answer = await ask(body, (step) => follow(() => turn.step(step)), running.signal);
   } catch (error) {
     answer = { kind: "problem", label: "No answer", text: error.message };
@@ -68,11 +71,17 @@ async function say(message) {
   if (chat !== chats) return;
   follow(() => turn.end(answer));
   if (answer.session_id) sessionId = answer.session_id;
-  turns.push({ said: message, blocks: turn.blocks, answer });
+  const said = { said: message, names, blocks: turn.blocks, answer };
+  turns.push(said);
   running = null;
   keep();
   update();
   field.focus();
+  // What was chosen here is gone with the page; the gateway has kept it.
+  if (pictures.length && sessionId) {
+    said.pictures = await lastPictures(sessionId).catch(() => []);
+    if (chat === chats) keep();
+  }
 }
 
 // The page remembers its conversation until the tab is closed.
@@ -90,7 +99,7 @@ function keep() {
 
 function showAll() {
   for (const turn of turns) {
-    if (turn.said) add(make("li", "said", turn.said));
+    if (turn.said || turn.pictures?.length || turn.names?.length) add(saidWith(turn.said, turn.pictures, turn.names));
     add(pastTurn(turn.blocks ?? [], turn.answer));
   }
 }
@@ -153,12 +162,12 @@ function update() {
   field.style.height = `${field.scrollHeight}px`;
   send.classList.toggle("halts", running !== null);
   send.setAttribute("aria-label", running ? "Stop" : "Send");
-  send.disabled = running === null && field.value.trim() === "";
+  send.disabled = running === null && field.value.trim() === "" && count() === 0;
 }
 
 function submit() {
   const message = field.value.trim();
-  if (running || !message) return;
+  if (running || (!message && count() === 0)) return;
   const size = new TextEncoder().encode(message).length;
   if (size > maxBytes) {
     add(pastTurn([], { kind: "problem", label: "Too long", text: `The message has ${bytes(size)}; at most ${bytes(maxBytes)} are taken. Put long texts into a file of the workspace.` }));
@@ -166,7 +175,7 @@ function submit() {
   }
   field.value = "";
   recalled = 0;
-  say(message);
+  say(message, take());
 }
 
 form.addEventListener("submit", (event) => {
@@ -175,6 +184,7 @@ form.addEventListener("submit", (event) => {
   else submit();
 });
 
+listen(field, update);
 field.addEventListener("input", update);
 field.addEventListener("keydown", (event) => {
   if (event.isComposing) return;

@@ -2,6 +2,9 @@
 import { make } from "./cards.js";
 import { get } from "./talk.js";
 
+// How the gateway puts a file's text into a message; here its name is enough.
+const FILE = /^\[Attached file: (.+)\]\n`{3,}\n/;
+
 const dialog = document.getElementById("conversations");
 const list = document.getElementById("conversation-list");
 const when = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
@@ -37,14 +40,31 @@ function entry(session, open) {
   return item;
 }
 
+/** Where the pictures of a message are. */
+function shown(key, { id, parts }) {
+  const pictures = parts.filter(({ type }) => type === "image");
+  return pictures.map((_, at) => `/api/sessions/${encodeURIComponent(key)}/pictures/${id}/${at}`);
+}
+
+/** Where those are that were sent last. */
+export async function lastPictures(key) {
+  const { messages } = await get(`/api/sessions/${encodeURIComponent(key)}`);
+  return messages.map((message) => shown(key, message)).findLast((pictures) => pictures.length) ?? [];
+}
+
 /** The turns of a conversation, as the page shows them. */
 export async function opened(key) {
   const { messages } = await get(`/api/sessions/${encodeURIComponent(key)}`);
   const turns = [];
   const calls = new Map();
-  for (const { role, parts } of messages) {
+  for (const message of messages) {
+    const { role, parts } = message;
+    const pictures = role === "user" ? shown(key, message) : [];
+    const texts = role === "user" ? parts.filter(({ type }) => type === "text").map(({ text }) => text) : [];
+    const names = texts.map((text) => FILE.exec(text)?.[1]).filter(Boolean);
+    const said = texts.filter((text) => !FILE.test(text)).join("\n\n");
+    if (texts.length || pictures.length) turns.push({ said, pictures, names, blocks: [] });
     for (const part of parts) {
-      if (role === "user" && part.type === "text") turns.push({ said: part.text, blocks: [] });
       const blocks = turns.at(-1)?.blocks;
       if (!blocks) continue;
       if (part.type === "tool_result") Object.assign(calls.get(part.id) ?? {}, { told: part.content, failed: part.is_error });

@@ -7,6 +7,7 @@
 //! app plugs them in. Showing traces is `dashboard`'s; this crate only links there. Loading a config is `smoltbot-config`'s.
 
 pub mod agent;
+mod attach;
 mod clock;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

@@ -6,8 +6,30 @@ use std::time::Duration;
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// Bytes of a request body: JSON may write each byte of a message as six (`\u0000`), plus 4 KiB for what is around it.
 pub const MAX_BODY_BYTES: usize = 6 * MAX_MESSAGE_BYTES + 4 * 1024;
-/// How long a request body may take to arrive.
+/// How long a request body may take to arrive; one of pictures longer, by [`SLOWEST_UPLOAD`].
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes in a second that a large body arrives with at least: 512 KiB, which a phone's connection brings.
+pub const SLOWEST_UPLOAD: u64 = 512 * 1024;
+/// Files and pictures that one message may bring: 20. With more pictures in a request, Anthropic takes only small ones.
+pub const MAX_ATTACHMENTS: usize = 20;
+/// Bytes of all of them together: 19 464 192, as OpenClaw has it: what fits in base64 into a frame of 25 MiB beside a message.
+pub const MAX_ATTACHED_BYTES: usize = (MAX_FRAME_BYTES - 256 * 1024) / 4 * 3;
+/// Bytes of one picture: 6 MiB, as OpenClaw has it.
+pub const MAX_PICTURE_BYTES: usize = 6 * 1024 * 1024;
+/// Bytes of a file that is put into the message as text: 64 KiB, as many as a message has. A longer one belongs into the workspace.
+pub const MAX_ATTACHED_TEXT_BYTES: usize = MAX_MESSAGE_BYTES;
+/// Characters of an attached file's name that are told.
+pub const MAX_ATTACHED_NAME_CHARS: usize = 120;
+/// Bytes in base64 of all pictures that one request shows a model: 24 MiB. Those of earlier messages give way, the oldest first, for
+/// providers take requests of 20 MB (Google) to 32 MB (Anthropic).
+pub const MAX_SHOWN_PICTURE_BYTES: usize = 24 * 1024 * 1024;
+/// Pictures in a conversation that comes with a request: 100, as many as Anthropic takes.
+pub const MAX_GIVEN_PICTURES: usize = 100;
+/// Bytes of what a caller adds to the system prompt for one run: 20 KiB, as much as one file about who the agent is.
+pub const MAX_EXTRA_PROMPT_BYTES: usize = 20 * 1024;
+/// Bytes of a message with what is attached to it, as `POST /api/chat` takes it: base64 makes four bytes of three.
+pub const MAX_CHAT_BODY_BYTES: usize =
+    MAX_BODY_BYTES + MAX_ATTACHED_BYTES / 3 * 4 + MAX_ATTACHMENTS * 1024;
 /// Tool calls that run at the same time. The next one is told to come back.
 pub const MAX_CONCURRENT_CALLS: usize = 8;
 /// How long a person has to answer a question, unless configured: five minutes. Meanwhile it holds the place of one call.
@@ -231,6 +253,13 @@ pub const MAX_SOCKET_REQUESTS: usize = 64;
 pub const WRITE_WITHIN: Duration = Duration::from_secs(30);
 /// How often a WebSocket hears that the gateway is there.
 pub const TICK_EVERY: Duration = Duration::from_secs(30);
+/// Connections that presence tells of, the latest: 200, as OpenClaw has it.
+pub const MAX_PRESENCE: usize = 200;
+/// Characters of what a client says of itself that presence tells: its name, its version and the like.
+pub const MAX_PRESENCE_CHARS: usize = 100;
+/// How soon after an event of presence or health the next one of its kind comes: one second. What changes meanwhile comes with it, so
+/// that a thousand clients that connect at once do not each make a thousand events.
+pub const NEWS_PAUSE: Duration = Duration::from_secs(1);
 /// How far a device's clock may be from ours when it signs: two minutes, as OpenClaw has it.
 pub const DEVICE_CLOCK_SKEW: Duration = Duration::from_mins(2);
 /// Characters of a tool's output in an event of the simple dialect.

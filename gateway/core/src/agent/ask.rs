@@ -27,6 +27,8 @@ pub struct Ask {
     pub thinking: Option<Thinking>,
     /// Whether somebody can be asked when the conscience wants it; otherwise such a call is refused.
     pub asks: bool,
+    /// What a program adds to the system prompt for this once.
+    pub extra: Option<String>,
     /// The conversation itself, where whoever asks keeps it; then the gateway doesn't.
     pub given: Option<Box<Given>>,
 }
@@ -73,6 +75,7 @@ impl Ask {
             model: None,
             thinking: None,
             asks: false,
+            extra: None,
             given: None,
         }
     }
@@ -81,6 +84,14 @@ impl Ask {
     pub(crate) fn is_blank(&self) -> bool {
         let blank = |part: &Part| matches!(part, Part::Text { text } if text.trim().is_empty());
         self.parts.iter().all(blank)
+    }
+
+    /// Adds what came with the message, which may be all of it.
+    pub(crate) fn attach(&mut self, attached: Vec<Part>) {
+        if !attached.is_empty() && self.text().is_some_and(|text| text.trim().is_empty()) {
+            self.parts.clear();
+        }
+        self.parts.extend(attached);
     }
 
     /// The message, where it is a single text.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::attach;
 use crate::limits::KEPT_MESSAGES;
 use crate::model::{
     ErrorKind, Message, Model, ModelError, Part, Reply, Request, Role, System, Thinking,
@@ -34,7 +35,9 @@ pub(super) fn tokens(past: &Past) -> usize {
 fn bytes(message: &Message) -> usize {
     let bytes = |part: &Part| match part {
         Part::Text { text } | Part::Note { text } | Part::Thinking { text, .. } => text.len(),
-        Part::Image { data, .. } | Part::RedactedThinking { data } => data.len(),
+        // A picture costs what it shows, not what it takes.
+        Part::Image { data, .. } => attach::tokens(data) * TOKEN_BYTES,
+        Part::RedactedThinking { data } => data.len(),
         Part::ToolUse { input, name, .. } => input.to_string().len() + name.len(),
         Part::ToolResult { content, .. } => content.len(),
     };
@@ -193,6 +196,27 @@ mod tests {
             message: Message::user("x"),
         };
         runs.iter().enumerate().map(said).collect()
+    }
+
+    #[test]
+    fn a_picture_counts_by_what_it_shows() {
+        let mut message = Message::user("look");
+        message.parts.push(Part::Image {
+            media_type: "image/png".to_owned(),
+            data: "A".repeat(1_000_000),
+        });
+        let past = Past {
+            messages: said(&["a"]),
+            ..Past::default()
+        };
+        let with = Past {
+            messages: vec![Said {
+                message,
+                ..past.messages[0].clone()
+            }],
+            ..Past::default()
+        };
+        assert!((1600..1610).contains(&(tokens(&with) - tokens(&past))));
     }
 
     #[test]

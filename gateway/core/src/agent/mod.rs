@@ -17,6 +17,7 @@ mod calls;
 mod command;
 mod compact;
 mod guard;
+mod pictures;
 mod prompt;
 mod questions;
 mod run;

@@ -1,5 +1,5 @@
-//! The system prompt, in two tiers: what is the same for everybody, and what is this user's. What changes by itself stands behind
-//! the conversation, as a note at the end of the user's words.
+//! The system prompt, in tiers: what is the same for everybody, what is this user's, and what a program adds for one run alone, which is
+//! not marked to be kept. What changes by itself stands behind the conversation, as a note at the end of the user's words.
 //!
 //! Providers keep what begins as it did the last time. So nothing in front of the conversation may change by itself; and a note
 //! that was sent once stays in the conversation as it is, and is written anew only when it says something else.
@@ -25,8 +25,13 @@ pub(super) struct Now<'a> {
     pub(super) channel: &'a str,
 }
 
-/// The prompt for `said` in `workspace`; `given` is what whoever asked adds.
-pub(super) fn system(said: &Said, given: &[String], workspace: &str) -> Vec<System> {
+/// The prompt for `said` in `workspace`; `given` is what whoever asked adds, `extra` what is for this run alone.
+pub(super) fn system(
+    said: &Said,
+    given: &[String],
+    extra: Option<&str>,
+    workspace: &str,
+) -> Vec<System> {
     let mut tiers = vec![System {
         text: format!("{HOUSE}\n\nYour workspace is {workspace}.{}", said.agent),
         cache: true,
@@ -42,6 +47,10 @@ pub(super) fn system(said: &Said, given: &[String], workspace: &str) -> Vec<Syst
             cache: true,
         });
     }
+    tiers.extend(extra.map(|text| System {
+        text: text.trim().to_owned(),
+        cache: false,
+    }));
     tiers
 }
 
@@ -88,13 +97,19 @@ mod tests {
             agent: "\n\n## SOUL.md\n\ncalm".to_owned(),
             user: "\n\n## USER.md\n\nAnn".to_owned(),
         };
-        let tiers = system(&said, &["Be brief.".to_owned()], "/w");
+        let tiers = system(
+            &said,
+            &["Be brief.".to_owned()],
+            Some("Now in verse. "),
+            "/w",
+        );
         let marks: Vec<bool> = tiers.iter().map(|tier| tier.cache).collect();
-        assert_eq!(marks, [true, true]);
+        assert_eq!(marks, [true, true, false]);
+        assert_eq!(tiers[2].text, "Now in verse.");
         assert!(tiers[0].text.starts_with(HOUSE) && tiers[0].text.ends_with("calm"));
         assert!(tiers[0].text.contains("Your workspace is /w."));
         assert_eq!(tiers[1].text, "## USER.md\n\nAnn\n\nBe brief.");
-        assert_eq!(system(&Said::default(), &[], "/w").len(), 1);
+        assert_eq!(system(&Said::default(), &[], None, "/w").len(), 1);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::guard::{self, Guard};
 use super::prompt::{self, Now};
 use super::run::Run;
 use super::soul::For;
-use super::{Agent, compact, told, words};
+use super::{Agent, compact, pictures, told, words};
 use crate::limits::MAX_ROUNDS;
 use crate::model::{
     Delta, ErrorKind, Message, Model, ModelError, Part, Request, Role, Stop, ToolChoice, Usage,
@@ -109,6 +109,10 @@ impl Turn<'_> {
                     round = 0;
                     continue;
                 }
+                // What was shown before may be nothing for the model that was chosen since.
+                Err(error) if error.kind == ErrorKind::Picture && self.hides_earlier_pictures() => {
+                    continue;
+                }
                 reply => reply?,
             };
             self.usage += reply.usage;
@@ -200,7 +204,8 @@ impl Turn<'_> {
         let files = files.await.map_err(|_| Halt::Reading)?;
         let given = self.ask.given.as_deref().cloned().unwrap_or_default();
         let workspace = self.agent.toolbox.workspace().root();
-        self.request.system = prompt::system(&files, &given.system, workspace).into();
+        let extra = self.ask.extra.as_deref();
+        self.request.system = prompt::system(&files, &given.system, extra, workspace).into();
         let mut messages: Vec<Message> = past
             .messages
             .iter()
@@ -222,6 +227,9 @@ impl Turn<'_> {
         if let (Some(note), Some(at)) = (note, words) {
             messages[at].parts.push(note);
         }
+        if self.ask.given.is_none() {
+            pictures::bound(&mut messages, self.from);
+        }
         // It is kept by itself, and belongs to whatever comes first now.
         self.summarised = past.summary.is_some();
         if let (Some(text), Some(first)) = (&past.summary, messages.first_mut()) {
@@ -240,6 +248,20 @@ impl Turn<'_> {
         self.request.stop = given.stop;
         self.request.format = given.format;
         Ok(())
+    }
+
+    /// Leaves out the pictures of earlier messages; false where there are none, or somebody else keeps the conversation.
+    fn hides_earlier_pictures(&mut self) -> bool {
+        let from = self.from;
+        let earlier = &mut self.request.messages_mut()[..from];
+        let hides = self.ask.given.is_none() && pictures::leave_out(earlier);
+        if hides {
+            let text = "The model did not take the pictures of this conversation; those of earlier messages were left out.";
+            self.run.step(Step::Note {
+                text: text.to_owned(),
+            });
+        }
+        hides
     }
 
     /// One answer of the model, told as it comes.
@@ -360,6 +382,11 @@ impl Turn<'_> {
         }
         let from = self.from;
         let mut messages = self.request.messages_mut().split_off(from);
+        if let Some(Err(Halt::Model(error))) = ended
+            && pictures::may_be_to_blame(error.kind)
+        {
+            pictures::leave_out(&mut messages);
+        }
         match messages.last() {
             Some(last) if last.role == Role::Assistant => {
                 let results: Vec<Part> = last.parts.iter().filter_map(not_run).collect();

@@ -15,8 +15,9 @@ use serde_json::json;
 
 use super::Room;
 
-/// Nothing but the page's own files; no inline script or style, no framing, no forms.
-const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+/// Nothing but the page's own files; no inline script or style, no framing, no forms. `blob:` is for pictures that the person has
+/// chosen and not sent yet: the page's own script alone can make such an address, and it leads to nothing outside of the page.
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// `GET /health`: alive, and how many sockets of `/ws` have shown the token.

@@ -15,11 +15,13 @@ use tokio::time::timeout;
 
 use super::Room;
 use super::answer::problem;
+use super::upload::within;
 use super::waiting::{News, Waiting};
 use crate::agent::{Answer, Ask, Event, Step};
+use crate::attach::{self, Attachment, NotTaken};
 use crate::clock::unique;
-use crate::limits::{BODY_TIMEOUT, MAX_MESSAGE_BYTES};
-use crate::model::Thinking;
+use crate::limits::MAX_MESSAGE_BYTES;
+use crate::model::{Part, Thinking};
 
 /// The channel that the page's messages come by.
 const CHANNEL: &str = "web";
@@ -32,6 +34,18 @@ struct Sent {
     session_id: Option<String>,
     model: Option<String>,
     thinking: Option<Thinking>,
+    #[serde(default)]
+    attachments: Vec<Attached>,
+}
+
+/// A file that comes with a message.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attached {
+    file_name: Option<String>,
+    media_type: Option<String>,
+    /// In base64, or as a `data:` URL.
+    content: String,
 }
 
 /// A line of a stream.
@@ -72,15 +86,20 @@ pub(super) async fn chat(State(room): State<Arc<Room>>, request: Request) -> Res
         Ok(sent) => sent,
         Err(refused) => return refused,
     };
+    let attached = match attached(&sent.attachments) {
+        Ok(attached) => attached,
+        Err(not) => return problem(status(&not), not.to_string()),
+    };
     let session = sent
         .session_id
         .unwrap_or_else(|| format!("{CHANNEL}-{}", unique()));
-    let ask = Ask {
+    let mut ask = Ask {
         asks: streams,
         model: sent.model,
         thinking: sent.thinking,
         ..Ask::new(session, CHANNEL, sent.message)
     };
+    ask.attach(attached);
     if ask.is_blank() {
         return problem(StatusCode::BAD_REQUEST, "`message` is what you want to say");
     }
@@ -110,7 +129,7 @@ async fn receive(request: Request) -> Result<Sent, Response> {
             "send `Content-Type: application/json`",
         ));
     }
-    let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, &()))
+    let body = timeout(within(request.headers()), Bytes::from_request(request, &()))
         .await
         .map_err(|_| problem(StatusCode::REQUEST_TIMEOUT, "the body took too long"))?
         .map_err(|rejected| problem(rejected.status(), rejected.body_text()))?;
@@ -139,6 +158,27 @@ async fn receive(request: Request) -> Result<Sent, Response> {
         }
     }
     Ok(sent)
+}
+
+/// What is attached, as parts of the message.
+fn attached(files: &[Attached]) -> Result<Vec<Part>, NotTaken> {
+    let all = files.iter().map(|file| Attachment {
+        name: file.file_name.as_deref(),
+        media_type: file.media_type.as_deref(),
+        content: &file.content,
+    });
+    attach::parts(&all.collect::<Vec<_>>())
+}
+
+fn status(not: &NotTaken) -> StatusCode {
+    match not {
+        NotTaken::TooMany(_)
+        | NotTaken::TooMuch
+        | NotTaken::LargePicture { .. }
+        | NotTaken::LongText { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        NotTaken::NoPicture { .. } | NotTaken::Neither { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        NotTaken::NotBase64(_) | NotTaken::Empty(_) => StatusCode::BAD_REQUEST,
+    }
 }
 
 fn busy(detail: &str) -> Response {

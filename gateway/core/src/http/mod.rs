@@ -19,11 +19,12 @@ mod page;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod probe;
 mod sessions;
+mod upload;
 mod waiting;
 mod webhooks;
 
 use crate::agent::{Agent, Setup};
-use crate::limits::{MAX_BODY_BYTES, MAX_COMPLETION_BODY_BYTES};
+use crate::limits::{MAX_BODY_BYTES, MAX_CHAT_BODY_BYTES, MAX_COMPLETION_BODY_BYTES};
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::protocol::{self, Sockets};
@@ -92,7 +93,8 @@ pub(crate) fn stoppable_router(
     };
     let metrics = Arc::clone(&options.metrics);
     if let Some(model) = &options.model {
-        model.observe(Arc::clone(&metrics) as _);
+        let listening = protocol::Listening::new(sockets.clone(), Arc::clone(&metrics) as _);
+        model.observe(Arc::new(listening));
     }
     let toolbox = Arc::new(Toolbox::new(workspace, &options.tools));
     let agent = Agent::new(Setup {
@@ -132,11 +134,18 @@ pub(crate) fn stoppable_router(
             openai::require,
         ));
     let router = Router::new()
-        .route("/api/chat", post(chat::chat))
+        .route(
+            "/api/chat",
+            post(chat::chat).layer(DefaultBodyLimit::max(MAX_CHAT_BODY_BYTES)),
+        )
         .route("/api/sessions", get(sessions::list))
         .route(
             "/api/sessions/{key}",
             get(sessions::said).delete(sessions::delete),
+        )
+        .route(
+            "/api/sessions/{key}/pictures/{message}/{number}",
+            get(sessions::picture),
         )
         .route("/api/approvals", get(approvals::list))
         .route("/api/approvals/{id}", post(approvals::answer))

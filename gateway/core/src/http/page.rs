@@ -11,7 +11,9 @@ use serde::Deserialize;
 
 use super::Room;
 use super::answer::{not_found, problem};
-use crate::limits::MAX_MESSAGE_BYTES;
+use crate::limits::{
+    MAX_ATTACHED_TEXT_BYTES, MAX_ATTACHMENTS, MAX_MESSAGE_BYTES, MAX_PICTURE_BYTES,
+};
 use crate::model::Thinking;
 
 #[derive(Deserialize)]
@@ -25,6 +27,9 @@ struct ChatPage<'a> {
     dashboard_url: &'a str,
     workspace: &'a str,
     max_message_bytes: usize,
+    max_attachments: usize,
+    max_picture_bytes: usize,
+    max_text_bytes: usize,
     /// Whether there is a model to talk with.
     talks: bool,
     levels: [&'static str; Thinking::ALL.len()],
@@ -58,6 +63,9 @@ pub(super) async fn page(
                 dashboard_url: room.agent.dashboard_url(),
                 workspace: room.agent.toolbox().workspace().root(),
                 max_message_bytes: MAX_MESSAGE_BYTES,
+                max_attachments: MAX_ATTACHMENTS,
+                max_picture_bytes: MAX_PICTURE_BYTES,
+                max_text_bytes: MAX_ATTACHED_TEXT_BYTES,
                 talks: room.agent.talks(),
                 levels: Thinking::ALL.map(Thinking::name),
             },
@@ -91,6 +99,7 @@ pub(super) async fn asset(Path(name): Path<String>) -> Response {
             "text/css; charset=utf-8",
             include_str!("../../assets/chat.css"),
         ),
+        "attach.js" => (SCRIPT, include_str!("../../assets/attach.js")),
         "cards.js" => (SCRIPT, include_str!("../../assets/cards.js")),
         "chat.js" => (SCRIPT, include_str!("../../assets/chat.js")),
         "markdown.js" => (SCRIPT, include_str!("../../assets/markdown.js")),

@@ -1,11 +1,14 @@
-//! `GET /api/sessions`: the conversations, the last one first. `GET`, `DELETE /api/sessions/{key}`: what was said in one.
+//! `GET /api/sessions`: the conversations, the last one first. `GET`, `DELETE /api/sessions/{key}`: what was said in one, and
+//! `GET /api/sessions/{key}/pictures/{message}/{number}` a picture of it.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -56,6 +59,28 @@ pub(super) async fn said(
         Ok(found) => Json(found).into_response(),
         Err(error) => failed(&error),
     }
+}
+
+/// A picture that was sent in one.
+pub(super) async fn picture(
+    State(room): State<Arc<Room>>,
+    Path((key, message, number)): Path<(String, i64, usize)>,
+) -> Response {
+    match room.agent.sessions().picture(&key, message, number).await {
+        Ok(Some((media_type, data))) => match BASE64_STANDARD.decode(data) {
+            Ok(bytes) => ([(CONTENT_TYPE, media_type)], bytes).into_response(),
+            Err(_) => no_picture(),
+        },
+        Ok(None) => no_picture(),
+        Err(error) => failed(&error),
+    }
+}
+
+fn no_picture() -> Response {
+    problem(
+        StatusCode::NOT_FOUND,
+        "there is no such picture; GET /api/sessions/KEY tells which messages have some",
+    )
 }
 
 /// Forgets one.

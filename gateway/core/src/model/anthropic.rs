@@ -64,6 +64,7 @@ impl Model for Anthropic {
                 headers,
                 body: request::body(request).to_string(),
                 model: &request.model,
+                shows: request.shows_pictures(),
             };
             self.caller.ask(post, Messages::default(), sink).await
         })

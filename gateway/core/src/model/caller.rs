@@ -11,7 +11,7 @@ use super::fault::{self, Fault, Told};
 use super::frames::{Frames, Framing};
 use super::gather::Gather;
 use super::http::{Access, Http, cause};
-use super::{ErrorKind, Key, ModelError, Reply, Sink};
+use super::{ErrorKind, Key, ModelError, Reply, Sink, pictures};
 use crate::limits::{MAX_ERROR_BODY_BYTES, MAX_REPLY_BYTES, PROVIDER_DRAIN_TIMEOUT};
 
 /// What one wire format makes of the pieces of JSON in its stream.
@@ -38,6 +38,8 @@ pub(super) struct Post<'a> {
     pub(super) body: String,
     /// The model that is asked.
     pub(super) model: &'a str,
+    /// Whether it is shown pictures, which may be what it does not take.
+    pub(super) shows: bool,
 }
 
 /// One provider's way out.
@@ -107,11 +109,15 @@ impl Caller {
     ) -> Result<Reply, ModelError> {
         let mut gather = Gather::new(post.model, sink);
         let whole = self.http.patience.whole;
+        let shows = post.shows;
         let run = tokio::time::timeout(whole, self.run(post, wire, &mut gather)).await;
         let late = || Err(silent("its answer took longer than", whole));
         match run.unwrap_or_else(|_| late()) {
             Ok(()) => Ok(gather.finish()),
-            Err(fault) => Err(self.error(fault, gather.begun())),
+            Err(mut fault) => {
+                fault.kind = pictures::kind(fault.kind, shows, &fault.message);
+                Err(self.error(fault, gather.begun()))
+            }
         }
     }
 
@@ -154,7 +160,9 @@ impl Caller {
             )
         })?;
         if !response.status().is_success() {
-            return Err(self.refused(response, post.model, &place, deadline).await);
+            return Err(self
+                .refused(response, (post.model, post.shows), &place, deadline)
+                .await);
         }
         let mut frames = Frames::new(framing::<W>(&response, &place)?);
         // They lie in the buffer that they were read into, which would be held for as long as the stream lasts.
@@ -194,7 +202,7 @@ impl Caller {
     async fn refused(
         &self,
         mut response: Response,
-        model: &str,
+        (model, shows): (&str, bool),
         place: &str,
         deadline: Instant,
     ) -> Fault {
@@ -211,6 +219,8 @@ impl Caller {
         let json = serde_json::from_slice::<Value>(&body).ok();
         let told = json.as_ref().and_then(Told::read);
         let kind = fault::kind(Some(status), told.as_ref().unwrap_or(&Told::default()));
+        let seen = told.as_ref().map_or("", |told| &told.message);
+        let kind = pictures::kind(kind, shows, seen);
         let message = if status == 404 && told.is_none() {
             let setting = self.setting("base_url");
             let message = format!("there is no such API at {place} (404): check {setting}");
@@ -244,6 +254,7 @@ impl Caller {
             ErrorKind::Overloaded => "it has too much to do or fails".to_owned(),
             ErrorKind::ContextLength => format!("the conversation is too long for {model}"),
             ErrorKind::UnknownModel => format!("it has no model {model}"),
+            ErrorKind::Picture => pictures::not_taken(model),
             ErrorKind::Invalid => "it did not take the request".to_owned(),
             ErrorKind::Timeout => "it gave up waiting".to_owned(),
             ErrorKind::Network | ErrorKind::Protocol => {

@@ -47,6 +47,8 @@ pub enum ErrorKind {
     Timeout,
     /// The conversation is too long for this model.
     ContextLength,
+    /// The model takes no pictures, or not one of those that it was shown.
+    Picture,
     /// It has no such model.
     UnknownModel,
     /// The request itself is wrong (400, 422).
@@ -66,6 +68,7 @@ impl ErrorKind {
             Self::Network => "network",
             Self::Timeout => "timeout",
             Self::ContextLength => "context_length",
+            Self::Picture => "picture",
             Self::UnknownModel => "unknown_model",
             Self::Invalid => "invalid",
             Self::Protocol => "protocol",

@@ -40,7 +40,8 @@ pub enum Part {
     Image {
         /// `image/png` and the like.
         media_type: String,
-        /// In base64.
+        /// In base64; nothing where only is told that there is one.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         data: String,
     },
     /// What the model thought. Only the provider that signed it gets it back, unchanged and in its place.

@@ -23,6 +23,7 @@ mod message;
 mod observer;
 mod ollama;
 mod openai;
+mod pictures;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod probe;
 mod reply;
@@ -78,6 +79,12 @@ impl Request {
     /// The conversation, to go on with. It is copied only where a clone holds it, too.
     pub fn messages_mut(&mut self) -> &mut Vec<Message> {
         Arc::make_mut(&mut self.messages)
+    }
+
+    /// Whether there is a picture in it.
+    fn shows_pictures(&self) -> bool {
+        let mut parts = self.messages.iter().flat_map(|message| &message.parts);
+        parts.any(|part| matches!(part, Part::Image { .. }))
     }
 }
 

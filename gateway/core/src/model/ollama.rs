@@ -54,6 +54,7 @@ impl Ollama {
             headers,
             body: request::body(request, think, self.context).to_string(),
             model: &request.model,
+            shows: request.shows_pictures(),
         };
         self.caller.ask(post, Lines::default(), sink).await
     }

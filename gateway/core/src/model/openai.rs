@@ -49,6 +49,7 @@ impl Model for OpenAi {
                 headers,
                 body: request::body(request, self.dialect).to_string(),
                 model: &request.model,
+                shows: request.shows_pictures(),
             };
             let wire = Completions::new(self.dialect.returns_details);
             self.caller.ask(post, wire, sink).await

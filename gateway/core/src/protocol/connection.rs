@@ -151,7 +151,7 @@ async fn serve(
         Dialect::OpenClaw => Speaker::OpenClaw(openclaw::Client::new(
             Arc::clone(&room),
             out.clone(),
-            accepted.tool_events,
+            &accepted,
         )),
     };
     let mut requests = JoinSet::new();
@@ -197,6 +197,7 @@ async fn serve(
         }
     }
     .await;
+    drop(accepted.here);
     // What is still asked for by this connection ends with it.
     requests.shutdown().await;
     if let Ok(Some((code, reason))) = ended

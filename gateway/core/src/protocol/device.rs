@@ -67,6 +67,11 @@ impl DeviceError {
 }
 
 impl Device {
+    /// SHA-256 of its key, in hex.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Whether it has signed these claims, on this connection, now.
     pub(super) fn check(
         &self,

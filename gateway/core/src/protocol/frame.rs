@@ -108,6 +108,13 @@ pub(super) fn event(name: &str, payload: &Value, seq: Option<u64>) -> String {
     event.to_string()
 }
 
+/// An event of presence or health, whose payload is written already; with the version of either.
+pub(super) fn news(name: &str, payload: &str, seq: u64, [presence, health]: [u64; 2]) -> String {
+    format!(
+        r#"{{"type":"event","event":"{name}","payload":{payload},"seq":{seq},"stateVersion":{{"presence":{presence},"health":{health}}}}}"#
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

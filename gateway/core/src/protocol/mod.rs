@@ -9,7 +9,7 @@
 //! A connection keeps no queue: whoever reads slowly follows a run in larger pieces, and whoever does not read at all is let
 //! go of after [`crate::limits::WRITE_WITHIN`].
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
@@ -22,10 +22,13 @@ mod device;
 mod fault;
 mod frame;
 mod handshake;
+mod health;
 mod measured;
+mod missing;
 mod openclaw;
 mod out;
 mod params;
+mod presence;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod probe;
 mod sieve;
@@ -33,6 +36,7 @@ mod simple;
 mod sockets;
 mod upgrade;
 
+pub(crate) use health::Listening;
 pub(crate) use sockets::Sockets;
 
 use crate::http::Room;
@@ -48,6 +52,8 @@ struct Visitor {
     local: bool,
     /// Has shown the token already, as a bearer or as the cookie of our page.
     shown: bool,
+    /// The address, if it is another machine's.
+    ip: Option<IpAddr>,
 }
 
 /// `GET /ws`.
@@ -70,10 +76,11 @@ pub(crate) async fn open(State(room): State<Arc<Room>>, mut request: Request) ->
         );
     }
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|peer| peer.0.ip().to_canonical());
     let visitor = Visitor {
-        local: peer.is_some_and(|peer| peer.0.ip().to_canonical().is_loopback())
-            && Hosts::is_local(request.headers()),
+        local: peer.is_some_and(|ip| ip.is_loopback()) && Hosts::is_local(request.headers()),
         shown: shown == Some(true),
+        ip: peer.filter(|ip| !ip.is_loopback()),
     };
     let Some(seat) = room.sockets.seat() else {
         let mut refused = problem(

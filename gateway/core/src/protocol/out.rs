@@ -20,6 +20,8 @@ const WAITING: usize = 8;
 enum Item {
     Text(String),
     Event(&'static str, Value),
+    /// Of presence or health, written once for everybody; with the version of either.
+    News(&'static str, Arc<str>, [u64; 2]),
     Close(u16, String),
 }
 
@@ -74,6 +76,19 @@ impl Out {
             .map_err(|_| Gone)
     }
 
+    /// An event of presence or health, with the version of either.
+    pub(super) async fn news(
+        &self,
+        name: &'static str,
+        payload: Arc<str>,
+        versions: [u64; 2],
+    ) -> Result<(), Gone> {
+        self.queue
+            .send(Item::News(name, payload, versions))
+            .await
+            .map_err(|_| Gone)
+    }
+
     /// The last frame.
     pub(super) async fn close(&self, code: u16, reason: &str) -> Result<(), Gone> {
         self.queue
@@ -95,6 +110,10 @@ where
             Item::Event(name, payload) => {
                 seq += 1;
                 Message::text(frame::event(name, &payload, Some(seq)))
+            }
+            Item::News(name, payload, versions) => {
+                seq += 1;
+                Message::text(frame::news(name, &payload, seq, versions))
             }
             Item::Close(code, reason) => closing(code, &reason),
         };
@@ -131,6 +150,7 @@ fn rest(queue: &mut mpsc::Receiver<Item>) -> usize {
         bytes += match item {
             Item::Text(text) => text.len(),
             Item::Event(name, payload) => frame::event(name, &payload, None).len(),
+            Item::News(_, payload, _) => payload.len(),
             Item::Close(..) => 0,
         };
     }

@@ -7,6 +7,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::fault::Dialect;
+use super::health::Health;
+use super::presence::Presence;
 use crate::limits::{MAX_SOCKETS, MAX_STRANGERS};
 use crate::metrics::Open;
 
@@ -40,6 +42,8 @@ struct Shared {
     count: watch::Sender<Count>,
     stopping: CancellationToken,
     asked: super::openclaw::Asked,
+    presence: Presence,
+    health: Health,
     since: Instant,
 }
 
@@ -53,6 +57,8 @@ impl Default for Sockets {
             count: watch::Sender::new(Count::default()),
             stopping: CancellationToken::new(),
             asked: super::openclaw::Asked::default(),
+            presence: Presence::default(),
+            health: Health::default(),
             since: Instant::now(),
         }))
     }
@@ -114,6 +120,16 @@ impl Sockets {
     /// Which runs were begun by which key.
     pub(super) fn asked(&self) -> &super::openclaw::Asked {
         &self.0.asked
+    }
+
+    /// Who is connected.
+    pub(super) fn presence(&self) -> &Presence {
+        &self.0.presence
+    }
+
+    /// Which providers of models fail.
+    pub(super) fn health(&self) -> &Health {
+        &self.0.health
     }
 
     /// How long the gateway is there.

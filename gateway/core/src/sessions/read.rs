@@ -42,7 +42,7 @@ impl Sessions {
     }
 
     /// The last `limit` messages of `key` before message `before`, oldest first, whether the model is still sent them or not. The
-    /// gateway's notes are left out: nobody said them.
+    /// gateway's notes are left out: nobody said them; and so are the bytes of pictures, which [`Self::picture`] brings.
     ///
     /// # Errors
     /// [`SessionsError`] when the database fails or holds what is no message.
@@ -58,8 +58,36 @@ impl Sessions {
             for one in &mut all {
                 let parts = &mut one.message.parts;
                 parts.retain(|part| !matches!(part, Part::Note { .. }));
+                for part in parts {
+                    if let Part::Image { data, .. } = part {
+                        data.clear();
+                    }
+                }
             }
             Ok(all)
+        })
+        .await
+    }
+
+    /// The picture with that number, from 0, among those of message `id` of `key`: its media type, and its bytes in base64.
+    ///
+    /// # Errors
+    /// [`SessionsError`] when the database fails or holds what is no message.
+    pub async fn picture(
+        &self,
+        key: &str,
+        id: i64,
+        number: usize,
+    ) -> Result<Option<(String, String)>, SessionsError> {
+        let (key, before) = (key.to_owned(), id.saturating_add(1));
+        self.with(move |db| {
+            let found = said(db, &key, id.saturating_sub(1), before, 1)?.pop();
+            let parts = found.into_iter().flat_map(|said| said.message.parts);
+            let mut pictures = parts.filter_map(|part| match part {
+                Part::Image { media_type, data } => Some((media_type, data)),
+                _ => None,
+            });
+            Ok(pictures.nth(number))
         })
         .await
     }

@@ -13,6 +13,7 @@ use aap::{Admitted, ToolCall};
 use futures_util::future::join_all;
 use rmcp::model::CallToolRequestParams;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
 mod answer;
@@ -36,15 +37,20 @@ const PREFIX: &str = "mcp__";
 pub(super) struct Servers {
     all: Vec<Arc<Server>>,
     since: Instant,
+    /// Counts up when one begins to run, or does not any more.
+    news: watch::Sender<u64>,
 }
 
 impl Servers {
     /// Starts `servers` in the background; without a runtime there is nothing that could.
     pub(super) fn start(servers: &[McpServer], workspace: &Workspace) -> Self {
-        let start = |settings: &McpServer| Server::start(settings.clone(), workspace.root());
+        let news = watch::Sender::new(1);
+        let start =
+            |settings: &McpServer| Server::start(settings.clone(), workspace.root(), news.clone());
         Self {
             all: servers.iter().map(start).collect(),
             since: Instant::now(),
+            news,
         }
     }
 
@@ -59,6 +65,19 @@ impl Servers {
     /// The tools that they told of, also of those that are being started again.
     pub(super) fn tools(&self) -> Vec<Arc<dyn Tool>> {
         self.all.iter().flat_map(|server| server.tools()).collect()
+    }
+
+    /// Counts up when one begins to run, or does not any more.
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// Their names, and whether each runs; none while one is started for the first time.
+    pub(super) fn states(&self) -> Vec<(&str, Option<bool>)> {
+        let servers = self.all.iter();
+        servers
+            .map(|server| (server.name(), server.runs()))
+            .collect()
     }
 
     /// Waits until the server that a tool of this name would belong to has told its tools, or could not be started.

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use aap::{Admitted, Outcome, OutcomeKind, ToolCall, TraceId};
+use tokio::sync::watch;
 
 use serde_json::Value;
 
@@ -61,6 +62,16 @@ impl Toolbox {
     pub fn close(&self) {
         self.shells.close();
         self.servers.close();
+    }
+
+    /// Counts up when an MCP server begins to run, or does not any more.
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.servers.news()
+    }
+
+    /// The names of MCP servers, and whether each runs; none while one is started for the first time.
+    pub(crate) fn servers(&self) -> Vec<(&str, Option<bool>)> {
+        self.servers.states()
     }
 
     /// All of them as they are now, in the order in which people read them.

@@ -196,6 +196,8 @@ async fn the_token_becomes_a_cookie_and_leaves_the_address_bar() {
         policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
         "{policy}"
     );
+    // What was chosen and not sent yet is shown by an address that leads nowhere else.
+    assert!(policy.contains("img-src 'self' blob:;"), "{policy}");
     let html = page.text().await.unwrap();
     assert!(!html.contains(TOKEN));
     assert!(!html.contains("<style") && !html.contains(" style=") && !html.contains(" onclick="));

@@ -1,7 +1,7 @@
 //! Messages and their answers.
 
 use aap::OutcomeKind;
-use gateway::limits::{MAX_BODY_BYTES, MAX_CONCURRENT_CALLS, MAX_MESSAGE_BYTES};
+use gateway::limits::{MAX_CHAT_BODY_BYTES, MAX_CONCURRENT_CALLS, MAX_MESSAGE_BYTES};
 use serde_json::{Value, json};
 
 use crate::house::{DASHBOARD, House, TOKEN};
@@ -220,7 +220,7 @@ async fn bad_requests_are_named() {
         ),
         (json_type, long(MAX_MESSAGE_BYTES), 200, "No language model"),
         (json_type, long(MAX_MESSAGE_BYTES + 1), 413, "65536"),
-        (json_type, long(MAX_BODY_BYTES), 413, "limit"),
+        (json_type, long(MAX_CHAT_BODY_BYTES), 413, "limit"),
     ] {
         let response = send(kind, body).await.unwrap();
         assert_eq!(response.status(), status, "{named}");

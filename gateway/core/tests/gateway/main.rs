@@ -21,6 +21,7 @@ mod metrics;
 mod openai;
 mod openai_failures;
 mod openai_parameters;
+mod pictures;
 mod prompts;
 mod shells;
 mod stopping;

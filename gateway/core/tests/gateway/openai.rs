@@ -223,6 +223,14 @@ async fn errors_have_openai_s_shape() {
             "data: URLs",
         ),
         (
+            json!({"model": "smoltbot", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,aGVsbG8="}}]}]}),
+            "the picture is no whole PNG",
+        ),
+        (
+            json!({"model": "smoltbot", "messages": [{"role": "system", "content": [{"type": "image_url", "image_url": {"url": "data:image/gif;base64,R0lGODlhAgADAAAAAA=="}}]}]}),
+            "only messages of the user",
+        ),
+        (
             json!({"model": "smoltbot", "messages": [{"role": "tool", "tool_call_id": "x", "content": "y"}]}),
             "id of no call",
         ),

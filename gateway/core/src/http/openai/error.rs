@@ -62,6 +62,7 @@ impl OpenAiError {
             ErrorKind::Billing => (StatusCode::TOO_MANY_REQUESTS, "insufficient_quota"),
             ErrorKind::UnknownModel => (StatusCode::NOT_FOUND, "model_not_found"),
             ErrorKind::ContextLength => (StatusCode::BAD_REQUEST, "context_length_exceeded"),
+            ErrorKind::Picture => (StatusCode::BAD_REQUEST, "model_refused_picture"),
             ErrorKind::Invalid => (StatusCode::BAD_REQUEST, "model_refused_request"),
             ErrorKind::Timeout => (StatusCode::GATEWAY_TIMEOUT, "model_timeout"),
             // The key that is wrong is the operator's: 401 would send the client to look for its own.
@@ -72,7 +73,7 @@ impl OpenAiError {
         };
         let param = match failure.kind {
             ErrorKind::UnknownModel => Some("model".to_owned()),
-            ErrorKind::ContextLength => Some("messages".to_owned()),
+            ErrorKind::ContextLength | ErrorKind::Picture => Some("messages".to_owned()),
             _ => None,
         };
         Self {

@@ -1,9 +1,10 @@
-//! The conversation that comes with a request.
+//! A conversation as OpenAI's clients send it: its messages, and the parts of their content.
 
 use serde_json::{Map, Value};
 
 use super::error::OpenAiError;
-use crate::limits::MAX_GIVEN_MESSAGES;
+use crate::attach;
+use crate::limits::{MAX_GIVEN_MESSAGES, MAX_GIVEN_PICTURES};
 use crate::model::{Message, Part, Role};
 
 /// What is for the system prompt, and the conversation, which ends with the user or with results of tools.
@@ -24,7 +25,7 @@ pub(super) fn conversation(sent: &[Value]) -> Result<(Vec<String>, Vec<Message>)
         let content = || parts(&message["content"], &place);
         let (role, parts) = match message["role"].as_str() {
             Some("system" | "developer") => {
-                system.push(words(&content()?));
+                system.push(words(&message["content"], &place)?);
                 continue;
             }
             Some("user") => (Role::User, content()?),
@@ -49,6 +50,13 @@ pub(super) fn conversation(sent: &[Value]) -> Result<(Vec<String>, Vec<Message>)
             "the last message must be the user's, or a tool's",
         ));
     }
+    let all = messages.iter().flat_map(|message| &message.parts);
+    let pictures = all.filter(|part| matches!(part, Part::Image { .. }));
+    let count = pictures.count();
+    if count > MAX_GIVEN_PICTURES {
+        let text = format!("there are {count} pictures, at most {MAX_GIVEN_PICTURES} are taken");
+        return Err(OpenAiError::param("messages", text));
+    }
     Ok((system, messages))
 }
 
@@ -59,7 +67,7 @@ fn assistant(
 ) -> Result<Vec<Part>, OpenAiError> {
     let mut said = match &message["content"] {
         Value::Null => Vec::new(),
-        content => parts(content, place)?,
+        content => texts(content, place)?,
     };
     let calls = message["tool_calls"].as_array().map(Vec::as_slice);
     for (at, call) in calls.unwrap_or_default().iter().enumerate() {
@@ -92,68 +100,74 @@ fn result(message: &Value, place: &str, called: &Map<String, Value>) -> Result<P
     Ok(Part::ToolResult {
         id: id.to_owned(),
         name: name.to_owned(),
-        content: words(&parts(&message["content"], place)?),
+        content: words(&message["content"], place)?,
         is_error: false,
     })
 }
 
-/// Content: a text, or a list of texts and pictures.
+/// The user's content: a text, or a list of texts and pictures.
 fn parts(content: &Value, place: &str) -> Result<Vec<Part>, OpenAiError> {
-    let wrong = |place: String, text: &str| Err(OpenAiError::param(place, text));
     let list = match content {
         Value::String(text) => return Ok(vec![Part::Text { text: text.clone() }]),
         Value::Array(list) => list,
         _ => {
-            return wrong(
+            return Err(OpenAiError::param(
                 format!("{place}.content"),
                 "must be a text or a list of parts",
-            );
+            ));
         }
     };
-    let mut parts = Vec::with_capacity(list.len());
-    for (at, part) in list.iter().enumerate() {
+    let read = |(at, part): (usize, &Value)| {
         let place = format!("{place}.content[{at}]");
-        parts.push(match part["type"].as_str() {
-            Some("text") => match part["text"].as_str() {
-                Some(text) => Part::Text {
-                    text: text.to_owned(),
-                },
-                None => return wrong(place, "needs its `text`"),
-            },
+        match part["type"].as_str() {
+            Some("text") => said(part, "text", &place),
             // What an assistant once said instead of an answer.
-            Some("refusal") => match part["refusal"].as_str() {
-                Some(text) => Part::Text {
-                    text: text.to_owned(),
-                },
-                None => return wrong(place, "needs its `refusal`"),
-            },
-            Some("image_url") => match picture(part["image_url"]["url"].as_str()) {
-                Some(picture) => picture,
-                None => {
-                    return wrong(
-                        place,
-                        "pictures come as data: URLs in base64; none is fetched",
-                    );
-                }
-            },
-            _ => return wrong(place, "only parts of type text and image_url are known"),
-        });
+            Some("refusal") => said(part, "refusal", &place),
+            Some("image_url") => picture(part["image_url"]["url"].as_str(), &place),
+            _ => Err(OpenAiError::param(
+                place,
+                "only parts of type text and image_url are known",
+            )),
+        }
+    };
+    list.iter().enumerate().map(read).collect()
+}
+
+fn said(part: &Value, name: &str, place: &str) -> Result<Part, OpenAiError> {
+    let text = part[name].as_str().map(str::to_owned);
+    let text = text.ok_or_else(|| OpenAiError::param(place, format!("needs its `{name}`")))?;
+    Ok(Part::Text { text })
+}
+
+fn picture(url: Option<&str>, place: &str) -> Result<Part, OpenAiError> {
+    let wrong = |text: String| OpenAiError::param(format!("{place}.image_url.url"), text);
+    match url {
+        Some(url) if url.starts_with("data:") => {
+            attach::picture(url, "the picture").map_err(|not| wrong(not.to_string()))
+        }
+        _ => Err(wrong(
+            "pictures come as data: URLs in base64, such as data:image/png;base64,…; none is fetched".to_owned(),
+        )),
+    }
+}
+
+/// Content that has no pictures: only the user shows any.
+fn texts(content: &Value, place: &str) -> Result<Vec<Part>, OpenAiError> {
+    let parts = parts(content, place)?;
+    if parts.iter().any(|part| matches!(part, Part::Image { .. })) {
+        return Err(OpenAiError::param(
+            format!("{place}.content"),
+            "only messages of the user have pictures",
+        ));
     }
     Ok(parts)
 }
 
-fn picture(url: Option<&str>) -> Option<Part> {
-    let (media_type, data) = url?.strip_prefix("data:")?.split_once(";base64,")?;
-    media_type.starts_with("image/").then(|| Part::Image {
-        media_type: media_type.to_owned(),
-        data: data.to_owned(),
-    })
-}
-
-fn words(parts: &[Part]) -> String {
+fn words(content: &Value, place: &str) -> Result<String, OpenAiError> {
+    let parts = texts(content, place)?;
     let words = parts.iter().filter_map(|part| match part {
         Part::Text { text } => Some(text.as_str()),
         _ => None,
     });
-    words.collect::<Vec<_>>().join("\n")
+    Ok(words.collect::<Vec<_>>().join("\n"))
 }

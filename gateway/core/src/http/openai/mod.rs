@@ -24,11 +24,12 @@ mod response;
 mod stream;
 
 use super::answer::unread;
+use super::upload::within;
 use super::waiting::{News, Waiting};
 use super::{Room, door};
 use crate::agent::{Event, Step, StopReason};
 use crate::clock::now_ms;
-use crate::limits::{BODY_TIMEOUT, MAX_COMPLETION_BODY_BYTES};
+use crate::limits::MAX_COMPLETION_BODY_BYTES;
 use error::OpenAiError;
 use request::Completion;
 use response::Writer;
@@ -119,7 +120,7 @@ pub(super) async fn completions(State(room): State<Arc<Room>>, request: Request)
 }
 
 async fn complete(room: &Arc<Room>, request: Request) -> Result<Response, OpenAiError> {
-    let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, &()))
+    let body = timeout(within(request.headers()), Bytes::from_request(request, &()))
         .await
         .map_err(|_| OpenAiError::new(StatusCode::REQUEST_TIMEOUT, "the body took too long"))?
         .map_err(|rejected| {

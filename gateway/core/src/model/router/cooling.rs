@@ -34,7 +34,7 @@ pub(super) fn time(error: &ModelError) -> Option<Duration> {
         ErrorKind::Auth => AUTH,
         ErrorKind::Billing => BILLING,
         ErrorKind::UnknownModel => UNKNOWN_MODEL,
-        ErrorKind::ContextLength | ErrorKind::Invalid => return None,
+        ErrorKind::ContextLength | ErrorKind::Picture | ErrorKind::Invalid => return None,
     };
     Some(usual.max(error.retry_after.unwrap_or_default()))
 }

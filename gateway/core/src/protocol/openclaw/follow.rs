@@ -1,21 +1,37 @@
 //! A run as OpenClaw's clients see it: events `chat` for what is said, `agent` for what is done.
+//!
+//! Whoever watches a session, or has begun a run, is told all of it. Whoever watches what changes in any session
+//! (`sessions.subscribe`) is told of tools alone, by `session.tool`.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::Client;
+use super::{Client, Watched};
 use crate::agent::{Answer, Event, Reply, Run, Step, StopReason};
 use crate::clock::now_ms;
 use crate::model::ErrorKind;
 use crate::protocol::out::Gone;
 
+/// How a run is told to one connection.
+pub(super) struct Told {
+    /// All of it, and not only its tools.
+    whole: watch::Sender<bool>,
+    /// Cancelled when everything was told, or there is nobody to hear it.
+    done: CancellationToken,
+}
+
 /// A run that is told to one connection.
 struct Telling {
     client: Client,
+    /// Whether it is to be told whole.
+    wanted: watch::Receiver<bool>,
+    /// Whether it is told whole.
+    whole: bool,
     /// What the client calls it.
     name: String,
     session: String,
@@ -43,15 +59,33 @@ fn kind(answer: &Answer) -> &'static str {
 }
 
 impl Client {
-    /// Tells this connection of `run`, once. What is returned is cancelled when all of it was told, or there is nobody to hear it.
-    pub(super) fn follow(&self, run: &Arc<Run>) -> CancellationToken {
-        let told = match self.watched().runs.entry(run.id().to_owned()) {
-            Entry::Occupied(told) => return told.get().clone(),
-            Entry::Vacant(free) => free.insert(CancellationToken::new()).clone(),
+    /// Tells this connection of `run`, once: all of it, or of its tools alone until somebody asks for all. What is returned is
+    /// cancelled when everything was told, or there is nobody to hear it.
+    pub(super) fn tell_of(
+        &self,
+        watched: &mut Watched,
+        run: &Arc<Run>,
+        whole: bool,
+    ) -> CancellationToken {
+        let told = match watched.runs.entry(run.id().to_owned()) {
+            Entry::Occupied(told) => {
+                let told = told.get();
+                if whole {
+                    told.whole.send_replace(true);
+                }
+                return told.done.clone();
+            }
+            Entry::Vacant(free) => free.insert(Told {
+                whole: watch::Sender::new(whole),
+                done: CancellationToken::new(),
+            }),
         };
-        let guard = told.clone().drop_guard();
+        let done = told.done.clone();
+        let guard = done.clone().drop_guard();
         let telling = Telling {
             client: self.clone(),
+            wanted: told.whole.subscribe(),
+            whole: false,
             name: self.0.room.sockets.asked().name(run),
             session: run.session().to_owned(),
             seq: 0,
@@ -68,30 +102,53 @@ impl Client {
             client.watched().runs.remove(run.id());
             drop(guard);
         });
-        told
+        done
+    }
+}
+
+/// Waits until a run is to be told whole.
+async fn wanted(whole: &mut watch::Receiver<bool>) {
+    if whole.wait_for(|whole| *whole).await.is_err() {
+        // The connection is ending: what tells the run is dropped with it.
+        std::future::pending::<()>().await;
     }
 }
 
 impl Telling {
     async fn tell(mut self, run: &Arc<Run>) -> Result<(), Gone> {
-        self.agent(
-            "lifecycle",
-            json!({"phase": "start", "startedAt": run.started_at()}),
-        )
-        .await?;
         let mut following = run.follow();
-        while let Some(event) = following.next().await {
-            match event {
-                Event::Text(text) => {
-                    self.said.push_str(&text);
-                    let said = json!({"text": self.said, "delta": text});
-                    self.agent("assistant", said).await?;
-                    self.delta(&text).await?;
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = wanted(&mut self.wanted), if !self.whole => {
+                    self.begin(run).await?;
+                    continue;
                 }
-                Event::Thinking(_) => {}
-                Event::Step(step) => self.step(&step).await?,
-                Event::Ended(answer) => self.end(&answer, run.is_out_of_time()).await?,
+                event = following.next() => event,
+            };
+            match event {
+                Some(Event::Text(text)) => {
+                    self.said.push_str(&text);
+                    if self.whole {
+                        self.more(&text).await?;
+                    }
+                }
+                Some(Event::Thinking(_)) => {}
+                Some(Event::Step(step)) => self.step(&step).await?,
+                Some(Event::Ended(answer)) => self.end(&answer, run.is_out_of_time()).await?,
+                None => return Ok(()),
             }
+        }
+    }
+
+    /// Begins to tell all of it, with what was said so far.
+    async fn begin(&mut self, run: &Run) -> Result<(), Gone> {
+        self.whole = true;
+        let told = json!({"phase": "start", "startedAt": run.started_at()});
+        self.agent("lifecycle", told).await?;
+        if !self.said.is_empty() {
+            let said = self.said.clone();
+            self.more(&said).await?;
         }
         Ok(())
     }
@@ -114,11 +171,11 @@ impl Telling {
                     "partialResult": {"question": question}});
                 self.tool(told).await
             }
-            Step::Note { text } => {
+            Step::Note { text } if self.whole => {
                 self.agent("item", json!({"kind": "note", "text": text}))
                     .await
             }
-            Step::Running { .. } => Ok(()),
+            Step::Note { .. } | Step::Running { .. } => Ok(()),
         }
     }
 
@@ -147,6 +204,9 @@ impl Telling {
                 self.called(&id, &answer.reply).await?;
             }
         }
+        if !self.whole {
+            return Ok(());
+        }
         let text = answer.reply.text();
         if answer.stop_reason == StopReason::Error {
             let told = json!({"phase": "error", "error": text, "endedAt": now_ms()});
@@ -159,9 +219,7 @@ impl Telling {
         // What the gateway itself says comes in one piece.
         if self.said.is_empty() && !text.is_empty() {
             self.said.clone_from(&text);
-            self.agent("assistant", json!({"text": text, "delta": text}))
-                .await?;
-            self.delta(&text).await?;
+            self.more(&text).await?;
         }
         let aborted = answer.stop_reason == StopReason::Aborted;
         let told = json!({"phase": "end", "endedAt": now_ms(), "aborted": aborted});
@@ -177,14 +235,16 @@ impl Telling {
     }
 
     /// More words; beside them everything so far, from which some clients draw.
-    async fn delta(&mut self, text: &str) -> Result<(), Gone> {
+    async fn more(&mut self, text: &str) -> Result<(), Gone> {
+        let said = json!({"text": self.said, "delta": text});
+        self.agent("assistant", said).await?;
         self.chat(json!({"state": "delta", "deltaText": text, "message": message(&self.said)}))
             .await
     }
 
     /// What a tool does: with the run, to who asked for that in `connect`; else by an event of its own, to who watches sessions.
     async fn tool(&mut self, data: Value) -> Result<(), Gone> {
-        if self.client.0.tool_events {
+        if self.whole && self.client.0.tool_events {
             return self.agent("tool", data).await;
         }
         if self.client.watched().changes {

@@ -6,22 +6,26 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::{Map, Value, json};
-use tokio::sync::broadcast::error::RecvError;
-use tokio_util::sync::CancellationToken;
+use serde_json::{Map, Value};
 
 mod asked;
+mod attached;
 mod follow;
 mod lists;
+mod news;
 mod runs;
 mod sessions;
 
 pub(super) use asked::Asked;
+use follow::Told;
+use news::Known;
+pub(super) use news::{health, health_version};
 
-use super::fault::{Code, Fault};
+use super::fault::{Dialect, Fault};
+use super::handshake::Accepted;
+use super::missing::not_served;
 use super::out::Out;
 use super::params::Params;
-use crate::clock::now_ms;
 use crate::http::Room;
 
 /// The one agent.
@@ -32,9 +36,10 @@ pub(super) const MAIN: &str = "agent:main:main";
 const CHANNEL: &str = "webchat";
 
 /// What is served; nothing else is said to be.
-pub(super) const METHODS: [&str; 22] = [
+pub(super) const METHODS: [&str; 23] = [
     "health",
     "status",
+    "system-presence",
     "agent",
     "agent.wait",
     "agents.list",
@@ -57,55 +62,27 @@ pub(super) const METHODS: [&str; 22] = [
     "sessions.delete",
 ];
 /// Events that may come.
-pub(super) const EVENTS: [&str; 7] = [
+pub(super) const EVENTS: [&str; 9] = [
     "connect.challenge",
     "tick",
     "chat",
     "agent",
     "session.tool",
     "sessions.changed",
+    "presence",
+    "health",
     "shutdown",
 ];
-/// Families of OpenClaw's methods that this version does not have: they are told apart from what nobody has.
-const ELSEWHERE: [&str; 21] = [
-    "memory.",
-    "cron.",
-    "terminal.",
-    "node.",
-    "device.",
-    "channels.",
-    "skills.",
-    "config.",
-    "exec.",
-    "agent.",
-    "agents.",
-    "artifacts.",
-    "chat.",
-    "logs.",
-    "models.",
-    "plugins.",
-    "question.",
-    "sessions.",
-    "tools.",
-    "update.",
-    "usage.",
-];
-
-/// Whether the gateway is well.
-pub(super) fn health() -> Value {
-    json!({"ok": true, "ts": now_ms(), "durationMs": 0, "channels": {}, "channelOrder": [], "channelLabels": {},
-        "defaultAgentId": AGENT, "agents": [{"agentId": AGENT, "isDefault": true}]})
-}
 
 /// What a connection watches.
 #[derive(Default)]
 struct Watched {
-    /// Changes of any session, and tools of the runs that are followed.
+    /// Changes of any session, and the tools of all of them.
     changes: bool,
     /// Whatever is said in these sessions.
     sessions: HashSet<String>,
-    /// Runs that are being told, each with what is cancelled once all of it was.
-    runs: HashMap<String, CancellationToken>,
+    /// Runs that are being told.
+    runs: HashMap<String, Told>,
 }
 
 struct Inner {
@@ -120,51 +97,24 @@ struct Inner {
 pub(super) struct Client(Arc<Inner>);
 
 impl Client {
-    pub(super) fn new(room: Arc<Room>, out: Out, tool_events: bool) -> Self {
+    pub(super) fn new(room: Arc<Room>, out: Out, accepted: &Accepted) -> Self {
         let client = Self(Arc::new(Inner {
             room,
             out,
-            tool_events,
+            tool_events: accepted.tool_events,
             watched: Mutex::default(),
         }));
-        tokio::spawn(client.clone().listen());
+        let known = Known {
+            presence: accepted.presence,
+            health: accepted.health,
+        };
+        tokio::spawn(client.clone().listen(known));
         client
     }
 
     fn watched(&self) -> MutexGuard<'_, Watched> {
         let watched = &self.0.watched;
         watched.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Follows what begins in the sessions that are watched, whoever begins it.
-    async fn listen(self) {
-        let mut begun = self.0.room.agent.listen();
-        loop {
-            let run = tokio::select! {
-                () = self.0.out.gone() => return,
-                run = begun.recv() => run,
-            };
-            match run {
-                Ok(run) => {
-                    let (changes, watched) = {
-                        let watched = self.watched();
-                        (watched.changes, watched.sessions.contains(run.session()))
-                    };
-                    if watched {
-                        self.follow(&run);
-                    }
-                    if changes {
-                        let told =
-                            json!({"sessionKey": run.session(), "reason": "send", "ts": now_ms()});
-                        let _ = self.0.out.event("sessions.changed", told).await;
-                    }
-                }
-                Err(RecvError::Lagged(missed)) => {
-                    tracing::warn!(missed, "gateway: a WebSocket missed runs that began");
-                }
-                Err(RecvError::Closed) => return,
-            }
-        }
     }
 
     /// Answers request `id`.
@@ -176,8 +126,9 @@ impl Client {
     ) -> Result<Value, Fault> {
         let params = Params(params);
         match method {
-            "health" => Ok(health()),
+            "health" => Ok(health(&self.0.room)),
             "status" => self.status().await,
+            "system-presence" => Ok(self.0.room.sockets.presence().list().0.into()),
             "agent" => self.agent(id, &params).await,
             "agent.wait" => self.wait(&params).await,
             "chat.send" => self.send(&params).await,
@@ -188,11 +139,8 @@ impl Client {
             "commands.list" => Ok(lists::commands()),
             "config.get" => self.config().await,
             "sessions.list" => self.list(&params).await,
-            "sessions.subscribe" | "sessions.unsubscribe" => {
-                let changes = method == "sessions.subscribe";
-                self.watched().changes = changes;
-                Ok(json!({"subscribed": changes}))
-            }
+            "sessions.subscribe" => Ok(self.watch_all(true)),
+            "sessions.unsubscribe" => Ok(self.watch_all(false)),
             "sessions.messages.subscribe" => self.watch(&params, true),
             "sessions.messages.unsubscribe" => self.watch(&params, false),
             "sessions.describe" => self.describe(&params).await,
@@ -201,14 +149,7 @@ impl Client {
             "sessions.patch" => self.patch(&params).await,
             "sessions.reset" => self.reset(&params).await,
             "sessions.delete" => self.delete(&params).await,
-            other if ELSEWHERE.iter().any(|prefix| other.starts_with(prefix)) => Err(Fault::new(
-                Code::Unavailable,
-                format!("`{other}` is not available in this version of the gateway"),
-            )),
-            other => Err(Fault::new(
-                Code::NoMethod,
-                format!("unknown method: {other}"),
-            )),
+            other => Err(not_served(other, Dialect::OpenClaw)),
         }
     }
 }

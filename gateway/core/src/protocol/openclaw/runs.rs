@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::attached::{attachments, extra};
 use super::{AGENT, CHANNEL, Client, MAIN, canonical};
 use crate::agent::{Answer, Ask, Run, StopReason};
 use crate::clock::now_ms;
@@ -126,11 +127,16 @@ impl Client {
         }
         let room = &self.0.room;
         let start = || room.agent.start(ask).map_err(Fault::from);
-        let (run, new) = match key {
-            Some(key) => room.sockets.asked().begin(key, start)?,
-            None => (start()?, true),
+        let (run, new, told) = {
+            // Held until it is known that all of the run is told here: whoever watches sessions hears of it at the same time.
+            let mut watched = self.watched();
+            let (run, new) = match key {
+                Some(key) => room.sockets.asked().begin(key, start)?,
+                None => (start()?, true),
+            };
+            let told = self.tell_of(&mut watched, &run, true);
+            (run, new, told)
         };
-        let told = self.follow(&run);
         if new {
             let (seat, run, stop) = (room.sockets.hold_run(), Arc::clone(&run), room.stop.clone());
             tokio::spawn(async move {
@@ -202,7 +208,8 @@ fn time(params: &Params) -> Result<Option<Duration>, Fault> {
 /// What is asked. What it may carry and this version does not do is told, not left out.
 fn read(params: &Params) -> Result<Ask, Fault> {
     let message = params.text("message")?.unwrap_or_default();
-    if message.trim().is_empty() {
+    let attached = attachments(params)?;
+    if message.trim().is_empty() && attached.is_empty() {
         return Err(Fault::new(
             Code::Params,
             "`message` is what you want to say",
@@ -214,18 +221,6 @@ fn read(params: &Params) -> Result<Ask, Fault> {
             message.len()
         );
         return Err(Fault::new(Code::Params, what));
-    }
-    let filled = |name: &str| match params.0.get(name) {
-        None | Some(Value::Null) => false,
-        Some(Value::Array(items)) => !items.is_empty(),
-        Some(Value::String(text)) => !text.is_empty(),
-        Some(_) => true,
-    };
-    for name in ["attachments", "extraSystemPrompt"] {
-        if filled(name) {
-            let what = format!("`{name}` is not available in this version of the gateway");
-            return Err(Fault::new(Code::Unavailable, what));
-        }
     }
     if params.flag("deliver", false)? {
         let what = "`deliver` is not available in this version of the gateway, which has no channels to send an answer to: leave \
@@ -240,10 +235,13 @@ fn read(params: &Params) -> Result<Ask, Fault> {
     let session = params
         .name("sessionKey")?
         .map_or_else(|| MAIN.to_owned(), canonical);
+    let mut ask = Ask::new(session, CHANNEL, message);
+    ask.attach(attached);
     Ok(Ask {
         thinking: params.one_of("thinking", &Thinking::ALL, |level| level.name())?,
         asks: true,
-        ..Ask::new(session, CHANNEL, message)
+        extra: extra(params)?,
+        ..ask
     })
 }
 

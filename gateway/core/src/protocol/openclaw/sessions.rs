@@ -103,17 +103,30 @@ impl Client {
     /// `sessions.messages.subscribe` and its end.
     pub(super) fn watch(&self, params: &Params, on: bool) -> Result<Value, Fault> {
         let key = canonical(params.needed(&["key", "sessionKey"])?);
+        let mut watched = self.watched();
         if on {
-            self.watched().sessions.insert(key.clone());
+            watched.sessions.insert(key.clone());
             for run in self.0.room.agent.under_way() {
                 if run.session() == key {
-                    self.follow(&run);
+                    self.tell_of(&mut watched, &run, true);
                 }
             }
         } else {
-            self.watched().sessions.remove(&key);
+            watched.sessions.remove(&key);
         }
         Ok(json!({"subscribed": on, "key": key}))
+    }
+
+    /// `sessions.subscribe` and its end: what changes in any session, and what tools do in all of them.
+    pub(super) fn watch_all(&self, on: bool) -> Value {
+        let mut watched = self.watched();
+        watched.changes = on;
+        if on {
+            for run in self.0.room.agent.under_way() {
+                self.tell_of(&mut watched, &run, false);
+            }
+        }
+        json!({"subscribed": on})
     }
 
     /// `sessions.describe`.

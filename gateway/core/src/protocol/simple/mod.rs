@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 mod chat;
 mod sessions;
 
-use super::fault::{Code, Fault};
+use super::fault::{Code, Dialect, Fault};
+use super::missing::not_served;
 use super::out::Out;
 use super::params::Params;
 use crate::agent::{NO_MODEL, Run};
@@ -16,8 +17,6 @@ use crate::http::Room;
 
 /// Bytes of a model's name.
 const MAX_MODEL_BYTES: usize = 200;
-/// What others of this dialect serve and this version does not.
-const ELSEWHERE: [&str; 3] = ["memory.", "cron.", "terminal."];
 
 /// One connection.
 #[derive(Clone)]
@@ -58,14 +57,7 @@ impl Client {
             "sessions.history" => self.history(&params).await,
             "sessions.reset" => self.reset(&params).await,
             "sessions.delete" => self.delete(&params).await,
-            other if ELSEWHERE.iter().any(|prefix| other.starts_with(prefix)) => Err(Fault::new(
-                Code::Unavailable,
-                format!("`{other}` is not available in this version of the gateway"),
-            )),
-            other => Err(Fault::new(
-                Code::NoMethod,
-                format!("there is no method `{other}`"),
-            )),
+            other => Err(not_served(other, Dialect::Simple)),
         }
     }
 

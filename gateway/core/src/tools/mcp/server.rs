@@ -26,6 +26,8 @@ pub(super) struct Server {
     settled: watch::Sender<bool>,
     /// Why there is nobody any more at the other end, once somebody has found that out.
     lost: watch::Sender<Option<String>>,
+    /// Counts up when a server of this gateway begins to run, or does not any more.
+    news: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -37,17 +39,20 @@ struct Now {
     group: Option<Group>,
     keeping: Option<AbortHandle>,
     closed: bool,
+    /// Whether it ran when that was told last.
+    ran: Option<bool>,
 }
 
 impl Server {
     /// Starts a server and keeps it running, in the background.
-    pub(super) fn start(settings: McpServer, root: &str) -> Arc<Self> {
+    pub(super) fn start(settings: McpServer, root: &str, news: watch::Sender<u64>) -> Arc<Self> {
         let server = Arc::new(Self {
             settings,
             root: root.to_owned(),
             now: Mutex::default(),
             settled: watch::Sender::new(false),
             lost: watch::Sender::new(None),
+            news,
         });
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             // Weak: tools hold their server, and the server holds its tools, until it is closed.
@@ -87,6 +92,11 @@ impl Server {
         self.lost.send_replace(Some(why));
     }
 
+    /// Whether it runs; none while it is started for the first time.
+    pub(super) fn runs(&self) -> Option<bool> {
+        self.now().ran
+    }
+
     /// Why it does not run, if it does not.
     pub(super) fn trouble(&self) -> Option<String> {
         let now = self.now();
@@ -118,6 +128,13 @@ impl Server {
         now.tools.clear();
         now.trouble = Some("the gateway stops".to_owned());
         drop(now.group.take());
+    }
+
+    /// Tells whether it runs, if that is new.
+    fn tell(&self, runs: bool) {
+        if self.now().ran.replace(runs) != Some(runs) {
+            self.news.send_modify(|news| *news += 1);
+        }
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
@@ -184,6 +201,7 @@ impl Server {
             now.trouble = None;
             now.peer = Some(peer.clone());
         }
+        self.tell(true);
         self.settled.send_replace(true);
         let mut lost = self.lost.subscribe();
         let mut ending = std::pin::pin!(running.waiting());
@@ -240,6 +258,7 @@ async fn keep(server: Weak<Server>) {
                 pause.as_secs()
             ));
         }
+        server.tell(false);
         server.settled.send_replace(true);
         drop(server);
         tokio::time::sleep(pause).await;

@@ -1,14 +1,14 @@
-//! OpenClaw's dialect: what a run may be asked with, and who hears of its tools.
+//! OpenClaw's dialect: what a run may be asked with.
 
 use model_upstream::{Answer, Wire};
 use serde_json::{Value, json};
 
-use super::client::{Client, hello};
+use super::client::Client;
 use super::parrot;
 use crate::talking::{MODEL, Talking};
 
 /// `agent` with `more`, and its second answer.
-async fn run(client: &mut Client, id: &str, more: Value) -> (Vec<Value>, Value) {
+pub(super) async fn run(client: &mut Client, id: &str, more: Value) -> (Vec<Value>, Value) {
     let mut params = json!({"message": "Hi", "sessionKey": "main", "idempotencyKey": id});
     params
         .as_object_mut()
@@ -120,34 +120,6 @@ async fn without_a_key_each_message_is_one_of_its_own() {
         let waited = client.ask("agent.wait", json!({"runId": run})).await;
         assert_eq!(waited["payload"]["status"], "ok", "{waited}");
     }
-}
-
-#[tokio::test]
-async fn who_watches_sessions_hears_of_tools_without_asking_for_them_in_connect() {
-    let house = parrot::house().await;
-    std::fs::write(house.path("a.txt"), "hello\n").unwrap();
-    let mut client = Client::stranger(&house).await;
-    let mut params = hello();
-    params["caps"] = json!([]);
-    client.ask("connect", params).await;
-    let of_tools = |events: &[Value]| -> Vec<(Value, Value)> {
-        let told = events
-            .iter()
-            .filter(|event| event["payload"]["stream"] == "tool");
-        told.map(|event| {
-            (
-                event["event"].clone(),
-                event["payload"]["data"]["phase"].clone(),
-            )
-        })
-        .collect()
-    };
-    let (events, _) = run(&mut client, "a", json!({"message": "read a.txt"})).await;
-    assert_eq!(of_tools(&events), [], "nobody asked");
-    client.ask("sessions.subscribe", json!({})).await;
-    let (events, _) = run(&mut client, "b", json!({"message": "read a.txt"})).await;
-    let told = |phase: &str| (json!("session.tool"), json!(phase));
-    assert_eq!(of_tools(&events), [told("start"), told("result")]);
 }
 
 #[tokio::test]
