@@ -92,16 +92,16 @@ impl Gateway {
         kib * 1024.0 / 1e6
     }
 
-    /// CPU time of all its threads, by the kernel's clock of a hundred ticks a second.
+    /// CPU time of all its threads that are there, in milliseconds.
     pub(crate) fn cpu_ms(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
-        let stat = stat.expect("its stat");
-        let (_, rest) = stat.rsplit_once(')').expect("a name");
-        let ticks = rest.split_whitespace().skip(11).take(2);
-        let ticks: u32 = ticks
-            .map(|ticks| ticks.parse::<u32>().expect("ticks"))
-            .sum();
-        f64::from(ticks) * 10.0
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let threads = threads.expect("its threads").map(|thread| {
+            let path = thread.expect("a thread").path().join("schedstat");
+            let stat = std::fs::read_to_string(path).unwrap_or_default();
+            let nanoseconds = stat.split_whitespace().next();
+            nanoseconds.map_or(0.0, |told| told.parse::<f64>().expect("nanoseconds"))
+        });
+        threads.sum::<f64>() / 1e6
     }
 
     /// Stops it as an operator would.
