@@ -165,7 +165,9 @@ pub const MAX_SESSIONS: usize = 10_000;
 pub const MAX_ROUNDS: usize = 25;
 /// How often a run may make one and the same call with one and the same result before it is not made again.
 pub const MAX_SAME_CALLS: usize = 3;
-/// How many repeated calls are held back before the model must answer without tools.
+/// Calls of one answer that are made, as many as OpenAI's models may make; the model is told of the others that they were not.
+pub const MAX_CALLS_OF_AN_ANSWER: usize = 128;
+/// Answers with a repeated call that is held back before the model must answer without tools.
 pub const MAX_HELD_BACK: usize = 3;
 /// Ended runs whose answer can still be waited for.
 pub const MAX_ENDED_RUNS: usize = 256;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::limits::{MAX_HELD_BACK, MAX_SAME_CALLS};
+use crate::limits::{MAX_CALLS_OF_AN_ANSWER, MAX_HELD_BACK, MAX_SAME_CALLS};
 
 type Key = [u8; 32];
 
@@ -14,16 +14,40 @@ type Key = [u8; 32];
 pub(super) struct Guard {
     /// How often a call brought the same result in a row, and a digest of that.
     seen: HashMap<Key, (usize, Key)>,
+    /// Answers of which a repeated call was held back.
     held_back: usize,
+    /// How often the answer that is dealt with makes a call, of those that are made.
+    under_way: HashMap<Key, usize>,
+    made: usize,
+    held_one: bool,
 }
 
 impl Guard {
-    /// Whether a call has brought the same too often to be made again.
-    pub(super) fn holds_back(&mut self, tool: &str, params: &Value) -> bool {
-        let often = self.seen.get(&key(tool, params));
-        let holds = often.is_some_and(|(count, _)| *count >= MAX_SAME_CALLS);
-        self.held_back += usize::from(holds);
-        holds
+    /// The model's next answer: its calls are made side by side, so that none knows of the others' results.
+    pub(super) fn next(&mut self) {
+        self.under_way.clear();
+        self.made = 0;
+        self.held_one = false;
+    }
+
+    /// What the model is told in place of a call that has brought the same too often to be made again, or that is one of too many.
+    pub(super) fn holds_back(&mut self, tool: &str, params: &Value) -> Option<String> {
+        if self.made >= MAX_CALLS_OF_AN_ANSWER {
+            return Some(format!(
+                "{tool} was not run: at most {MAX_CALLS_OF_AN_ANSWER} calls of one answer are made. Make it again if it is still needed."
+            ));
+        }
+        let key = key(tool, params);
+        let before = self.seen.get(&key).map_or(0, |(count, _)| *count);
+        let now = self.under_way.entry(key).or_default();
+        if before + *now >= MAX_SAME_CALLS {
+            self.held_back += usize::from(!self.held_one);
+            self.held_one = true;
+            return Some(told(tool));
+        }
+        *now += 1;
+        self.made += 1;
+        None
     }
 
     /// Takes note of what a call brought.
@@ -51,10 +75,9 @@ impl Guard {
     }
 }
 
-/// What the model is told instead.
-pub(super) fn told(tool: &str) -> String {
+fn told(tool: &str) -> String {
     format!(
-        "{tool} was not run: this very call brought the same result {MAX_SAME_CALLS} times. Do something else, or tell the user \
+        "{tool} was not run: this very call was made {MAX_SAME_CALLS} times already, to the same end. Do something else, or tell the user \
          what you found and what is missing."
     )
 }
@@ -73,18 +96,24 @@ mod tests {
 
     use super::*;
 
+    /// Whether a call is held back that is an answer by itself.
+    fn alone(guard: &mut Guard, tool: &str, params: &Value) -> bool {
+        guard.next();
+        guard.holds_back(tool, params).is_some()
+    }
+
     #[test]
     fn only_the_same_call_with_the_same_result_is_held_back() {
         let mut guard = Guard::default();
         let params = json!({"path": "."});
         for round in 0..MAX_SAME_CALLS {
-            assert!(!guard.holds_back("list_files", &params), "{round}");
+            assert!(!alone(&mut guard, "list_files", &params), "{round}");
             guard.brought("list_files", &params, "a\nb");
         }
-        assert!(!guard.holds_back("list_files", &json!({"path": "x"})));
+        assert!(!alone(&mut guard, "list_files", &json!({"path": "x"})));
         assert!(!guard.is_out_of_patience());
         for _ in 0..MAX_HELD_BACK {
-            assert!(guard.holds_back("list_files", &params));
+            assert!(alone(&mut guard, "list_files", &params));
         }
         assert!(guard.is_out_of_patience());
     }
@@ -94,8 +123,25 @@ mod tests {
         let mut guard = Guard::default();
         let params = json!({"command": "date"});
         for round in 0..10 {
-            assert!(!guard.holds_back("execute_command", &params));
+            assert!(!alone(&mut guard, "execute_command", &params));
             guard.brought("execute_command", &params, &format!("{round}"));
+        }
+    }
+
+    #[test]
+    fn one_answer_makes_neither_one_call_nor_calls_at_all_without_end() {
+        let mut guard = Guard::default();
+        guard.next();
+        let params = json!({"command": "date"});
+        for at in 0..2 * MAX_SAME_CALLS {
+            let held = guard.holds_back("execute_command", &params).is_some();
+            assert_eq!(held, at >= MAX_SAME_CALLS, "{at}");
+        }
+        assert!(!guard.is_out_of_patience(), "it was one answer");
+        guard.next();
+        for at in 0..2 * MAX_CALLS_OF_AN_ANSWER {
+            let held = guard.holds_back("read_file", &json!({"path": at.to_string()}));
+            assert_eq!(held.is_some(), at >= MAX_CALLS_OF_AN_ANSWER, "{at}");
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::answer::{Answer, Reply, Step, StopReason};
 use super::ask::Ask;
 use super::compact::Why;
-use super::guard::{self, Guard};
+use super::guard::Guard;
 use super::prompt::{self, Now};
 use super::run::Run;
 use super::soul::For;
@@ -292,14 +292,15 @@ impl Turn<'_> {
 
     /// Makes the calls of one answer side by side, and brings their results in the order of the calls.
     async fn act(&self, calls: &[Part], guard: &mut Guard) -> Vec<Part> {
+        guard.next();
         let works = calls.iter().filter_map(|call| match call {
             Part::ToolUse { id, name, input } => {
-                let held = guard.holds_back(name, input);
+                let told = guard.holds_back(name, input);
                 Some(async move {
-                    let (content, is_error) = if held {
-                        (guard::told(name), true)
-                    } else {
-                        self.one(id, name, input).await
+                    let held = told.is_some();
+                    let (content, is_error) = match told {
+                        Some(told) => (told, true),
+                        None => self.one(id, name, input).await,
                     };
                     (id, name, input, held, content, is_error)
                 })

@@ -1,6 +1,6 @@
 //! What a person is told where a model did not make itself clear, and what they are not bothered with.
 
-use gateway::limits::MAX_ROUNDS;
+use gateway::limits::{MAX_CALLS_OF_AN_ANSWER, MAX_ROUNDS, MAX_SAME_CALLS};
 use model_upstream::{Answer, Wire};
 use serde_json::json;
 
@@ -74,4 +74,31 @@ async fn a_refusal_is_told_to_a_person_in_other_words_than_to_a_model() {
     assert!(text.contains("Instead: Do something else."), "{text}");
     assert!(text.contains("/trace/"), "{text}");
     assert!(!text.contains("tell the user"), "{text}");
+}
+
+#[tokio::test]
+async fn an_answer_with_calls_without_number_is_cut_short() {
+    let mut many = Answer::new();
+    for number in 0..2 * MAX_CALLS_OF_AN_ANSWER {
+        many = many.call("list_files", json!({"path": ".", "depth": 1 + number % 2}));
+    }
+    for number in 0..2 * MAX_CALLS_OF_AN_ANSWER {
+        many = many.call("read_file", json!({"path": number.to_string()}));
+    }
+    let answers = vec![many, Answer::text("Enough.")];
+    let talking = Talking::script(Wire::OpenAi, answers).await;
+    let answer = talking.say("web:a", "Go").await;
+    assert_eq!(answer["text"], "Enough.", "{answer}");
+    assert_eq!(talking.house.judged().len(), MAX_CALLS_OF_AN_ANSWER);
+    let listed = talking.house.judged();
+    let listed = listed.iter().filter(|call| call.tool == "list_files");
+    assert_eq!(listed.count(), 2 * MAX_SAME_CALLS);
+    // Each call has its result, as providers ask for.
+    let sent = talking.upstream.requests()[1].body["messages"].clone();
+    let results = sent
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["role"] == "tool");
+    assert_eq!(results.count(), 4 * MAX_CALLS_OF_AN_ANSWER);
 }
