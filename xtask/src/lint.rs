@@ -1,6 +1,7 @@
 //! `cargo xtask lint`: every warning is an error.
 
 use crate::command::Line;
+use crate::fuzz;
 use crate::run::Run;
 
 /// Runs all lints; true when nothing is to be said.
@@ -27,6 +28,15 @@ pub(crate) fn all() -> bool {
             .args(["clippy", "--workspace", "--all-targets", "--quiet"])
             .args(["--features", "smoltbot/faults,delivery-oracle/faults"])
             .args(["--", "-D", "warnings"]),
+    );
+    // A workspace of its own, with a lock file of its own: what changes the gateway's dependencies changes that, too.
+    let manifest = format!("{}/Cargo.toml", fuzz::HOME);
+    run.step(
+        "fuzz-targets",
+        "they compile, and their lock file says what their Cargo.toml asks for",
+        &Line::cargo()
+            .args(["check", "--quiet", "--locked", "--manifest-path"])
+            .arg(manifest),
     );
     run.step(
         "documentation",

@@ -11,6 +11,7 @@ mod command;
 mod counts;
 mod dist;
 mod edge;
+mod fuzz;
 mod health;
 mod lint;
 mod npm;
@@ -84,6 +85,16 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Feed strangers' bytes to the gateway's parsers; exit code 1 when one breaks.
+    ///
+    /// Needs a nightly compiler and a C++ one, and installs cargo-fuzz beside the other tools. The first build takes minutes.
+    Fuzz {
+        /// Which parser, a file of `gateway/core/fuzz/fuzz_targets`; each of them, one after another, when none is named.
+        target: Option<String>,
+        /// How long each is fed.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Build, run and deploy the edge as a Cloudflare Worker.
     Worker {
         #[command(subcommand)]
@@ -105,6 +116,7 @@ fn main() -> Result<ExitCode> {
         Task::Bench { name, dist } => bench::all(&name, dist)?,
         Task::Dist => dist::build().map(|_| true)?,
         Task::Oracle { arguments } => oracle::run(&arguments)?,
+        Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds)?,
         Task::Worker { task } => worker::run(&task).map(|()| true)?,
     };
     Ok(if ok {

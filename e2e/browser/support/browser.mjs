@@ -152,10 +152,15 @@ export async function walkByKeyboard(page) {
     const stop = await page.evaluate(() => {
       const one = document.activeElement;
       if (!one || one === document.body) return null;
-      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(one);
+      const { boxShadow } = getComputedStyle(one);
+      const outlined = (one) => {
+        const { outlineStyle, outlineWidth } = getComputedStyle(one);
+        return outlineStyle !== "none" && outlineWidth !== "0px";
+      };
       const box = one.getBoundingClientRect();
       const seen = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth && box.width > 0 && box.height > 0;
-      const focus = (outlineStyle !== "none" && outlineWidth !== "0px") || boxShadow !== "none";
+      // The box around a field may show the field's.
+      const focus = outlined(one) || outlined(one.parentElement) || boxShadow !== "none";
       return { index: one.walkStop, seen, focus, what: one.outerHTML.slice(0, 160) };
     });
     if (stop === null) continue;

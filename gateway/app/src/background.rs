@@ -7,25 +7,25 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom};
-use std::os::fd::AsFd as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, dup2_stdin, setsid};
 use smoltbot_config::{Config, Home};
 use trace_plugin::client;
 
 use crate::agent;
-use crate::cli::Behind;
-use crate::lock::{self, Holder, HomeLock, STOPPED_WITHIN};
+use crate::lock::{self, Holder};
 
 mod log;
+mod started;
+mod stopping;
 
 pub(crate) use log::start as start_log;
+pub(crate) use started::{leave_session, ready, take_home};
+pub(crate) use stopping::stop;
 
 /// How long a start may take, on a machine that has other things to do.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -33,11 +33,6 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// A hook starts what has just failed to start no more often than this.
 const START_AGAIN_AFTER: Duration = Duration::from_secs(30);
-/// How long a process that was killed may take to be gone.
-const KILLED_WITHIN: Duration = Duration::from_secs(5);
-/// How long a process that has let go of the lock may take to be gone. One whose parent does not ask for it stays longer, as
-/// a zombie.
-const GONE_WITHIN: Duration = Duration::from_secs(1);
 /// What of a hook's environment a process that outlives it is given: an agent's other secrets are none of its business.
 const KEPT: [&str; 18] = [
     "HOME",
@@ -78,15 +73,6 @@ pub(crate) struct Background {
     pub(crate) roles: String,
     /// What it said when it started, a line each; empty when it ran already.
     pub(crate) said: Vec<String>,
-}
-
-/// What was stopped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stopped {
-    pub(crate) pid: i32,
-    pub(crate) roles: String,
-    /// It did not stop when it was told to, and was killed. What it had accepted is in the spool.
-    pub(crate) killed: bool,
 }
 
 /// What is to run.
@@ -321,112 +307,4 @@ fn lines(path: &Path, from: u64) -> Vec<String> {
     }
     let lines = BufReader::new(file).lines().map_while(Result::ok);
     lines.filter(|line| !line.trim().is_empty()).collect()
-}
-
-/// Stops what runs for this home, wherever it was started; none when nothing does.
-///
-/// # Errors
-/// When it does not go.
-pub(crate) fn stop(config: &Config) -> anyhow::Result<Option<Stopped>> {
-    let home = &config.home;
-    if !home.path().is_dir() {
-        return Ok(None);
-    }
-    // A start that is under way ends first, and none begins meanwhile.
-    let _start = lock::wait_for(&home.start_lock_file(), READY_WITHIN)?;
-    let path = home.lock_file();
-    let Some(holder) = lock::holder(&path) else {
-        return Ok(None);
-    };
-    let socket = home.socket(&config.sidecar)?;
-    let answered = client::health(&socket, ANSWERS_WITHIN);
-    let pid = answered
-        .and_then(|health| i32::try_from(health.pid).ok())
-        .or(holder.pid.filter(|pid| is_ours(*pid)));
-    let Some(pid) = pid else {
-        bail!(
-            "something holds {} and does not say what it is; see who does with `fuser {}`",
-            path.display(),
-            path.display()
-        );
-    };
-    let stopped = |killed| {
-        Ok(Some(Stopped {
-            pid,
-            roles: holder.roles.clone(),
-            killed,
-        }))
-    };
-    lock::tell_to_stop(pid)?;
-    if lock::wait_for(&path, STOPPED_WITHIN)?.is_some() {
-        wait_for_end(pid);
-        return stopped(false);
-    }
-    // One that was stopped by a signal hears nothing else.
-    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-    if lock::wait_for(&path, KILLED_WITHIN)?.is_some() {
-        wait_for_end(pid);
-        return stopped(true);
-    }
-    bail!("smoltbot {} (pid {pid}) cannot be stopped", holder.roles)
-}
-
-/// A process that has let go of its files is on its way out; whoever has stopped it wants it gone.
-fn wait_for_end(pid: i32) {
-    let began = Instant::now();
-    while kill(Pid::from_raw(pid), None).is_ok() && began.elapsed() < GONE_WITHIN {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// Whether a process may be smoltbot, as far as the system tells.
-fn is_ours(pid: i32) -> bool {
-    match fs::read(format!("/proc/{pid}/cmdline")) {
-        Ok(line) => line
-            .windows(b"smoltbot".len())
-            .any(|words| words == b"smoltbot"),
-        Err(_) => !Path::new("/proc/self").exists(),
-    }
-}
-
-/// In the process that was started: leaves the session of whoever started it.
-///
-/// # Errors
-/// What the operating system says.
-pub(crate) fn leave_session(behind: &Behind) -> anyhow::Result<()> {
-    if behind.background.is_some() {
-        setsid().context("no session of its own")?;
-    }
-    Ok(())
-}
-
-/// In the process that was started: its roles run, and whoever waits for that may go on.
-///
-/// # Errors
-/// What the operating system says.
-pub(crate) fn ready(behind: &Behind) -> anyhow::Result<()> {
-    if behind.background.is_some() {
-        went_well(behind)?;
-        dup2_stdin(File::open("/dev/null")?)?;
-    }
-    Ok(())
-}
-
-/// In the process that was started: takes the home's lock. That another one has it is no reason not to try again when that
-/// one has gone.
-///
-/// # Errors
-/// When another process has it.
-pub(crate) fn take_home(home: &Home, roles: &str, behind: &Behind) -> anyhow::Result<HomeLock> {
-    lock::take(&home.lock_file(), roles, behind.on_demand).inspect_err(|_| {
-        let _ = went_well(behind);
-    })
-}
-
-/// Takes the word about a failed start out of the lock that was handed over.
-fn went_well(behind: &Behind) -> io::Result<()> {
-    if behind.background.is_none() {
-        return Ok(());
-    }
-    File::from(io::stdin().as_fd().try_clone_to_owned()?).set_len(0)
 }

@@ -2,31 +2,36 @@
 
 mod agents;
 mod background;
+mod card;
+mod check;
 mod conscience;
+mod database;
 mod import;
 mod mcp_proxy;
 mod quarantine;
 mod redact;
 mod service;
 mod token;
+mod traces;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use aap::{AgentId, Timestamp, TraceId};
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use trace_store_postgres::schema::MAX_RETENTION_DAYS;
+use clap::{Parser, Subcommand};
 
-use crate::postgres::MONTHS_AHEAD;
 pub(crate) use agents::{Doctor, Init, Uninstall};
 pub(crate) use background::{Behind, Down};
+pub(crate) use card::CardTask;
+pub(crate) use check::Check;
 pub(crate) use conscience::{ConscienceTask, Explain};
+pub(crate) use database::{Database, DbTask, Retention};
 pub(crate) use import::Import;
 pub(crate) use mcp_proxy::McpProxy;
 pub(crate) use quarantine::{QuarantineTask, Which};
 pub(crate) use redact::Redact;
 pub(crate) use service::{How, Manager, ServiceTask};
 pub(crate) use token::TokenTask;
+pub(crate) use traces::{Export, ExportFormat, Logs};
 
 /// See what an AI agent did, what it refused and why, and check it.
 ///
@@ -198,142 +203,11 @@ impl Command {
     }
 }
 
-/// What to do with the alignment card.
-#[derive(Debug, Subcommand)]
-pub(crate) enum CardTask {
-    /// Say what the card in force says
-    Show {
-        /// Answer with the card itself
-        #[arg(long)]
-        json: bool,
-    },
-    /// Change the card in $VISUAL or $EDITOR; the result is checked, then signed and in force
-    ///
-    /// Something wrong with it is told by line, the card in force stays, and the next edit goes on with what was written.
-    Edit,
-    /// Say everything that is wrong with a card, by line, and what is odd; exit code 1 when it is no valid card
-    Validate {
-        /// A card; this agent's own card.json unless given
-        file: Option<PathBuf>,
-        /// Answer in JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Send the card in force to the edge, signed, and say what the edge answers
-    ///
-    /// A running smoltbot does so by itself.
-    Publish {
-        /// Answer in JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// List the card's versions, newest first: those on this machine and those at the edge
-    History {
-        /// Answer in JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
 /// The agent of `hook AGENT`, when that and nothing else was typed after the program's name.
 pub(crate) fn plain_hook(mut typed: impl Iterator<Item = OsString>) -> Option<String> {
     let (command, agent, more) = (typed.next()?, typed.next()?, typed.next());
     let agent = agent.into_string().ok()?;
     (command == "hook" && more.is_none() && !agent.starts_with('-')).then_some(agent)
-}
-
-/// What to check.
-#[derive(Debug, Args)]
-pub(crate) struct Check {
-    /// The tool's name; exec, bash, Bash, shell and `execute_command` are shells
-    #[arg(required_unless_present = "stdin", requires = "params")]
-    pub(crate) tool: Option<String>,
-    /// Its parameters as a JSON object, such as '{"command":"rm -rf /"}'
-    #[arg(required_unless_present = "stdin")]
-    pub(crate) params: Option<String>,
-    /// The directory that the call would run in
-    #[arg(long)]
-    pub(crate) cwd: Option<String>,
-    /// Answer in JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Read NDJSON {"tool","params","cwd"} and answer a verdict a line
-    #[arg(long, conflicts_with_all = ["tool", "params", "cwd"])]
-    pub(crate) stdin: bool,
-}
-
-/// What an export is written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExportFormat {
-    /// Chains, notes, keys, cards and documents, for `smoltbot verify`
-    Archive,
-    /// A trace a line
-    Ndjson,
-    /// A table, RFC 4180
-    Csv,
-    /// Spans in OTLP's JSON
-    Otlp,
-}
-
-/// Which traces, and where to.
-#[derive(Debug, Args)]
-pub(crate) struct Export {
-    /// Only refusals
-    #[arg(long)]
-    pub(crate) denied: bool,
-    /// Only this agent's
-    #[arg(long, value_name = "ID")]
-    pub(crate) agent: Option<AgentId>,
-    /// Only this tool's
-    #[arg(long, value_name = "NAME")]
-    pub(crate) tool: Option<String>,
-    /// Only what this rule decided
-    #[arg(long, value_name = "ID")]
-    pub(crate) rule: Option<String>,
-    /// Only what violated, or would have violated, this value
-    #[arg(long, value_name = "VALUE")]
-    pub(crate) value: Option<String>,
-    /// Only this session's
-    #[arg(long, value_name = "ID")]
-    pub(crate) session: Option<String>,
-    /// Only what this runtime asked for
-    #[arg(long, value_name = "NAME")]
-    pub(crate) runtime: Option<String>,
-    /// From this time on, such as 2026-11-21T00:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
-    pub(crate) since: Option<Timestamp>,
-    /// Up to this time, which is not in it any more
-    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
-    pub(crate) until: Option<Timestamp>,
-    /// Send spans to this receiver of OpenTelemetry, such as `http://127.0.0.1:4318`, instead of writing a file
-    #[arg(long, value_name = "ENDPOINT", conflicts_with_all = ["format", "output"])]
-    pub(crate) otlp: Option<String>,
-    /// A header for that receiver, several times if need be; those of `OTEL_EXPORTER_OTLP_HEADERS` unless given
-    #[arg(long = "header", value_name = "NAME=VALUE", requires = "otlp")]
-    pub(crate) headers: Vec<String>,
-    /// In which form
-    #[arg(long, value_enum, default_value_t = ExportFormat::Archive)]
-    pub(crate) format: ExportFormat,
-    /// Write it into this file, which is there when it is whole and not before; standard output unless given
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-}
-
-/// Which traces, and how.
-#[derive(Debug, Args)]
-pub(crate) struct Logs {
-    /// How many
-    #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
-    pub(crate) count: u32,
-    /// Go on with new traces as they come
-    #[arg(short, long)]
-    pub(crate) follow: bool,
-    /// Only refusals
-    #[arg(long)]
-    pub(crate) denied: bool,
-    /// One JSON object a line
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[cfg(test)]
@@ -366,93 +240,4 @@ mod tests {
             assert_eq!(plain, parsed, "{typed:?}");
         }
     }
-}
-
-/// Which database.
-#[derive(Debug, Args)]
-pub(crate) struct Database {
-    /// Where the edge keeps traces: `sqlite:/path/to/edge.db` or `postgres://user@host/database`
-    ///
-    /// Instead of the key `edge.database_url`. Others on this machine can see arguments: write a password into
-    /// smoltbot.toml or `SMOLTBOT_EDGE__DATABASE_URL`.
-    #[arg(long, value_name = "URL", global = true)]
-    pub(crate) database_url: Option<String>,
-}
-
-/// What to do with the database.
-#[derive(Debug, Subcommand)]
-pub(crate) enum DbTask {
-    /// Bring the schema up to date; safe to repeat
-    ///
-    /// Postgres wants a superuser, or the database's owner with CREATEROLE. Makes the roles `smoltbot_owner`, `ingest`, `anon`
-    /// and `service_role` where they are missing, and partitions for this month and the next two.
-    Migrate {
-        /// Answer in JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show the schema's version, what is pending, partitions with their sizes, retention and roles
-    Status {
-        /// Answer in JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Make partitions ahead, and drop what is older than the retention
-    ///
-    /// An edge does this by itself once a day.
-    Partition {
-        /// For how many months after this one
-        #[arg(long, value_name = "MONTHS", default_value_t = MONTHS_AHEAD, value_parser = clap::value_parser!(u8).range(0..=24))]
-        ahead: u8,
-        /// Keep traces for so many days from now on, in whole months; `off` keeps them for good
-        #[arg(long, value_name = "DAYS|off", value_parser = retention)]
-        retention: Option<Retention>,
-        /// Answer in JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Erase content: document, reason, session. That something happened stays, with its place in the chain
-    #[command(group = clap::ArgGroup::new("what").required(true))]
-    Erase {
-        /// One trace
-        #[arg(long, value_name = "ID", group = "what")]
-        trace: Option<TraceId>,
-        /// One session of an agent
-        #[arg(long, value_name = "AGENT/ID", group = "what", value_parser = session)]
-        session: Option<(AgentId, String)>,
-        /// Everything of an agent
-        #[arg(long, value_name = "ID", group = "what")]
-        agent: Option<AgentId>,
-        /// Answer in JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// How long traces are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Retention {
-    /// For so many days.
-    Days(u32),
-    /// For good.
-    Off,
-}
-
-fn retention(text: &str) -> Result<Retention, String> {
-    if text == "off" {
-        return Ok(Retention::Off);
-    }
-    match text.parse() {
-        Ok(days) if (1..=MAX_RETENTION_DAYS).contains(&days) => Ok(Retention::Days(days)),
-        _ => Err(format!("write 1 to {MAX_RETENTION_DAYS} days, or off")),
-    }
-}
-
-fn session(text: &str) -> Result<(AgentId, String), String> {
-    let (agent, session) = text
-        .split_once('/')
-        .filter(|(_, session)| !session.is_empty())
-        .ok_or("write the agent's id, a slash, and the session's id")?;
-    let agent = agent.parse().map_err(|error| format!("{agent}: {error}"))?;
-    Ok((agent, session.to_owned()))
 }

@@ -1,7 +1,10 @@
 //! The roles that run side by side, how they are started, and how they stop: what produces first, what keeps last.
 
+mod chat;
+mod edge;
 mod exporting;
 mod resting;
+mod shipping;
 mod token;
 mod watch;
 
@@ -14,25 +17,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aap::Gate;
 use anyhow::{Context as _, bail};
-use edge_server::{Dns, Limits, Live};
 use smoltbot_config::Home;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch as told};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use trace_plugin::{Recorder, ShipOptions, Shipper, TracePlugin, intake};
-use trace_store::{TraceReader, TraceWriter};
-use trace_store_sqlite::SqliteStore;
+use trace_plugin::{Recorder, intake};
 
 use crate::agent::{self, Agent};
-use crate::chat::Chat;
-use crate::cli::Behind;
-use crate::database::Database;
+use crate::output;
 use crate::policies::Policies;
-use crate::{cards, output, postgres};
 use resting::{Rests, idle};
 
 /// How long everything together may take to stop.
@@ -138,184 +134,6 @@ impl Stack {
         self.say(&line)?;
         self.recorder = Some(Arc::clone(&recorder));
         Ok(recorder)
-    }
-
-    /// Serves the chat. The agent's workspace is there.
-    pub(crate) fn start_gateway(
-        &mut self,
-        agent: &Agent,
-        recorder: &Arc<Recorder>,
-        chat: Chat,
-        listener: TcpListener,
-        dashboard: &str,
-        behind: &Behind,
-    ) -> anyhow::Result<()> {
-        let tokens = self.tokens(agent)?;
-        let token = tokens.borrow().clone();
-        let workspace = agent::workspace(&agent.config);
-        let budget = Duration::from_millis(agent.config.conscience.budget_ms);
-        let gate = Gate::new(Arc::new(TracePlugin::new(Arc::clone(recorder), budget)));
-        let address = listener.local_addr()?;
-        output::line(&format!("model      {}", chat.models.told()))?;
-        if !chat.tools.mcp_servers.is_empty() {
-            let servers = chat.tools.mcp_servers.iter();
-            let names = servers.map(gateway::tools::McpServer::name);
-            let names: Vec<&str> = names.collect();
-            self.say(&format!("mcp        {}", names.join(", ")))?;
-        }
-        let options = gateway::Options {
-            tokens: Some(tokens),
-            extra_hosts: agent.config.gateway.extra_hosts.clone(),
-            model: chat.router,
-            thinking: chat.thinking,
-            webhooks: chat.webhooks,
-            tools: chat.tools,
-            database: Some(agent::conversations(&agent.config)),
-            context_tokens: agent.config.agent.context_tokens,
-            ..gateway::Options::new(&token, workspace, dashboard)
-        };
-        let stop = CancellationToken::new();
-        let serving = gateway::serve(listener, gate, options, stop.clone());
-        // First in the list: whoever asks for calls stops before whoever records them.
-        let task = tokio::spawn(async move { Ok(serving.await?) });
-        self.roles.insert(
-            0,
-            Role {
-                name: "gateway",
-                stop,
-                task,
-            },
-        );
-        if behind.background.is_some() {
-            // A log is no place for what opens it.
-            return output::line(&format!(
-                "gateway    http://{address} (`smoltbot status` shows the way in)"
-            ));
-        }
-        output::line(&format!(
-            "gateway    {}",
-            gateway::page_url(address, &token)
-        ))
-    }
-
-    /// Ships what the recorder spools, and sends it to `receiver` as well if there is one.
-    pub(crate) fn start_shipper(
-        &mut self,
-        agent: &Agent,
-        recorder: &Arc<Recorder>,
-        api_url: &str,
-        receiver: Option<Receiver>,
-    ) -> anyhow::Result<()> {
-        let options = ShipOptions {
-            api_url: api_url.to_owned(),
-            batch_size: agent.config.batch_size,
-            timeout: agent.config.timeout,
-            spool: agent.config.home.spool_file(),
-        };
-        let card = agent.card.clone().sign(agent.identity.key());
-        let (told, cards) = told::channel(card.clone());
-        let shipper = Shipper::new(&options, agent.identity.clone(), card)?
-            .bounded(agent.config.spool.max_bytes)
-            .following(cards);
-        let stop = CancellationToken::new();
-        let (owner, judging) = (agent.clone(), Arc::clone(recorder));
-        let changed = Arc::new(Notify::new());
-        let looking = Arc::clone(&changed);
-        let following = cards::follow(owner, roots(agent), judging, told, looking, stop.clone());
-        self.add(
-            "card",
-            async move {
-                following.await;
-                Ok(())
-            },
-            stop,
-        );
-        let stop = CancellationToken::new();
-        let home = agent.config.home.clone();
-        let (judging, token) = (Arc::clone(recorder), Arc::clone(&self.token_changed));
-        let watching = watch::watch(home, judging, changed, token, stop.clone());
-        self.add(
-            "watch",
-            async move {
-                watching.await;
-                Ok(())
-            },
-            stop,
-        );
-        let stop = CancellationToken::new();
-        let recorded = recorder.recorded();
-        let stopped = stop.clone();
-        self.add(
-            "shipper",
-            async move {
-                shipper.run(recorded, stopped).await;
-                Ok(())
-            },
-            stop,
-        );
-        self.start_exporter(agent, recorder, receiver)
-    }
-
-    /// Serves the edge and its dashboard from a database.
-    pub(crate) async fn start_edge(
-        &mut self,
-        config: &smoltbot_config::Config,
-        database: Database,
-        listener: TcpListener,
-    ) -> anyhow::Result<()> {
-        let address = listener.local_addr()?;
-        let edge = &config.edge;
-        let limits = Limits {
-            per_minute: edge.limit_per_minute,
-            ip_per_minute: edge.limit_ip_per_minute,
-            new_agents_per_hour: edge.limit_new_agents_per_hour,
-            global_per_minute: edge.limit_global_per_minute,
-        };
-        let dns = match edge.dns {
-            smoltbot_config::Dns::Off => Dns::Off,
-            smoltbot_config::Dns::System => Dns::System,
-            smoltbot_config::Dns::Server(address) => Dns::Server(address),
-        };
-        match database {
-            Database::Sqlite(path) => {
-                let store = Arc::new(SqliteStore::open(&path)?);
-                self.serve_edge(listener, store, limits, Arc::default(), dns);
-            }
-            Database::Postgres(url) => {
-                let (store, upkeep) = postgres::open(&url).await?;
-                let live = Arc::new(Live::new());
-                let Some(upkeep) = upkeep else {
-                    self.serve_edge(listener, Arc::new(store), limits, live, dns);
-                    return output::line(&format!("edge       http://{address}"));
-                };
-                let woken = Arc::clone(&live);
-                // Other processes store in the same database.
-                let heard = store.connections().listen(move || woken.wake());
-                self.serve_edge(listener, Arc::new(store), limits, live, dns);
-                let stop = CancellationToken::new();
-                let stopped = stop.clone();
-                let work = async move {
-                    upkeep.run(stopped).await;
-                    drop(heard);
-                    Ok(())
-                };
-                self.add("upkeep", work, stop);
-            }
-        }
-        output::line(&format!("edge       http://{address}"))
-    }
-
-    fn serve_edge<S: TraceReader + TraceWriter>(
-        &mut self,
-        listener: TcpListener,
-        store: Arc<S>,
-        limits: Limits,
-        live: Arc<Live>,
-        dns: Dns,
-    ) {
-        let stop = CancellationToken::new();
-        let serving = edge_server::serve_with(listener, store, limits, live, dns, stop.clone());
-        self.add("edge", async move { Ok(serving.await?) }, stop);
     }
 
     /// Runs until Ctrl-C, SIGTERM, or the end of a role; then stops everything, the recorder before the shipper.

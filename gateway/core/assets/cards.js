@@ -179,7 +179,10 @@ export function questionCard(question) {
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ decision }),
       });
-      if (response.ok) return;
+      if (response.ok) {
+        document.dispatchEvent(new Event("decided"));
+        return;
+      }
       const problem = await response.json().catch(() => ({}));
       said.textContent = sentence(problem.detail || `The gateway answered ${response.status}.`);
       if (response.status === 404) return;

@@ -74,9 +74,11 @@ async function say(message, { pictures, names, sent } = { pictures: [], names: [
   const said = { said: message, names, blocks: turn.blocks, answer };
   turns.push(said);
   running = null;
+  // Who is somewhere else by now stays there.
+  const here = [document.body, send, field].includes(document.activeElement);
   keep();
   update();
-  field.focus();
+  if (here) field.focus();
   // What was chosen here is gone with the page; the gateway has kept it.
   if (pictures.length && sessionId) {
     said.pictures = await lastPictures(sessionId).catch(() => []);
@@ -191,8 +193,6 @@ field.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey) {
     event.preventDefault();
     submit();
-  } else if (event.key === "Escape" && running) {
-    running.abort();
   } else if ((event.key === "ArrowUp" && (!field.value || recalled)) || (event.key === "ArrowDown" && recalled)) {
     const next = recalled + (event.key === "ArrowUp" ? 1 : -1);
     if (next > turns.length) return;
@@ -205,6 +205,15 @@ field.addEventListener("keydown", (event) => {
   }
 });
 
+// Wherever the focus is; but what is open in front of the page takes the key first.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.isComposing || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+  if (running) running.abort();
+});
+
+// The buttons of an answered question go; whoever pressed one goes on in the composer.
+document.addEventListener("decided", () => field.focus());
+
 // A message that can be tried goes into the composer; the person sends it.
 document.addEventListener("attempt", (event) => {
   field.value = event.detail;
@@ -213,7 +222,12 @@ document.addEventListener("attempt", (event) => {
 });
 
 for (const button of document.querySelectorAll("[data-message]")) {
-  button.addEventListener("click", () => { if (!running) say(button.dataset.message); });
+  button.addEventListener("click", () => {
+    if (running) return;
+    // The button is about to be hidden.
+    field.focus();
+    say(button.dataset.message);
+  });
 }
 
 fresh.addEventListener("click", leave);

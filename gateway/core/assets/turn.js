@@ -100,6 +100,11 @@ export function pastTurn(blocks, answer) {
   return item;
 }
 
+/** What Tab stops at within an element. */
+function stops(element) {
+  return [...element.querySelectorAll("a[href], button, summary")];
+}
+
 /** A turn that is under way; `grown` is told when there is more to see. */
 export function liveTurn(grown) {
   const item = make("li", "turn");
@@ -119,8 +124,13 @@ export function liveTurn(grown) {
 
   const draw = (at) => {
     const element = show(blocks[at]);
-    if (elements[at]) elements[at].replaceWith(element);
-    else item.append(element);
+    const before = elements[at];
+    if (before) {
+      // Who has gone to a link or a fold of it stays there.
+      const focused = stops(before).indexOf(document.activeElement);
+      before.replaceWith(element);
+      stops(element)[focused]?.focus({ preventScroll: true });
+    } else item.append(element);
     elements[at] = element;
     grown();
   };

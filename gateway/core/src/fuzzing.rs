@@ -7,6 +7,10 @@ pub use crate::protocol::probe::{connect, frame, sieve};
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::panic::catch_unwind;
+    use std::path::{Path, PathBuf};
+
     use proptest::prelude::*;
 
     /// Rubbish, and text that is nearly what is expected.
@@ -56,6 +60,41 @@ mod tests {
         "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"x\"}}\n\n",
         "{\"message\":{\"content\":\"x\"},\"done\":false}\n",
     ];
+
+    type Target = fn(&[u8]);
+    const TARGETS: [(&str, Target); 5] = [
+        ("connect", super::connect),
+        ("frame", super::frame),
+        ("sieve", super::sieve),
+        ("stream", super::stream),
+        ("webhook", super::webhook),
+    ];
+
+    /// What runs begin with, and everything that one has found.
+    #[test]
+    fn every_seed_of_every_target_holds() {
+        let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+        let list = |path: &str| {
+            let entries = fs::read_dir(home.join(path)).unwrap();
+            let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+            paths.sort();
+            paths
+        };
+        let names = TARGETS.map(|(name, _)| name.to_owned());
+        let told = |path: &PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();
+        let files: Vec<String> = list("fuzz_targets").iter().map(told).collect();
+        assert_eq!(files, names, "a target that is not listed here");
+        for (name, target) in TARGETS {
+            for seed in list(&format!("seeds/{name}")) {
+                let bytes = fs::read(&seed).unwrap();
+                assert!(
+                    catch_unwind(|| target(&bytes)).is_ok(),
+                    "{}",
+                    seed.display()
+                );
+            }
+        }
+    }
 
     proptest! {
         #[test]

@@ -130,10 +130,13 @@ pub const MAX_PATTERN_SIZE: usize = 1024 * 1024;
 /// Bytes of a `.gitignore` that are read: 256 KiB. A line that goes on behind them counts for nothing.
 pub const MAX_IGNORE_BYTES: u64 = 256 * 1024;
 
-/// Bytes of an answer that `http_fetch` takes unless asked for another number: 256 KiB.
+/// Bytes of a page that `http_fetch` takes unless asked for another number: 256 KiB of HTML, of which most is no text. Of other texts it
+/// takes no more than [`MAX_RESULT_BYTES`], for nobody would be told of the rest; of what is no text, nothing.
 pub const DEFAULT_FETCH_BYTES: usize = 256 * 1024;
-/// Bytes of an answer that `http_fetch` may be asked for: 2 MiB.
+/// Bytes of a page that `http_fetch` may be asked for: 2 MiB.
 pub const MAX_FETCH_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes that are told of one header of an answer: 1 KiB. A server may send hundreds of KiB.
+pub const MAX_FETCHED_HEADER_BYTES: usize = 1024;
 /// How long a fetch may take, redirects included.
 pub const FETCH_TIME: Duration = Duration::from_secs(30);
 /// Redirects that a fetch follows.

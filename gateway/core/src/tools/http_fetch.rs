@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
+mod answer;
 mod page;
 mod reach;
 
@@ -26,21 +27,12 @@ pub use reach::{Allowed, OddAllowance};
 use super::{Failure, Output, Running, Tool, Workspace, arguments};
 use crate::limits::{
     DEFAULT_FETCH_BYTES, FETCH_TIME, MAX_FETCH_BYTES, MAX_FETCH_HEADERS, MAX_REDIRECTS,
+    MAX_RESULT_BYTES,
 };
 use reach::{Names, Pinned};
 
 /// Methods that a request may have.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-/// Headers of an answer that a model may have a use for.
-const TOLD: [HeaderName; 6] = [
-    header::LOCATION,
-    header::RETRY_AFTER,
-    header::LAST_MODIFIED,
-    header::ETAG,
-    header::WWW_AUTHENTICATE,
-    header::LINK,
-];
-
 /// Fetches URLs.
 pub struct HttpFetch {
     allowed: Vec<Allowed>,
@@ -98,7 +90,7 @@ impl HttpFetch {
             let sending = self.send(&asking, deadline);
             let response = timeout_at(deadline, sending).await.map_err(|_| late())??;
             let Some(next) = asking.redirected(&response)? else {
-                let answering = answer(&asking.url, response, most, redirects);
+                let answering = answer::read(&asking, response, most, redirects);
                 return timeout_at(deadline, answering).await.map_err(|_| late())?;
             };
             redirects += 1;
@@ -180,7 +172,7 @@ impl Asking {
             let value = value.as_str().ok_or_else(odd)?;
             headers.insert(name, HeaderValue::try_from(value).map_err(|_| odd())?);
         }
-        // reqwest decodes nothing here, so nothing may come packed.
+        // reqwest decodes nothing here, so nothing may come packed; what does is not read.
         headers.insert(
             header::ACCEPT_ENCODING,
             HeaderValue::from_static("identity"),
@@ -206,7 +198,7 @@ impl Asking {
             StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
             _ => return Ok(None),
         };
-        let location = String::from_utf8_lossy(location.as_bytes());
+        let location = answer::told(location);
         let url = self.url.join(&location).map_err(|error| {
             Failure::new(format!(
                 "`{}` redirects to `{location}`, which is not a URL: {error}",
@@ -246,62 +238,6 @@ impl Asking {
     }
 }
 
-/// Reads what came, up to `most` bytes.
-async fn answer(
-    url: &Url,
-    mut response: Response,
-    most: usize,
-    redirects: usize,
-) -> Result<Value, Failure> {
-    let status = response.status();
-    let kind = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
-    let announced = response.content_length();
-    let mut answer = json!({"url": url.as_str(), "status": status.as_u16(), "content_type": kind});
-    if redirects > 0 {
-        answer["redirects"] = json!(redirects);
-    }
-    for name in &TOLD {
-        if let Some(value) = response.headers().get(name) {
-            answer[name.as_str()] = json!(String::from_utf8_lossy(value.as_bytes()));
-        }
-    }
-    let mut body = Vec::new();
-    let mut truncated = false;
-    while let Some(chunk) = response.chunk().await.map_err(|error| Failure {
-        message: format!(
-            "`{url}` broke off after {} bytes: {}",
-            body.len(),
-            causes(&error)
-        ),
-        result: answer.clone(),
-    })? {
-        let room = most - body.len();
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if chunk.len() > room {
-            truncated = true;
-            break;
-        }
-    }
-    if truncated {
-        let of = announced.map_or("more".to_owned(), |all| format!("{all} bytes"));
-        answer["truncated"] = json!(format!(
-            "the first {most} bytes of {of}; `max_bytes` allows up to {MAX_FETCH_BYTES}"
-        ));
-    }
-    match page::text(&kind, &body) {
-        Some(text) => answer["body"] = json!(text),
-        None => {
-            answer["binary"] = json!(format!("{} bytes that are no text", body.len()));
-        }
-    }
-    Ok(answer)
-}
-
 /// An error with what caused it, which reqwest leaves to its reader.
 fn causes(error: &reqwest::Error) -> String {
     let mut text = String::new();
@@ -322,7 +258,7 @@ impl Tool for HttpFetch {
 
     fn description(&self) -> &'static str {
         "Sends one HTTP request to the public internet and answers with status and text; HTML is reduced to what a person \
-         would read."
+         would read. What is no text is not read."
     }
 
     fn schema(&self) -> Value {
@@ -333,7 +269,10 @@ impl Tool for HttpFetch {
                 "method": {"type": "string", "enum": METHODS, "default": "GET"},
                 "headers": {"type": "object", "additionalProperties": {"type": "string"}},
                 "body": {"type": "string"},
-                "max_bytes": {"type": "integer", "minimum": 1, "maximum": MAX_FETCH_BYTES, "default": DEFAULT_FETCH_BYTES},
+                "max_bytes": {
+                    "type": "integer", "minimum": 1, "maximum": MAX_FETCH_BYTES, "default": DEFAULT_FETCH_BYTES,
+                    "description": format!("of a page of HTML; of other texts the first {MAX_RESULT_BYTES} bytes are read at most"),
+                },
             },
             "required": ["url"],
             "additionalProperties": false,

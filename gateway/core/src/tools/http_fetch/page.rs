@@ -8,12 +8,23 @@ const WINDOWS: [char; 32] = [
     '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
-/// The text of a body of this content type; none if it is no text.
-pub(super) fn text(kind: &str, body: &[u8]) -> Option<String> {
+/// A content type in small letters, without and with what follows it.
+fn media(kind: &str) -> (String, String) {
     let kind = kind.to_ascii_lowercase();
     let (media, rest) = kind.split_once(';').unwrap_or((&kind, ""));
-    let media = media.trim();
-    let told_text = media.starts_with("text/")
+    (media.trim().to_owned(), rest.to_owned())
+}
+
+/// Whether a content type says nothing.
+fn is_unknown(media: &str) -> bool {
+    media.is_empty() || media == "application/octet-stream"
+}
+
+/// Whether a body of this content type may be text.
+pub(super) fn may_be_text(kind: &str) -> bool {
+    let (media, _) = media(kind);
+    media.starts_with("text/")
+        || is_unknown(&media)
         || [
             "json",
             "xml",
@@ -26,24 +37,38 @@ pub(super) fn text(kind: &str, body: &[u8]) -> Option<String> {
             "sql",
         ]
         .iter()
-        .any(|ending| media.ends_with(ending));
-    let unknown = media.is_empty() || media == "application/octet-stream";
-    if !told_text && !unknown {
+        .any(|ending| media.ends_with(ending))
+}
+
+/// Whether a body of this content type that begins so is a page of HTML.
+pub(super) fn is_page(kind: &str, start: &[u8]) -> bool {
+    let (media, _) = media(kind);
+    let begins = |word: &str| {
+        let start = start.trim_ascii_start();
+        let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+        start
+            .get(..word.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    media.contains("html") || (is_unknown(&media) && (begins("<!doctype") || begins("<html")))
+}
+
+/// The text of a body of this content type; none if it is no text.
+pub(super) fn text(kind: &str, body: &[u8]) -> Option<String> {
+    if !may_be_text(kind) {
         return None;
     }
+    let (media, rest) = media(kind);
     let charset = rest
         .split(';')
         .find_map(|part| part.trim().strip_prefix("charset="))
         .map_or("", |name| name.trim_matches(['"', '\'', ' ']));
-    let text = decode(charset, body, unknown)?;
-    let start = text
-        .trim_start()
-        .get(..9)
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let is_html =
-        media.contains("html") || (unknown && (start == "<!doctype" || start.starts_with("<html")));
-    Some(if is_html { html::readable(&text) } else { text })
+    let text = decode(charset, body, is_unknown(&media))?;
+    Some(if is_page(kind, body) {
+        html::readable(&text)
+    } else {
+        text
+    })
 }
 
 fn decode(charset: &str, body: &[u8], unknown: bool) -> Option<String> {

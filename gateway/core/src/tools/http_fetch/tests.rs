@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use super::reach::Asking as Resolving;
 use super::*;
+use crate::limits::MAX_FETCHED_HEADER_BYTES;
 
 /// Names and their addresses, another set each time they are asked for.
 struct Table(Mutex<VecDeque<Vec<IpAddr>>>);
@@ -31,7 +32,9 @@ fn addresses(texts: &[&str]) -> Vec<IpAddr> {
 }
 
 /// Serves these answers, one a connection, and tells what it was asked.
-async fn serve(answers: Vec<String>) -> (u16, tokio::task::JoinHandle<Vec<String>>) {
+async fn serve(
+    answers: Vec<impl Into<Vec<u8>> + Send + 'static>,
+) -> (u16, tokio::task::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let serving = tokio::spawn(async move {
@@ -55,7 +58,7 @@ async fn serve(answers: Vec<String>) -> (u16, tokio::task::JoinHandle<Vec<String
                 }
             }
             // Who has read enough may have gone.
-            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.write_all(&answer.into()).await;
         }
         asked
     });
@@ -269,6 +272,141 @@ async fn answers_are_taken_up_to_a_size_and_a_time() {
     drop(listener);
     let error = fetch(&slow, json!({ "url": url })).await.unwrap_err();
     assert!(error.message.contains("refused"), "{error}");
+}
+
+/// Fetches what a server answers with these bytes.
+async fn fetched(answer: impl Into<Vec<u8>> + Send + 'static, asked: Value) -> Value {
+    let (port, _serving) = serve(vec![answer]).await;
+    let mut asked = asked;
+    asked["url"] = json!(format!("http://127.0.0.1:{port}/"));
+    fetch(&fetcher(port, vec![]), asked).await.unwrap()
+}
+
+#[tokio::test]
+async fn no_more_is_read_than_can_be_told() {
+    let long = "a line of text\n".repeat(DEFAULT_FETCH_BYTES / 15);
+    let plain = answering("200 OK", "content-type: text/plain\r\n", &long);
+    let answer = fetched(plain, json!({"max_bytes": MAX_FETCH_BYTES})).await;
+    assert_eq!(answer["body"], long[..MAX_RESULT_BYTES]);
+    assert_eq!(
+        answer["truncated"],
+        format!(
+            "the first {MAX_RESULT_BYTES} bytes of {} bytes; some servers tell the rest when the header Range says bytes={MAX_RESULT_BYTES}-",
+            long.len()
+        )
+    );
+
+    // Of a page more is read, as most of it is no text; and what is left of it is cut in the middle.
+    let style = format!("<style>{}</style>", "p{}".repeat(50_000));
+    let page = format!("<html>{style}<p>the end of it");
+    let page = answering("200 OK", "", &page);
+    let answer = fetched(page, json!({})).await;
+    assert_eq!(
+        (&answer["body"], &answer["truncated"]),
+        (&json!("the end of it"), &Value::Null)
+    );
+    let page = answering(
+        "200 OK",
+        "content-type: text/html\r\n",
+        &format!("{long}<p>{long}"),
+    );
+    let answer = fetched(page, json!({})).await;
+    let body = answer["body"].as_str().unwrap();
+    assert!(body.len() <= MAX_RESULT_BYTES + 64, "{}", body.len());
+    assert!(body.contains("bytes cut here"));
+    let truncated = answer["truncated"].as_str().unwrap();
+    assert!(
+        truncated.starts_with(&format!("the first {DEFAULT_FETCH_BYTES} bytes of "))
+            && truncated.contains("`max_bytes` allows up to")
+            && truncated.ends_with("bytes of its text were cut out of the middle"),
+        "{truncated}"
+    );
+
+    // Latin-1 grows when it is decoded.
+    let mut wide =
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=latin1\r\nconnection: close\r\n\r\n"
+            .to_vec();
+    wide.resize(wide.len() + MAX_RESULT_BYTES, 0xe4);
+    let answer = fetched(wide, json!({})).await;
+    assert!(answer["body"].as_str().unwrap().len() <= MAX_RESULT_BYTES + 64);
+    assert!(
+        answer["truncated"]
+            .as_str()
+            .unwrap()
+            .contains("cut out of the middle")
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_text_or_packed_is_not_read() {
+    for (headers, told) in [
+        ("content-type: image/png\r\n", "7 bytes, no text; not read"),
+        (
+            "content-type: text/html\r\ncontent-encoding: gzip\r\n",
+            "7 bytes, packed (gzip), which was not asked for; not read",
+        ),
+        (
+            "content-type: application/json\r\ncontent-encoding: br\r\n",
+            "7 bytes, packed (br), which was not asked for; not read",
+        ),
+    ] {
+        let answer = fetched(answering("200 OK", headers, "\u{1f}-body-"), json!({})).await;
+        assert_eq!(answer["binary"], told);
+        assert!(answer.get("body").is_none(), "{answer}");
+    }
+    let identity = answering(
+        "200 OK",
+        "content-type: text/plain\r\ncontent-encoding: Identity\r\n",
+        "words",
+    );
+    assert_eq!(fetched(identity, json!({})).await["body"], "words");
+    let nothing = answering("204 No Content", "content-type: image/png\r\n", "");
+    assert_eq!(fetched(nothing, json!({})).await["body"], "");
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: image/png\r\ncontent-length: 99\r\nconnection: close\r\n\r\n";
+    assert_eq!(fetched(head, json!({"method": "HEAD"})).await["body"], "");
+    let long = format!("etag: \"{}\"\r\n", "e".repeat(10_000));
+    let answer = fetched(answering("200 OK", &long, "x"), json!({})).await;
+    let etag = answer["etag"].as_str().unwrap();
+    assert!(
+        etag.len() <= MAX_FETCHED_HEADER_BYTES + 64 && etag.contains("bytes cut here"),
+        "{etag}"
+    );
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_left_alone() {
+    // More than both ends of a connection hold between them: who is not left alone gets rid of all of it.
+    const ENDLESS: usize = 256 * 1024 * 1024;
+    for head in [
+        "content-type: text/plain\r\n",
+        "content-type: text/html\r\n",
+        "content-type: application/zip\r\n",
+        "content-type: text/html\r\ncontent-encoding: gzip\r\n",
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await.unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\n{head}\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let piece = vec![b'x'; 64 * 1024];
+            let mut sent = 0;
+            while sent < ENDLESS && stream.write_all(&piece).await.is_ok() {
+                sent += piece.len();
+            }
+            sent
+        });
+        let url = format!("http://127.0.0.1:{port}/");
+        let answer = fetch(&fetcher(port, vec![]), json!({ "url": url }))
+            .await
+            .unwrap();
+        let text = answer["body"].as_str().map_or(0, str::len);
+        assert!(text <= MAX_RESULT_BYTES + 64, "{text}");
+        let sent = serving.await.unwrap();
+        assert!(sent < ENDLESS, "{head}: {sent} bytes were taken");
+    }
 }
 
 #[tokio::test]
