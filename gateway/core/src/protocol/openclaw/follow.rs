@@ -93,16 +93,27 @@ impl Client {
             calls: HashMap::new(),
         };
         let (client, run) = (self.clone(), Arc::clone(run));
+        let mine = telling.wanted.clone();
         tokio::spawn(async move {
             tokio::select! {
                 () = client.0.out.gone() => {}
                 // Whoever is gone hears nothing.
                 _ = telling.tell(&run) => {}
             }
-            client.watched().runs.remove(run.id());
+            client.watched().forget(run.id(), &mine);
             drop(guard);
         });
         done
+    }
+}
+
+impl Watched {
+    /// The run is told no more by whom `mine` belongs to; whoever asks for it from now on is told from the beginning.
+    fn forget(&mut self, run: &str, mine: &watch::Receiver<bool>) {
+        let told = self.runs.get(run);
+        if told.is_some_and(|told| told.whole.subscribe().same_channel(mine)) {
+            self.runs.remove(run);
+        }
     }
 }
 
@@ -135,10 +146,25 @@ impl Telling {
                 }
                 Some(Event::Thinking(_)) => {}
                 Some(Event::Step(step)) => self.step(&step).await?,
-                Some(Event::Ended(answer)) => self.end(&answer, run.is_out_of_time()).await?,
+                Some(Event::Ended(answer)) => {
+                    if !self.whole && self.is_wanted_at_last(run) {
+                        self.begin(run).await?;
+                    }
+                    self.end(&answer, run.is_out_of_time()).await?;
+                }
                 None => return Ok(()),
             }
         }
+    }
+
+    /// Whether somebody has asked for all of it just now; if not, nobody can any more.
+    fn is_wanted_at_last(&self, run: &Run) -> bool {
+        let mut watched = self.client.watched();
+        let wanted = *self.wanted.borrow();
+        if !wanted {
+            watched.forget(run.id(), &self.wanted);
+        }
+        wanted
     }
 
     /// Begins to tell all of it, with what was said so far.
