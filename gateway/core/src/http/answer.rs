@@ -6,10 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -20,9 +20,22 @@ use super::Room;
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// `GET /health`: alive, and how many sockets of `/ws` have shown the token.
-pub(super) async fn health(State(room): State<Arc<Room>>) -> Response {
-    Json(json!({"status": "ok", "ws_clients": room.sockets.clients()})).into_response()
+/// `GET /health`: alive, and how many sockets of `/ws` have shown the token; to who shows it also what runs, and for how long.
+pub(super) async fn health(State(room): State<Arc<Room>>, headers: HeaderMap) -> Response {
+    let clients = room.sockets.clients();
+    // Who watches it often shows nothing, and is not made to wait for digests.
+    let shows = headers.contains_key(AUTHORIZATION) || headers.contains_key(COOKIE);
+    if !(shows && room.door.admits(&Method::GET, &headers)) {
+        return Json(json!({"status": "ok", "ws_clients": clients})).into_response();
+    }
+    Json(json!({
+        "status": "ok",
+        "ws_clients": clients,
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_ms": room.sockets.uptime_ms(),
+        "runs": room.agent.runs_under_way(),
+    }))
+    .into_response()
 }
 
 /// Any other path.

@@ -133,7 +133,7 @@ impl Sockets {
     }
 
     /// How long the gateway is there.
-    pub(super) fn uptime_ms(&self) -> u64 {
+    pub(crate) fn uptime_ms(&self) -> u64 {
         u64::try_from(self.0.since.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 

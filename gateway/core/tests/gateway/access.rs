@@ -1,6 +1,7 @@
 //! Who may come in, and from where.
 
 use reqwest::StatusCode;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -32,6 +33,15 @@ async fn health_says_one_word_to_anybody() {
         response.text().await.unwrap(),
         r#"{"status":"ok","ws_clients":0}"#
     );
+    let asked = |token: &str| {
+        let asked = house.client.get(house.url("/health")).bearer_auth(token);
+        async { asked.send().await.unwrap().text().await.unwrap() }
+    };
+    assert_eq!(asked("another").await, r#"{"status":"ok","ws_clients":0}"#);
+    let health: Value = serde_json::from_str(&asked(TOKEN).await).unwrap();
+    assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(health["runs"], 0);
+    assert!(health["uptime_ms"].is_u64(), "{health}");
 }
 
 #[tokio::test]
