@@ -7,6 +7,11 @@ use crate::house::TOKEN;
 use crate::talking::Talking;
 
 async fn complete(talking: &Talking, more: Value) -> (u16, Value) {
+    let (status, text) = post(talking, more).await;
+    (status, serde_json::from_str(&text).unwrap())
+}
+
+async fn post(talking: &Talking, more: Value) -> (u16, String) {
     let mut body =
         json!({"model": "smoltbot", "messages": [{"role": "user", "content": "How is it?"}]});
     for (name, value) in more.as_object().unwrap() {
@@ -22,8 +27,7 @@ async fn complete(talking: &Talking, more: Value) -> (u16, Value) {
         .await
         .unwrap();
     let status = response.status().as_u16();
-    let text = response.text().await.unwrap();
-    (status, serde_json::from_str(&text).unwrap())
+    (status, response.text().await.unwrap())
 }
 
 #[tokio::test]
@@ -55,6 +59,28 @@ async fn an_answer_is_json_where_that_is_asked_for() {
             "{text}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_stream_of_json_holds_nothing_but_json() {
+    let answers = vec![
+        Answer::new()
+            .say("Let me look.")
+            .call("list_files", json!({"path": "."})),
+        Answer::text("{\"cold\": true}"),
+    ];
+    let talking = Talking::script(Wire::Ollama, answers).await;
+    let more = json!({"stream": true, "response_format": {"type": "json_object"}});
+    let (status, text) = post(&talking, more).await;
+    assert_eq!(status, 200);
+    let pieces = text
+        .split("\n\n")
+        .filter_map(|event| event.strip_prefix("data: {"));
+    let said: String = pieces
+        .map(|piece| serde_json::from_str::<Value>(&format!("{{{piece}")).unwrap())
+        .filter_map(|piece| Some(piece["choices"][0]["delta"]["content"].as_str()?.to_owned()))
+        .collect();
+    assert_eq!(said, r#"{"cold": true}"#);
 }
 
 #[tokio::test]

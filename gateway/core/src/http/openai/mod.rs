@@ -133,12 +133,14 @@ async fn complete(room: &Arc<Room>, request: Request) -> Result<Response, OpenAi
     }
     let asked = completion.model.clone();
     let (streams, tells_usage) = (completion.stream, completion.tells_usage);
+    let at_once = completion.at_once;
     let ask = completion.into_ask((asked != AGENT).then(|| asked.clone()));
     let run = room.agent.start(ask).map_err(OpenAiError::busy)?;
     let writer = Writer {
         id: format!("chatcmpl-{}", run.id()),
         created: now_ms() / 1000,
         asked,
+        at_once,
     };
     let waiting = Waiting::new(run.follow(), room.stop.clone());
     let answer = if streams {

@@ -23,6 +23,8 @@ pub(super) struct Completion {
     pub(super) model: String,
     pub(super) stream: bool,
     pub(super) tells_usage: bool,
+    /// Whether a stream waits for the answer to be whole: what the agent says between its calls is no part of what must be JSON.
+    pub(super) at_once: bool,
     thinking: Option<Thinking>,
     user: Option<String>,
     last: Vec<Part>,
@@ -104,6 +106,7 @@ impl Completion {
             model,
             stream: body.take("stream", "true or false")?.unwrap_or_default(),
             tells_usage: options.is_some_and(|options| options.include_usage.unwrap_or_default()),
+            at_once: format.is_some() && tools.is_empty(),
             thinking: effort.as_deref().map(thinking).transpose()?,
             user: body.take("user", "a text")?,
             last,

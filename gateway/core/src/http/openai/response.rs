@@ -12,6 +12,8 @@ pub(super) struct Writer {
     pub(super) created: i64,
     /// The model that was asked for.
     pub(super) asked: String,
+    /// Whether a stream tells the words when they are whole.
+    pub(super) at_once: bool,
 }
 
 impl Writer {
@@ -67,7 +69,7 @@ impl Writer {
         if !calls.is_empty() {
             pieces.push(self.chunk(&json!({"tool_calls": calls}), None));
         }
-        if answer.stop_reason == StopReason::Command {
+        if self.at_once || answer.stop_reason == StopReason::Command {
             pieces.push(self.chunk(&json!({"content": text(answer)}), None));
         }
         pieces.push(self.chunk(&json!({}), Some(finish_reason(answer))));

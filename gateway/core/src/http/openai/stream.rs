@@ -54,6 +54,7 @@ fn kept_alive(pieces: impl Stream<Item = Bytes> + Send) -> impl Stream<Item = By
 
 fn piece(writer: &Writer, news: &News, tells_usage: bool) -> Bytes {
     let values = match news {
+        News::Event(Event::Text(_)) if writer.at_once => Vec::new(),
         News::Event(Event::Text(text)) => vec![writer.chunk(&json!({"content": text}), None)],
         News::Event(Event::Thinking(text)) => {
             vec![writer.chunk(&json!({"reasoning_content": text}), None)]
