@@ -82,7 +82,8 @@ async function walk(page) {
   await page.keyboard.press("Tab");
   assert.notEqual(await focused(page), last, "Tab leaves the last stop");
   await top();
-  await page.keyboard.press("Shift+Tab");
+  // Between the first stop and the last there is the browser itself.
+  for (let presses = 0; presses < 3 && (await focused(page)) === "nobody"; presses += 1) await page.keyboard.press("Shift+Tab");
   assert.equal(await focused(page), last, "and comes back to it from the other side");
   return stops;
 }
@@ -90,8 +91,16 @@ async function walk(page) {
 test("Tab goes through the whole page in order, shows where it is, and is never held", () =>
   onPage(browser, {}, async (page) => {
     await open(page);
-    // Earlier, Dashboard, three messages to try, the message, model and thinking.
-    assert.equal(await walk(page), 8, "an empty chat");
+    // Earlier, Dashboard, three messages to try, the message, Attach, model and thinking.
+    assert.equal(await walk(page), 9, "an empty chat");
+    await go(page, /^Attach/);
+    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("Enter")]);
+    await chooser.setFiles({ name: "a.txt", mimeType: "text/plain", buffer: Buffer.from("words") });
+    await page.getByRole("button", { name: "Remove a.txt" }).waitFor();
+    // What takes the file away again, and Send.
+    assert.equal(await walk(page), 11, "with a file");
+    await go(page, /^Remove a.txt$/);
+    await page.keyboard.press("Enter");
     await page.getByRole("textbox").focus();
     for (const message of ["look around", "destroy everything"]) {
       await say(page, message);
@@ -99,13 +108,14 @@ test("Tab goes through the whole page in order, shows where it is, and is never 
     }
     await page.locator("details.card summary").press("Enter");
     await page.getByText("hello.txt").waitFor();
-    // New chat, Earlier, Dashboard; the call's fold and its trace, the refusal's trace; the message, model and thinking.
-    assert.equal(await walk(page), 9, "a conversation");
+    // New chat, Earlier, Dashboard; the call's fold and its trace, the refusal's trace; the message, Attach, model and
+    // thinking.
+    assert.equal(await walk(page), 10, "a conversation");
     await page.getByRole("textbox").focus();
     await say(page, "reset it");
     await page.locator(".question").waitFor();
     // The question's two buttons, and Stop.
-    assert.equal(await walk(page), 12, "a question in a running answer");
+    assert.equal(await walk(page), 13, "a question in a running answer");
     await picture(page, "chat-keyboard");
     await page.keyboard.press("Escape");
     await page.getByText("You stopped it.").waitFor();

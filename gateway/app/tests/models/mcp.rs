@@ -6,7 +6,7 @@ use model_upstream::{Answer, Upstream, Wire};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::turn::{Configured, called, say, text};
+use super::turn::{Configured, say};
 use crate::support::Home;
 
 /// A server in `sh` that notes what reaches it.
@@ -71,11 +71,11 @@ async fn a_server_of_the_operators_file_is_judged_called_and_traced() {
         up.said
     );
     let lines = say(&up, "Do both.").await;
-    let ran = called(&lines, "mcp__tiny__execute_command");
-    assert_eq!(text(ran, "kind"), "result", "{ran}");
+    // They ran side by side: either may have ended first.
+    let calls = lines.iter().filter(|line| line["event"] == "called");
+    let ended = |kind: &str| calls.clone().find(|line| line["kind"] == kind);
+    let (ran, refused) = (ended("result").unwrap(), ended("refusal").unwrap());
     assert_eq!(ran["result"]["text"], "ran with [read only]");
-    let mut calls = lines.iter().filter(|line| line["event"] == "called");
-    let refused = calls.find(|line| line["kind"] == "refusal").unwrap();
     let tools = upstream.requests()[0].body["tools"].to_string();
     assert!(tools.contains("mcp__tiny__execute_command"), "{tools}");
 
