@@ -88,9 +88,9 @@ fn section(line: &str) -> Option<Section> {
     })
 }
 
-/// Whether a section is a constant's alone, and has a name that a linker script takes as it is.
+/// Whether a section is a constant's alone, and has a name that a linker script takes between quotation marks.
 fn is_one_constant(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._".contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._$".contains(&byte);
     // The linker makes one of all equal constants and texts of a kind; these kinds are not constants' names.
     let merged = [".rodata.cst", ".rodata.str"];
     name.starts_with(".rodata.")
@@ -104,7 +104,7 @@ impl Order {
         let mut script = "SECTIONS {\n  .rodata.daily : {\n".to_owned();
         for name in &self.constants {
             // Writing to a String does not fail.
-            let _ = writeln!(script, "    *({name})");
+            let _ = writeln!(script, "    *(\"{name}\")");
         }
         script.push_str("  }\n} INSERT BEFORE .rodata;\n");
         script
@@ -147,7 +147,7 @@ mod tests {
         );
         assert_eq!(
             order.script(),
-            "SECTIONS {\n  .rodata.daily : {\n    *(.rodata.sqlite3CtypeMap)\n    *(.rodata..Lanon.1f.2)\n  }\n} INSERT \
+            "SECTIONS {\n  .rodata.daily : {\n    *(\".rodata.sqlite3CtypeMap\")\n    *(\".rodata..Lanon.1f.2\")\n  }\n} INSERT \
              BEFORE .rodata;\n"
         );
     }

@@ -21,8 +21,8 @@ use crate::health::healthy;
 const PATIENCE: Duration = Duration::from_mins(10);
 /// How often a role is asked for its health meanwhile: what is done once in a while is done often enough to be seen.
 const ASKED: usize = 3;
-/// Addresses so close together are told apart no further: no function is smaller.
-const PIECE: u64 = 8;
+/// How long a role is left alone then: what it begins by itself, such as sending what it has recorded, is done all day, too.
+const LINGER: Duration = Duration::from_secs(20);
 
 /// The addresses that are touched in `map` by a hook, a gateway and everything together, by the first time.
 pub(super) fn touched(program: &Path, map: &Map) -> Result<Vec<u64>> {
@@ -32,26 +32,26 @@ pub(super) fn touched(program: &Path, map: &Map) -> Result<Vec<u64>> {
         home: home.path(),
         seen: Seen::of(map.range()),
     };
-    watch.hook("ls -la")?;
-    watch.hook("rm -rf /")?;
+    // What stays in memory longest comes first.
     watch.role("gateway")?;
     watch.role("up")?;
+    watch.hook("ls -la")?;
+    watch.hook("rm -rf /")?;
     Ok(watch.seen.order)
 }
 
 /// Addresses, each once.
 struct Seen {
     range: Range<u64>,
-    /// One for each piece of the range.
+    /// One for each address: constants are as short as a byte.
     met: Vec<bool>,
     order: Vec<u64>,
 }
 
 impl Seen {
     fn of(range: Range<u64>) -> Self {
-        let pieces = (range.end - range.start).div_ceil(PIECE);
         Self {
-            met: vec![false; usize::try_from(pieces).unwrap_or(0)],
+            met: vec![false; usize::try_from(range.end - range.start).unwrap_or(0)],
             range,
             order: Vec::new(),
         }
@@ -75,8 +75,8 @@ impl Seen {
         if !self.range.contains(&address) {
             return;
         }
-        let piece = usize::try_from((address - self.range.start) / PIECE).unwrap_or(0);
-        if !std::mem::replace(&mut self.met[piece], true) {
+        let at = usize::try_from(address - self.range.start).unwrap_or(0);
+        if !std::mem::replace(&mut self.met[at], true) {
             self.order.push(address);
         }
     }
@@ -141,6 +141,7 @@ impl Watch<'_> {
         std::thread::scope(|scope| {
             let asking = scope.spawn(|| {
                 let healthy = until_healthy(gateway);
+                std::thread::sleep(LINGER);
                 // Also when it is not: what it does is read until it ends.
                 kill(pid, Signal::SIGTERM)?;
                 healthy
@@ -200,9 +201,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_piece_is_seen_once_and_the_programs_own_words_are_none() {
+    fn each_address_is_seen_once_and_the_programs_own_words_are_none() {
         let mut seen = Seen::of(0x1000..0x2000);
-        let told = "I  00001010,3\n L 00001800,8\nI  00001013,3\n S 00009000,8\n M 00001018,4\nI\nhello 1020,3\nI  zz,1\n";
+        let told = "I  00001010,3\n L 00001800,8\nI  00001010,3\n S 00009000,8\n M 00001018,4\nI\nhello 1020,3\nI  zz,1\n";
         seen.read(told.as_bytes()).unwrap();
         assert_eq!(seen.order, [0x1010, 0x1800, 0x1018]);
     }

@@ -84,13 +84,17 @@ impl Shell {
 
     /// The shell, once it has run its first line.
     async fn ready(mut self, first: &str, within: Duration) -> Result<Self, Failure> {
-        match timeout(within, self.run(first, u64::MAX)).await {
-            Ok(Ok(ran)) => match ran.ended {
+        let began = Instant::now();
+        let ran = timeout(within, self.run(first, u64::MAX)).await;
+        let is_late = began.elapsed() > within;
+        match ran {
+            Ok(Ok(ran)) if !is_late => match ran.ended {
                 Ended::Exited(0) => Ok(self),
                 _ => Err(not_started(&ran.output.trim())),
             },
             Ok(Err(failure)) => Err(failure),
-            Err(_) => Err(not_started(&format!(
+            // It may be ready in the very instant in which its time is over.
+            _ => Err(not_started(&format!(
                 "it took more than {} s",
                 within.as_secs_f64()
             ))),
