@@ -67,13 +67,21 @@ impl Map {
                 continue;
             }
             if let Some(function) = section.name.strip_prefix(".text.") {
-                order.functions.push(function.to_owned());
+                order.functions.push(symbol(function).to_owned());
             } else if is_one_constant(&section.name) {
                 order.constants.push(section.name.clone());
             }
         }
         order
     }
+}
+
+/// The symbol of a function's section, whose name may say how likely it was thought to run.
+fn symbol(section: &str) -> &str {
+    ["unlikely.", "hot.", "startup."]
+        .iter()
+        .find_map(|guess| section.strip_prefix(guess))
+        .unwrap_or(section)
 }
 
 fn section(line: &str) -> Option<Section> {
@@ -123,7 +131,7 @@ mod tests {
           200180           200180       10    16         /a/lib.a(sqlite3.o):(.rodata.sqlite3CtypeMap)
           300000           300000       40    16 .text
           300000           300000       20    16         /a/smoltbot.o:(.text._RNvCs_4main)
-          300020           300020       20    16         /a/smoltbot.o:(.text.other)
+          300020           300020       20    16         /a/smoltbot.o:(.text.unlikely.other)
 ";
 
     #[test]
