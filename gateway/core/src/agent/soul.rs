@@ -3,7 +3,7 @@
 //! `SOUL.md`, `IDENTITY.md`, `AGENTS.md`, `USER.md`, `TOOLS.md` and `MEMORY.md`, names that OpenClaw uses. Beside them, a
 //! user, a channel or a context may have their own: `souls/users/ID/SOUL.md`, `souls/channels/NAME/SOUL.md`,
 //! `souls/contexts/NAME/SOUL.md`. Of one file the most particular is taken: the user's, else the context's, else the
-//! channel's, else the workspace's.
+//! channel's, else the workspace's. What the workspace's tell of the owner is not for guests.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -28,6 +28,8 @@ pub(super) struct For<'a> {
     pub(super) user: Option<&'a str>,
     pub(super) channel: Option<&'a str>,
     pub(super) context: Option<&'a str>,
+    /// Whether it is somebody whose words the owner does not answer for, such as a webhook's sender.
+    pub(super) is_guest: bool,
 }
 
 /// The files of a workspace.
@@ -66,16 +68,18 @@ impl Soul {
     pub(super) fn read(&self, whom: For<'_>) -> Said {
         let mut left = MAX_SOUL_BYTES;
         Said {
-            agent: self.sections(&OF_THE_AGENT, whom, &mut left),
-            user: self.sections(&OF_THE_USER, whom, &mut left),
+            agent: self.sections(&OF_THE_AGENT, whom, true, &mut left),
+            user: self.sections(&OF_THE_USER, whom, !whom.is_guest, &mut left),
         }
     }
 
-    fn sections(&self, names: &[&str], whom: For<'_>, left: &mut usize) -> String {
+    /// What the files of these names say; with `shared`, also those that are not for one user, context or channel.
+    fn sections(&self, names: &[&str], whom: For<'_>, shared: bool, left: &mut usize) -> String {
         let mut said = String::new();
         for name in names {
             let Some(text) = self
                 .directories(whom)
+                .chain(shared.then(|| self.workspace.clone()))
                 .find_map(|dir| self.file(&dir.join(name)))
             else {
                 continue;
@@ -94,7 +98,7 @@ impl Soul {
         said
     }
 
-    /// Where a file may be, the most particular place first.
+    /// Where a file of their own may be, the most particular place first.
     fn directories(&self, whom: For<'_>) -> impl Iterator<Item = PathBuf> {
         let own = [
             ("users", whom.user),
@@ -104,7 +108,6 @@ impl Soul {
         own.into_iter()
             .filter_map(|(kind, name)| Some((kind, name.filter(|name| is_plain(name))?)))
             .map(|(kind, name)| self.workspace.join("souls").join(kind).join(name))
-            .chain([self.workspace.clone()])
     }
 
     /// The text of a file, from memory while it has not changed.
@@ -212,6 +215,7 @@ mod tests {
                 user,
                 channel,
                 context,
+                is_guest: false,
             })
             .agent
         };
@@ -226,6 +230,20 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let soul = Soul::new(root.path().to_owned());
         write(root.path(), "SOUL.md", "everybody's");
+        write(root.path(), "MEMORY.md", "the owner's");
+        write(root.path(), "souls/users/ci/USER.md", "ci's");
+        let guest = For {
+            user: Some("ci"),
+            is_guest: true,
+            ..For::default()
+        };
+        let said = soul.read(guest);
+        assert!(said.agent.contains("everybody's"), "{said:?}");
+        assert!(
+            said.user.contains("ci's") && !said.user.contains("the owner's"),
+            "{said:?}"
+        );
+        assert!(soul.read(For::default()).user.contains("the owner's"));
         write(root.path(), "private/SOUL.md", "private");
         for user in ["../../private", "..", ".", "/", "", "a/b", "a/"] {
             let said = soul.read(For {

@@ -13,7 +13,7 @@ use super::guard::Guard;
 use super::prompt::{self, Now};
 use super::run::Run;
 use super::soul::For;
-use super::{Agent, compact, pictures, told, words};
+use super::{Agent, OWNER, compact, pictures, told, words};
 use crate::limits::MAX_ROUNDS;
 use crate::model::{
     Delta, ErrorKind, Message, Model, ModelError, Part, Request, Role, Stop, ToolChoice, Usage,
@@ -194,11 +194,13 @@ impl Turn<'_> {
         let soul = Arc::clone(&self.agent.soul);
         let (user, channel) = (self.ask.user.clone(), self.ask.channel.clone());
         let context = self.ask.context.clone();
+        let is_guest = self.ask.role != OWNER;
         let files = tokio::task::spawn_blocking(move || {
             soul.read(For {
                 user: user.as_deref(),
                 channel: Some(&channel),
                 context: context.as_deref(),
+                is_guest,
             })
         });
         let files = files.await.map_err(|_| Halt::Reading)?;
