@@ -1,6 +1,6 @@
 //! What a plan would change, as a unified diff.
 
-use similar::TextDiff;
+use diffy::DiffOptions;
 
 use crate::plan::Change;
 
@@ -15,9 +15,10 @@ pub fn unified(change: &Change) -> String {
         None => "/dev/null".to_owned(),
     };
     let before = change.before.as_deref().unwrap_or_default();
-    TextDiff::from_lines(before, &change.after)
-        .unified_diff()
-        .context_radius(CONTEXT)
-        .header(&old, &path)
+    DiffOptions::new()
+        .set_context_len(CONTEXT)
+        .set_original_filename(old)
+        .set_modified_filename(path)
+        .create_patch(before, &change.after)
         .to_string()
 }
