@@ -91,11 +91,13 @@ async function walk(page) {
 test("Tab goes through the whole page in order, shows where it is, and is never held", () =>
   onPage(browser, {}, async (page) => {
     await open(page);
+    // Asked for before anything else: the browser shows a chooser of its own until it knows that somebody waits for it.
+    const chooser = page.waitForEvent("filechooser");
     // Earlier, Dashboard, three messages to try, the message, Attach, model and thinking.
     assert.equal(await walk(page), 9, "an empty chat");
     await go(page, /^Attach/);
-    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("Enter")]);
-    await chooser.setFiles({ name: "a.txt", mimeType: "text/plain", buffer: Buffer.from("words") });
+    await page.keyboard.press("Enter");
+    await (await chooser).setFiles({ name: "a.txt", mimeType: "text/plain", buffer: Buffer.from("words") });
     await page.getByRole("button", { name: "Remove a.txt" }).waitFor();
     // What takes the file away again, and Send.
     assert.equal(await walk(page), 11, "with a file");

@@ -130,3 +130,49 @@ async fn the_configured_thinking_is_told_where_nothing_else_was_chosen() {
     talking.say("web:a", "/think off").await;
     says(talking.say("web:a", "/think").await, "thinking is off here");
 }
+
+#[tokio::test]
+async fn model_and_thinking_are_chosen_by_commands_and_per_message() {
+    let talking = Talking::with(|_| Answer::new().think("Hm.").say("Hi."), |_| ()).await;
+    let set = talking.say("web:a", "/think low").await;
+    assert_eq!(set["stop_reason"], "command");
+    assert_eq!(set["model"], "gateway");
+    let lines = talking.lines("web:a", "Hello").await;
+    assert_eq!(of(&lines, "thinking")[0]["text"], "Hm.");
+    assert_eq!(
+        talking.upstream.requests()[0].body["thinking"]["budget_tokens"],
+        4096
+    );
+    let wrong = talking.say("web:a", "/think hard").await;
+    assert_eq!(wrong["kind"], "error");
+    assert!(wrong["text"].as_str().unwrap().contains("xhigh"), "{wrong}");
+
+    let shown = talking.say("web:a", "/model").await;
+    assert!(
+        shown["text"]
+            .as_str()
+            .unwrap()
+            .contains(&format!("anthropic/{MODEL}")),
+        "{shown}"
+    );
+    let chosen = talking.say("web:a", "/model haiku").await;
+    assert_eq!(chosen["kind"], "message", "{chosen}");
+    talking.say("web:b", "Hello").await;
+    let model = talking.upstream.requests()[1].body["model"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(model.contains("haiku"), "{model}");
+
+    let status = talking.say("web:a", "/status").await;
+    assert!(
+        status["text"].as_str().unwrap().contains("Thinking: low"),
+        "{status}"
+    );
+    talking.say("web:a", "/new").await;
+    let anew = talking.say("web:a", "/status").await;
+    assert!(
+        anew["text"].as_str().unwrap().contains("0 messages"),
+        "{anew}"
+    );
+}
