@@ -1,11 +1,10 @@
 // The chat without a mouse: where Tab goes, what shows the focus, where it stays, and that keys do all that clicks do.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launch, onPage, picture, visit, walkByKeyboard } from "./support/browser.mjs";
-import { Model, gate } from "./support/model.mjs";
-import { Smoltbot } from "./support/smoltbot.mjs";
+import { test } from "node:test";
+import { onPage, picture, walkByKeyboard } from "./support/browser.mjs";
+import { chatWith } from "./support/chat.mjs";
+import { gate } from "./support/model.mjs";
 
-let smoltbot, browser, model;
 /** Where an answer waits; each test that needs one makes its own. */
 let waiting = gate();
 
@@ -22,22 +21,8 @@ async function* answer(said) {
   } else yield "You said something.";
 }
 
-before(async () => {
-  model = await Model.start(answer);
-  [smoltbot, browser] = await Promise.all([Smoltbot.up({ env: model.env }), launch()]);
-});
-
-after(async () => {
-  waiting.open();
-  await browser?.close();
-  await smoltbot?.stop();
-  await model?.stop();
-});
-
-async function open(page) {
-  await visit(page, smoltbot.chat);
-  await page.locator("#choices").waitFor();
-}
+const chat = chatWith(answer, () => waiting.open());
+const { open } = chat;
 
 /** Writes and sends where the focus is. */
 async function say(page, message) {
@@ -89,7 +74,7 @@ async function walk(page) {
 }
 
 test("Tab goes through the whole page in order, shows where it is, and is never held", () =>
-  onPage(browser, {}, async (page) => {
+  onPage(chat.browser, {}, async (page) => {
     await open(page);
     // Asked for before anything else: the browser shows a chooser of its own until it knows that somebody waits for it.
     const chooser = page.waitForEvent("filechooser");
@@ -124,7 +109,7 @@ test("Tab goes through the whole page in order, shows where it is, and is never 
   }));
 
 test("on a phone's width as well", () =>
-  onPage(browser, { width: 375 }, async (page) => {
+  onPage(chat.browser, { width: 375 }, async (page) => {
     await open(page);
     await say(page, "look around");
     await over(page);
@@ -132,7 +117,7 @@ test("on a phone's width as well", () =>
   }));
 
 test("everything that is clicked is done with keys", () =>
-  onPage(browser, {}, async (page) => {
+  onPage(chat.browser, {}, async (page) => {
     await open(page);
     // A message to try.
     await go(page, /^Look around/, "Shift+Tab");
@@ -186,7 +171,7 @@ test("everything that is clicked is done with keys", () =>
   }));
 
 test("an answer neither takes the focus nor loses it, and Escape stops it from anywhere", () =>
-  onPage(browser, {}, async (page) => {
+  onPage(chat.browser, {}, async (page) => {
     waiting = gate();
     await open(page);
     await say(page, "wait for it");
@@ -211,6 +196,6 @@ test("an answer neither takes the focus nor loses it, and Escape stops it from a
     assert.equal(await page.locator("#send.halts").count(), 1, "it still runs");
     await page.keyboard.press("Escape");
     await page.getByText("You stopped it.").waitFor();
-    await model.requests.at(-1).gone;
+    await chat.model.requests.at(-1).gone;
     waiting.open();
   }));

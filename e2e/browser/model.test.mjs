@@ -2,12 +2,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { after, before, test } from "node:test";
-import { assertAccessible, assertFits, launch, onPage, picture, visit } from "./support/browser.mjs";
-import { Model, gate } from "./support/model.mjs";
-import { Smoltbot } from "./support/smoltbot.mjs";
+import { test } from "node:test";
+import { assertAccessible, assertFits, onPage, picture, visit } from "./support/browser.mjs";
+import { chatWith } from "./support/chat.mjs";
+import { gate } from "./support/model.mjs";
 
-let smoltbot, browser, model;
 /** Where the answers to "wait" wait; each test that needs one makes its own. */
 let waiting = gate();
 /** Whether every answer is one more call. */
@@ -25,24 +24,8 @@ async function* answer(said) {
   else yield* ["You said: ", `**${said.slice(0, 40)}**`, "\n\n- one\n- two"];
 }
 
-before(async () => {
-  model = await Model.start(answer);
-  [smoltbot, browser] = await Promise.all([Smoltbot.up({ env: model.env }), launch()]);
-});
-
-after(async () => {
-  waiting.open();
-  await browser?.close();
-  await smoltbot?.stop();
-  await model?.stop();
-});
-
-/** Opens an empty chat. */
-async function open(page) {
-  await visit(page, smoltbot.chat);
-  await page.locator("#choices").waitFor();
-  return page;
-}
+const chat = chatWith(answer, () => waiting.open());
+const { open } = chat;
 
 async function say(page, message) {
   await page.getByRole("textbox").fill(message);
@@ -59,14 +42,14 @@ async function over(page) {
 /** The trace that a link leads to. */
 async function traced(link) {
   const href = await link.getAttribute("href");
-  assert.ok(href.startsWith(`${smoltbot.edge}/trace/`), href);
+  assert.ok(href.startsWith(`${chat.smoltbot.edge}/trace/`), href);
   const id = href.split("/").at(-1);
-  const traces = await smoltbot.traces((all) => all.some((one) => one.id === id));
+  const traces = await chat.smoltbot.traces((all) => all.some((one) => one.id === id));
   return { href, trace: traces.find((one) => one.id === id) };
 }
 
 test("words appear while the model still speaks", () =>
-  onPage(browser, {}, async (page) => {
+  onPage(chat.browser, {}, async (page) => {
     waiting = gate();
     await open(page);
     await say(page, "wait for it");
@@ -81,7 +64,7 @@ test("words appear while the model still speaks", () =>
   }));
 
 test("a call unfolds, with its verdict and the way to its trace", () =>
-  onPage(browser, {}, async (page) => {
+  onPage(chat.browser, {}, async (page) => {
     await open(page);
     await say(page, "look around");
     const turn = await over(page);
@@ -100,7 +83,7 @@ test("a call unfolds, with its verdict and the way to its trace", () =>
   }));
 
 test("a refusal says why in plain words, and the model goes on", () =>
-  onPage(browser, {}, async (page) => {
+  onPage(chat.browser, {}, async (page) => {
     await open(page);
     await say(page, "destroy everything");
     const turn = await over(page);
@@ -112,7 +95,7 @@ test("a refusal says why in plain words, and the model goes on", () =>
     assert.ok(told.includes(trace.metadata.conscience_reason), told);
     assert.doesNotMatch(told, /[{}]|undefined|null/, "no data in place of words");
     assert.match(await turn.innerText(), /That is all I can say\./);
-    const heard = model.requests.at(-1).asked.messages.at(-1).content;
+    const heard = chat.model.requests.at(-1).asked.messages.at(-1).content;
     assert.ok(JSON.stringify(heard).includes(trace.id), "the model was told the same");
   }));
 
@@ -121,7 +104,7 @@ for (const [how, stop] of [
   ["Escape", (page) => page.keyboard.press("Escape")],
 ]) {
   test(`what is under way is stopped by ${how}, and the chat goes on`, () =>
-    onPage(browser, {}, async (page) => {
+    onPage(chat.browser, {}, async (page) => {
       waiting = gate();
       await open(page);
       await say(page, "wait for ever");
@@ -130,7 +113,7 @@ for (const [how, stop] of [
       const turn = page.locator("#log > .turn").last();
       await turn.getByText("You stopped it.").waitFor();
       // The provider is not listened to any more, either.
-      await model.requests.at(-1).gone;
+      await chat.model.requests.at(-1).gone;
       waiting.open();
       await say(page, "and now?");
       await page.getByText("You said:").waitFor();
@@ -138,7 +121,7 @@ for (const [how, stop] of [
 }
 
 test("a model that does not come to an end is stopped, and the person is told so below its words", () =>
-  onPage(browser, {}, async (page) => {
+  onPage(chat.browser, {}, async (page) => {
     await open(page);
     restless = true;
     try {
@@ -152,19 +135,19 @@ test("a model that does not come to an end is stopped, and the person is told so
   }));
 
 test("another model is asked when it is chosen, and thinks as long as it is told", () =>
-  onPage(browser, {}, async (page) => {
+  onPage(chat.browser, {}, async (page) => {
     await open(page);
     const select = page.getByLabel("Model");
     const names = await select.locator("option").allInnerTexts();
     assert.deepEqual(names, ["Default", "openai/first", "groq/second"]);
     await say(page, "one");
     await over(page);
-    assert.equal(model.requests.at(-1).asked.model, "first");
+    assert.equal(chat.model.requests.at(-1).asked.model, "first");
     await select.selectOption("groq/second");
     await page.getByLabel("Thinking").selectOption("high");
     await say(page, "two");
     const turn = await over(page);
-    assert.equal(model.requests.at(-1).asked.model, "second");
+    assert.equal(chat.model.requests.at(-1).asked.model, "second");
     assert.match(await turn.innerText(), /second/);
     // The choice is kept.
     await page.reload();
@@ -173,7 +156,7 @@ test("another model is asked when it is chosen, and thinks as long as it is told
   }));
 
 test("an earlier conversation is found again and goes on", () =>
-  onPage(browser, {}, async (page) => {
+  onPage(chat.browser, {}, async (page) => {
     await open(page);
     await say(page, "remember the marmalade");
     await over(page);
@@ -188,12 +171,12 @@ test("an earlier conversation is found again and goes on", () =>
     assert.equal(await page.locator("#log .said", { hasText: "something else" }).count(), 0);
     await say(page, "go on");
     await over(page);
-    const heard = JSON.stringify(model.requests.at(-1).asked.messages);
+    const heard = JSON.stringify(chat.model.requests.at(-1).asked.messages);
     assert.ok(heard.includes("marmalade") && !heard.includes("something else"), heard);
   }));
 
 test("a message is written, sent and called back by the keyboard alone", () =>
-  onPage(browser, {}, async (page) => {
+  onPage(chat.browser, {}, async (page) => {
     await open(page);
     // The composer has the focus as soon as the page is there.
     await page.keyboard.type("look at this");
@@ -210,7 +193,7 @@ test("a message is written, sent and called back by the keyboard alone", () =>
 for (const scheme of ["light", "dark"]) {
   for (const width of [375, 1440]) {
     test(`a whole conversation fits and breaks no rule of axe: ${width}-${scheme}`, () =>
-      onPage(browser, { scheme, width }, async (page) => {
+      onPage(chat.browser, { scheme, width }, async (page) => {
         await open(page);
         const long = "x".repeat(300);
         for (const message of ["look around", "destroy everything", `say ${long} <img src=x onerror=alert(1)>`]) {
@@ -240,9 +223,9 @@ test("the page talks to its own gateway and to nobody else", async () => {
   await once(stranger, "listening");
   const place = `127.0.0.1:${stranger.address().port}`;
   try {
-    await onPage(browser, { expected: /Content Security Policy|violates the following|Refused to connect|ERR_BLOCKED_BY_CSP|csp/i }, async (page) => {
-      await visit(page, smoltbot.chat);
-      const { origin } = new URL(smoltbot.chat);
+    await onPage(chat.browser, { expected: /Content Security Policy|violates the following|Refused to connect|ERR_BLOCKED_BY_CSP|csp/i }, async (page) => {
+      await visit(page, chat.smoltbot.chat);
+      const { origin } = new URL(chat.smoltbot.chat);
       await visit(page, `${origin}/?gatewayUrl=ws://${place}/&gateway=http://${place}&url=ws://${place}#gatewayUrl=ws://${place}`);
       await say(page, "hello");
       await page.getByText("You said:").waitFor();

@@ -1,39 +1,23 @@
 // Files that go with a message on the gateway's page: by the button, pasted, dropped; by the keyboard alone; and after a reload.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { assertAccessible, assertFits, launch, onPage, picture, visit } from "./support/browser.mjs";
-import { Model } from "./support/model.mjs";
-import { Smoltbot } from "./support/smoltbot.mjs";
+import { test } from "node:test";
+import { assertAccessible, assertFits, onPage, picture } from "./support/browser.mjs";
+import { chatWith } from "./support/chat.mjs";
 
 /** One pixel. */
 const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
 const dot = (name = "dot.png") => ({ name, mimeType: "image/png", buffer: Buffer.from(PNG, "base64") });
 
-let smoltbot, browser, model;
-
-before(async () => {
-  model = await Model.start(async function* () {
-    yield "I see.";
-  });
-  [smoltbot, browser] = await Promise.all([Smoltbot.up({ env: model.env }), launch()]);
+const chat = chatWith(async function* () {
+  yield "I see.";
 });
-
-after(async () => {
-  await browser?.close();
-  await smoltbot?.stop();
-  await model?.stop();
-});
-
-async function open(page) {
-  await visit(page, smoltbot.chat);
-  await page.locator("#choices").waitFor();
-}
+const { open } = chat;
 
 /** Waits for the answer to what was sent; the model was asked with that content. */
 async function answered(page) {
   await page.locator("#log > .turn").last().getByText("I see.").waitFor();
   await page.getByRole("button", { name: "Send" }).waitFor();
-  return model.requests.at(-1).asked.messages.findLast(({ role }) => role === "user").content;
+  return chat.model.requests.at(-1).asked.messages.findLast(({ role }) => role === "user").content;
 }
 
 /** The pictures of the last message, each of them really drawn. */
@@ -59,7 +43,7 @@ const bring = (page, how, files) =>
   );
 
 test("a picture goes with a message, is shown there, and again after a reload", () =>
-  onPage(browser, {}, async (page) => {
+  onPage(chat.browser, {}, async (page) => {
     await open(page);
     const chooser = page.waitForEvent("filechooser");
     await page.getByRole("button", { name: "Attach pictures or texts" }).click();
@@ -89,7 +73,7 @@ test("a picture goes with a message, is shown there, and again after a reload", 
   }));
 
 test("pictures are pasted and dropped, and taken away by the keyboard", () =>
-  onPage(browser, { width: 375, scheme: "dark" }, async (page) => {
+  onPage(chat.browser, { width: 375, scheme: "dark" }, async (page) => {
     await open(page);
     const file = (name) => ({ name, type: "image/png", content: PNG });
     await page.getByRole("textbox").focus();
@@ -112,10 +96,10 @@ test("pictures are pasted and dropped, and taken away by the keyboard", () =>
   }));
 
 test("what is not taken is told at once, and the message stays", () =>
-  onPage(browser, {}, async (page) => {
+  onPage(chat.browser, {}, async (page) => {
     await open(page);
     await page.getByRole("textbox").fill("Look at this");
-    const before = model.requests.length;
+    const before = chat.model.requests.length;
     await page.locator("#file").setInputFiles([
       { name: "a.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.7") },
       { name: "b.heic", mimeType: "image/heic", buffer: Buffer.from("ftypheic") },
@@ -126,5 +110,5 @@ test("what is not taken is told at once, and the message stays", () =>
     assert.match(await told.innerText(), /a\.pdf is neither .*b\.heic is no PNG.*c\.txt has 66 KB; at most/s);
     assert.equal(await page.getByRole("list", { name: "Attached" }).isVisible(), false);
     assert.equal(await page.getByRole("textbox").inputValue(), "Look at this");
-    assert.equal(model.requests.length, before);
+    assert.equal(chat.model.requests.length, before);
   }));

@@ -85,14 +85,8 @@ pub(crate) fn parts(all: &[Attachment<'_>]) -> Result<Vec<Part>, NotTaken> {
 /// A picture in a `data:` URL.
 pub(crate) fn picture(url: &str, name: &str) -> Result<Part, NotTaken> {
     let content = decoded(url).ok_or_else(|| NotTaken::NotBase64(name.to_owned()))?;
-    let said = media_type_of(url).unwrap_or("image/*");
-    part(
-        name,
-        Some(said)
-            .filter(|said| said.starts_with("image/"))
-            .or(Some("image/*")),
-        content,
-    )
+    let said = media_type_of(url).filter(|said| said.starts_with("image/"));
+    part(name, said.or(Some("image/*")), content)
 }
 
 fn part(name: &str, said: Option<&str>, content: Vec<u8>) -> Result<Part, NotTaken> {
@@ -128,10 +122,8 @@ fn part(name: &str, said: Option<&str>, content: Vec<u8>) -> Result<Part, NotTak
 
 /// A text with its name, between fences that it does not have itself.
 fn inlined(name: &str, text: &str) -> String {
-    let mut fence = "```".to_owned();
-    while text.contains(&fence) {
-        fence.push('`');
-    }
+    let runs = text.split(|c| c != '`').map(str::len);
+    let fence = "`".repeat(runs.max().unwrap_or_default().max(2) + 1);
     let end = if text.ends_with('\n') { "" } else { "\n" };
     format!("[Attached file: {name}]\n{fence}\n{text}{end}{fence}")
 }
@@ -216,6 +208,11 @@ mod tests {
             Part::Text {
                 text: "[Attached file: ab]\n````\n```\n````".to_owned()
             }
+        );
+        let ticks = "`".repeat(MAX_ATTACHED_TEXT_BYTES);
+        assert_eq!(
+            inlined("t", &ticks),
+            format!("[Attached file: t]\n{ticks}`\n{ticks}\n{ticks}`")
         );
     }
 

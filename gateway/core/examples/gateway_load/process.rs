@@ -1,4 +1,4 @@
-//! The program that is measured.
+//! The program that is measured. Where it cannot be, the bench ends with a panic that says what failed: there is nothing to go on with.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
